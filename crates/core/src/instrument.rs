@@ -1,0 +1,225 @@
+//! What is traded: its steps, its filters and its fees. Data may be finer than an order may be.
+
+use serde::{Deserialize, Serialize};
+
+use crate::decimal::{DecimalError, Step, digits};
+use crate::types::{MONEY_DECIMALS, MONEY_SCALE, Money, Qty, Ticks};
+
+/// Fee rates are whole numbers of 10⁻⁹.
+pub const RATE_SCALE: i128 = 1_000_000_000;
+
+/// What a position in the instrument is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InstrumentKind {
+    /// The base currency itself: bought with quote currency, never held short.
+    Spot,
+    /// A perpetual settled in its quote currency.
+    LinearPerpetual,
+}
+
+/// An instrument as its venue defines it. Decimals are text where they come in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Instrument {
+    /// `BTC/USDT@binance`, `BTC/USDT:USDT@binance`.
+    pub id: String,
+    /// The venue's own name for it, `BTCUSDT`.
+    pub symbol: String,
+    /// Spot or perpetual.
+    pub kind: InstrumentKind,
+    /// The step of prices, in data and in orders.
+    pub tick_size: Step,
+    /// The step of an order's quantity.
+    pub lot_size: Step,
+    /// The step of quantities in data; `lot_size` is a multiple of it.
+    pub quantity_step_in_data: Step,
+    /// The least notional of an order, in quote currency.
+    #[serde(with = "money_text")]
+    pub min_notional: Money,
+    /// Of notional; negative where the venue pays a rebate.
+    #[serde(with = "rate_text")]
+    pub maker_fee: i128,
+    /// Of notional.
+    #[serde(with = "rate_text")]
+    pub taker_fee: i128,
+    /// Base units in one contract.
+    #[serde(default = "one_step")]
+    pub contract_multiplier: Step,
+    /// Settlement currency of a perpetual.
+    #[serde(default)]
+    pub settle: Option<String>,
+    /// Hours between funding times of a perpetual.
+    #[serde(default)]
+    pub funding_interval_hours: Option<u32>,
+}
+
+/// Why an instrument's definition is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstrumentError(pub String);
+
+impl std::fmt::Display for InstrumentError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Instrument {
+    /// Reads one definition from JSON and checks it.
+    ///
+    /// # Errors
+    /// Names the instrument, the field, its value and the rule.
+    pub fn from_json(text: &str) -> Result<Self, InstrumentError> {
+        let instrument: Self = serde_json::from_str(text).map_err(|e| InstrumentError(e.to_string()))?;
+        instrument.check()?;
+        Ok(instrument)
+    }
+
+    fn check(&self) -> Result<(), InstrumentError> {
+        let fail = |text: String| Err(InstrumentError(format!("instrument `{}`: {text}", self.id)));
+        if self.base_quote().is_none() {
+            return fail("`id` must have the form BASE/QUOTE[:SETTLE]@venue".into());
+        }
+        if self.lot_steps() == 0 {
+            return fail(format!(
+                "`lot_size` must be a multiple of `quantity_step_in_data`, were {} and {}",
+                self.lot_size.text(1),
+                self.quantity_step_in_data.text(1)
+            ));
+        }
+        if self.value_decimals() > MONEY_DECIMALS {
+            return fail(format!(
+                "tick, quantity step and multiplier must have at most {MONEY_DECIMALS} decimals together"
+            ));
+        }
+        if self.min_notional < 0 {
+            return fail("`min_notional` must be ≥ 0".into());
+        }
+        Ok(())
+    }
+
+    /// Base and quote currency, from the id.
+    pub fn base_quote(&self) -> Option<(&str, &str)> {
+        let (pair, venue) = self.id.split_once('@')?;
+        let (base, rest) = pair.split_once('/')?;
+        let quote = rest.split(':').next()?;
+        (!base.is_empty() && !quote.is_empty() && !venue.is_empty()).then_some((base, quote))
+    }
+
+    /// Quantity steps in one lot; 0 where the lot is not a multiple of the step.
+    pub fn lot_steps(&self) -> Qty {
+        let places = self.lot_size.decimals.max(self.quantity_step_in_data.decimals);
+        let at = |step: Step| i128::from(step.mantissa) * 10_i128.pow(places - step.decimals);
+        let (lot, step) = (at(self.lot_size), at(self.quantity_step_in_data));
+        if lot % step == 0 { Qty::try_from(lot / step).unwrap_or(0) } else { 0 }
+    }
+
+    /// [`Money`] in one tick times one quantity step.
+    pub fn step_value(&self) -> Money {
+        let mantissa = [self.tick_size, self.quantity_step_in_data, self.contract_multiplier]
+            .iter()
+            .map(|step| i128::from(step.mantissa))
+            .product::<i128>();
+        mantissa * 10_i128.pow(MONEY_DECIMALS - self.value_decimals())
+    }
+
+    /// [`Money`]-scaled base units in one quantity step.
+    pub fn base_step_value(&self) -> Money {
+        let step = self.quantity_step_in_data;
+        i128::from(step.mantissa) * 10_i128.pow(MONEY_DECIMALS - step.decimals)
+    }
+
+    fn value_decimals(&self) -> u32 {
+        self.tick_size.decimals + self.quantity_step_in_data.decimals + self.contract_multiplier.decimals
+    }
+
+    /// Notional of a quantity at a price, exact.
+    #[inline]
+    pub fn notional(&self, price: Ticks, qty: Qty) -> Money {
+        i128::from(price) * i128::from(qty) * self.step_value()
+    }
+
+    /// Base units in one quantity step as a float, for features and reports.
+    pub fn qty_to_f64(&self, qty: Qty) -> f64 {
+        #[allow(clippy::cast_precision_loss)]
+        let qty = qty as f64;
+        qty * self.quantity_step_in_data.to_f64()
+    }
+}
+
+fn one_step() -> Step {
+    Step { mantissa: 1, decimals: 0 }
+}
+
+fn scaled(text: &str, decimals: u32) -> Result<i128, DecimalError> {
+    let (value, places) = digits(text.as_bytes())?;
+    let power = decimals.checked_sub(places).ok_or(DecimalError::OffStep)?;
+    Ok(i128::from(value) * 10_i128.pow(power))
+}
+
+/// Decimal text as [`Money`], exactly.
+///
+/// # Errors
+/// If the text is no decimal or finer than its scale.
+pub fn money(text: &str) -> Result<Money, DecimalError> {
+    scaled(text, MONEY_DECIMALS)
+}
+
+/// [`Money`] as a float, for reports only.
+pub fn money_to_f64(money: Money) -> f64 {
+    #[allow(clippy::cast_precision_loss)]
+    let (whole, part) = ((money / MONEY_SCALE) as f64, (money % MONEY_SCALE) as f64);
+    whole + part / 1e16
+}
+
+macro_rules! decimal_as_text {
+    ($module:ident, $decimals:expr) => {
+        mod $module {
+            use serde::{Deserialize, Deserializer, Serializer};
+
+            pub(super) fn serialize<S: Serializer>(value: &i128, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&crate::decimal::decimal_text(*value, $decimals))
+            }
+
+            pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i128, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                super::scaled(&text, $decimals).map_err(|e| serde::de::Error::custom(format!("`{text}` {e}")))
+            }
+        }
+    };
+}
+decimal_as_text!(money_text, super::MONEY_DECIMALS);
+decimal_as_text!(rate_text, 9);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPOT: &str = r#"{"id": "BTC/USDT@binance", "symbol": "BTCUSDT", "kind": "spot", "tick_size": "0.01", "lot_size": "0.00001",
+        "quantity_step_in_data": "0.00000001", "min_notional": "5", "maker_fee": "0.001", "taker_fee": "0.001"}"#;
+
+    #[test]
+    fn a_definition_gives_exact_values() {
+        let spot = Instrument::from_json(SPOT).unwrap();
+        assert_eq!(spot.lot_steps(), 1_000);
+        assert_eq!(spot.base_quote(), Some(("BTC", "USDT")));
+        assert_eq!(spot.maker_fee, 1_000_000);
+        // 0.01 BTC at 61,837.63
+        assert_eq!(spot.notional(6_183_763, 1_000_000), money("618.3763").unwrap());
+        assert_eq!(Instrument::from_json(&serde_json::to_string(&spot).unwrap()).unwrap(), spot);
+    }
+
+    #[test]
+    fn a_wrong_definition_is_refused_with_its_field() {
+        for (from, to, word) in [
+            ("\"0.00001\"", "\"0.000000001\"", "lot_size"),
+            ("BTC/USDT@binance", "BTCUSDT", "BASE/QUOTE"),
+            ("\"5\"", "\"-5\"", "min_notional"),
+            ("\"0.01\"", "\"0\"", "not a decimal"),
+            ("\"symbol\"", "\"simbol\"", "simbol"),
+        ] {
+            let error = Instrument::from_json(&SPOT.replacen(from, to, 1)).unwrap_err();
+            assert!(error.0.contains(word), "{error}");
+        }
+    }
+}

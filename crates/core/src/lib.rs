@@ -1,0 +1,19 @@
+//! Kedge's engine: recorded or live market events in, commands out, the same twice.
+//!
+//! Pure: no file, socket, clock, thread or unseeded randomness. Integers for price, quantity and money.
+#![forbid(unsafe_code)]
+
+/// Venue bytes to market events, per venue.
+pub mod codec;
+/// Decimal text to whole steps.
+pub mod decimal;
+/// Market events as narrow columns.
+pub mod event;
+/// What is traded.
+pub mod instrument;
+/// The seeded market: an order flow around a moving value, through a price-time matching engine.
+pub mod market;
+/// Randomness drawn by key, so that a new stream changes no other.
+pub mod random;
+/// Time, price, quantity, money, sides, ids.
+pub mod types;

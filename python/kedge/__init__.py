@@ -1,0 +1,1 @@
+"""Kedge: record crypto markets, research strategies honestly and trade them live with one engine."""
