@@ -3,6 +3,8 @@
 //! Pure: no file, socket, clock, thread or unseeded randomness. Integers for price, quantity and money.
 #![forbid(unsafe_code)]
 
+/// The L2 book.
+pub mod book;
 /// Venue bytes to market events, per venue.
 pub mod codec;
 /// Decimal text to whole steps.
@@ -11,8 +13,12 @@ pub mod decimal;
 pub mod event;
 /// What is traded.
 pub mod instrument;
+/// Double-entry ledger and positions.
+pub mod ledger;
 /// The seeded market: an order flow around a moving value, through a price-time matching engine.
 pub mod market;
+/// Orders and their lifecycle.
+pub mod order;
 /// Randomness drawn by key, so that a new stream changes no other.
 pub mod random;
 /// Time, price, quantity, money, sides, ids.
