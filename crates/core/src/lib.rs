@@ -21,5 +21,7 @@ pub mod market;
 pub mod order;
 /// Randomness drawn by key, so that a new stream changes no other.
 pub mod random;
+/// The risk gate.
+pub mod risk;
 /// Time, price, quantity, money, sides, ids.
 pub mod types;
