@@ -11,12 +11,16 @@ pub mod codec;
 pub mod decimal;
 /// Market events as narrow columns.
 pub mod event;
+/// A stream of events as one side reads it.
+pub mod feed;
 /// What is traded.
 pub mod instrument;
 /// Double-entry ledger and positions.
 pub mod ledger;
 /// The seeded market: an order flow around a moving value, through a price-time matching engine.
 pub mod market;
+/// The venue as the simulation models it.
+pub mod matching;
 /// Orders and their lifecycle.
 pub mod order;
 /// Randomness drawn by key, so that a new stream changes no other.

@@ -34,6 +34,14 @@ impl Watch {
         self
     }
 
+    /// Also deltas of a side at this price or nearer the touch.
+    #[must_use]
+    pub fn with_level(mut self, side: Side, price: Ticks) -> Self {
+        let limit = &mut self.limits[side as usize];
+        *limit = (*limit).max(price ^ side.mirror());
+        self
+    }
+
     /// What can touch resting orders: given the best and the worst own price of each side (if any rests there), the
     /// deltas at or better than the worst own price of their side or through an own price of the other, and the trades
     /// that reach an own price.
