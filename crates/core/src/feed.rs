@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::event::{Columns, ColumnsBuf, Event, Kind};
+use crate::event::{Columns, ColumnsBuf, Event, Kind, flag};
 use crate::types::{NO_TIME, Nanos};
 
 /// A block of columns with the time at which each row reaches its reader; times do not fall within or across blocks.
@@ -39,8 +39,19 @@ impl<'a> Block<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct Feed<'a> {
     blocks: Vec<Block<'a>>,
-    block: usize,
-    row: usize,
+    at: Position,
+    /// Rows before this one are known not to match `sought`.
+    searched: Position,
+    sought: u8,
+}
+
+/// A row: its block, and its number there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Number of the block.
+    pub block: usize,
+    /// Number of the row in the block.
+    pub row: usize,
 }
 
 impl<'a> Feed<'a> {
@@ -52,7 +63,7 @@ impl<'a> Feed<'a> {
     pub fn venue(blocks: &[Columns<'a>]) -> Self {
         let mut last = NO_TIME;
         let blocks = blocks.iter().map(|columns| venue_block(columns, &mut last)).collect();
-        Self { blocks, block: 0, row: 0 }
+        Self { blocks, ..Self::default() }
     }
 
     /// Our view: rows in the order received, at `ts_recv`, or at venue time + `latency` where one is given; never
@@ -60,37 +71,70 @@ impl<'a> Feed<'a> {
     pub fn ours(blocks: &[Columns<'a>], latency: Option<Nanos>) -> Self {
         let mut last = NO_TIME;
         let blocks = blocks.iter().map(|columns| our_block(columns, latency, &mut last)).collect();
-        Self { blocks, block: 0, row: 0 }
+        Self { blocks, ..Self::default() }
     }
 
-    /// The block being read and the next row in it.
+    /// The block being read, and where in it the next row is.
     #[inline]
-    pub fn current(&mut self) -> Option<(&Block<'a>, usize)> {
-        while self.block < self.blocks.len() && self.row >= self.blocks[self.block].times.len() {
-            self.block += 1;
-            self.row = 0;
+    pub fn current(&mut self) -> Option<(&Block<'a>, Position)> {
+        self.at = self.skip_ended(self.at);
+        self.blocks.get(self.at.block).map(|block| (block, self.at))
+    }
+
+    fn skip_ended(&self, mut at: Position) -> Position {
+        while self.blocks.get(at.block).is_some_and(|block| at.row >= block.times.len()) {
+            at = Position { block: at.block + 1, row: 0 };
         }
-        self.blocks.get(self.block).map(|block| (block, self.row))
+        at
     }
 
     /// Goes on to a row of the current block.
     #[inline]
     pub fn seek(&mut self, row: usize) {
-        self.row = row;
+        self.at.row = row;
     }
 
     /// When the next row reaches the reader.
     #[inline]
     pub fn next_time(&mut self) -> Option<Nanos> {
-        self.current().map(|(block, row)| block.times[row])
+        self.current().map(|(block, at)| block.times[at.row])
+    }
+
+    /// The next row that ends a message of one of the kinds in `kinds` (bit `1 << kind`), and when it reaches the reader.
+    /// Rows already searched for the same kinds are not searched again.
+    pub fn find(&mut self, kinds: u8) -> Option<(Nanos, Position)> {
+        if kinds == 0 {
+            return None;
+        }
+        if kinds != self.sought {
+            (self.sought, self.searched) = (kinds, self.at);
+        }
+        let mut at = self.skip_ended(self.searched.max(self.at));
+        while let Some(block) = self.blocks.get(at.block) {
+            let flags = &block.columns().flags[at.row..];
+            let ends = |f: u8| kinds >> (f & 7) & 1 != 0 && (f & flag::LAST != 0 || Kind::of(f) == Kind::Trade);
+            if let Some(found) = flags.iter().position(|&f| ends(f)) {
+                at.row += found;
+                self.searched = at;
+                return Some((block.times[at.row], at));
+            }
+            at = Position { block: at.block + 1, row: 0 };
+        }
+        self.searched = at;
+        None
     }
 
     /// Takes the next row.
     pub fn pop(&mut self) -> Option<(Nanos, Event)> {
-        let (block, row) = self.current()?;
-        let next = (block.times[row], block.columns().get(row));
-        self.row += 1;
+        let (block, at) = self.current()?;
+        let next = (block.times[at.row], block.columns().get(at.row));
+        self.at.row += 1;
         Some(next)
+    }
+
+    /// A row that was found.
+    pub fn row(&self, at: Position) -> Option<Event> {
+        self.blocks.get(at.block).map(|block| block.columns().get(at.row))
     }
 
     /// First and last time of all blocks.

@@ -9,8 +9,12 @@ pub mod book;
 pub mod codec;
 /// Decimal text to whole steps.
 pub mod decimal;
+/// Our side: one deterministic engine.
+pub mod engine;
 /// Market events as narrow columns.
 pub mod event;
+/// Values computed from events.
+pub mod feature;
 /// A stream of events as one side reads it.
 pub mod feed;
 /// What is traded.
@@ -25,7 +29,13 @@ pub mod matching;
 pub mod order;
 /// Randomness drawn by key, so that a new stream changes no other.
 pub mod random;
+/// What was decided, as bytes.
+pub mod record;
 /// The risk gate.
 pub mod risk;
+/// Both sides joined: a backtest.
+pub mod simulation;
+/// What the engine asks of a strategy.
+pub mod strategy;
 /// Time, price, quantity, money, sides, ids.
 pub mod types;

@@ -1,5 +1,7 @@
 //! Many rows into a book at once: the loop that decides how fast everything else can be.
 
+use std::ops::Range;
+
 use super::{Book, NONE, OFFSET, PAGE, PAGE_BITS};
 use crate::event::{Columns, Kind, flag};
 use crate::types::{Nanos, Side, Ticks};
@@ -65,23 +67,30 @@ impl Watch {
 /// Why an advance ended, and the first row not applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// Every row up to the time asked for is applied.
+    /// Every row asked for is applied, up to the time asked for.
     Time(usize),
     /// This row is the caller's: it is in time, and not applied.
     Row(usize),
 }
 
 impl Book {
-    /// Applies rows `from..` of `columns` while `times[row] <= until` and `watch` lets them pass.
+    /// Applies these rows of `columns` while `times[row] <= until` and `watch` lets them pass.
     ///
-    /// `times` is the clock this view lives by (venue time or arrival), not falling. Panics if the slices' lengths differ.
-    pub fn advance(&mut self, columns: &Columns<'_>, times: &[Nanos], from: usize, until: Nanos, watch: Watch) -> Stop {
-        let n = columns.len();
+    /// `times` is the clock this view lives by (venue time or arrival), not falling. Panics if the rows are not there.
+    pub fn advance(
+        &mut self,
+        columns: &Columns<'_>,
+        times: &[Nanos],
+        rows: Range<usize>,
+        until: Nanos,
+        watch: Watch,
+    ) -> Stop {
+        let n = rows.end;
         let (times, price, qty, flags) = (&times[..n], &columns.price[..n], &columns.qty[..n], &columns.flags[..n]);
         let (base, scale) = (columns.price_base, columns.qty_scale);
         let mirror = [Side::Buy.mirror(), Side::Sell.mirror()];
         let mut last = None;
-        let mut i = from;
+        let mut i = rows.start;
         let stop = loop {
             if i >= n || times[i] > until {
                 break Stop::Time(i);

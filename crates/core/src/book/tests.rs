@@ -82,7 +82,7 @@ proptest! {
         let watch = Watch::orders(Some((limit, limit - 10)), Some((limit + 5, limit + 9)));
         let (mut bulk, mut row, mut until) = (Book::default(), 0, 0);
         while row < columns.len() {
-            match bulk.advance(&columns, columns.ts_recv, row, until, watch) {
+            match bulk.advance(&columns, columns.ts_recv, row..columns.len(), until, watch) {
                 Stop::Time(next) => {
                     prop_assert!(next == columns.len() || columns.ts_recv[next] > until);
                     row = next;
@@ -107,7 +107,7 @@ proptest! {
     fn every_row_that_can_touch_an_order_is_handed_back(event in any_event(), bid in 59_990_i64..60_010, ask in 60_010_i64..60_030, depth in 0_i64..5) {
         let packed = ColumnsBuf::pack(&[event]);
         let watch = Watch::orders(Some((bid, bid - depth)), Some((ask, ask + depth)));
-        let stop = Book::default().advance(&packed.view(), &[0], 0, 0, watch);
+        let stop = Book::default().advance(&packed.view(), &[0], 0..1, 0, watch);
         let touches = match (event.kind(), event.side()) {
             (Kind::Delta, Side::Buy) => event.price >= bid - depth || event.price >= ask,
             (Kind::Delta, Side::Sell) => event.price <= ask + depth || event.price <= bid,

@@ -59,7 +59,7 @@ pub struct Posting {
 }
 
 /// The lines of one transaction: at most eight, and zero in sum per currency.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transaction {
     lines: [Posting; 8],
     len: usize,
@@ -76,6 +76,14 @@ impl Transaction {
             self.lines[self.len] = Posting { owner, account, currency, amount };
             self.len += 1;
         }
+    }
+
+    /// A transaction of these lines, as read back from a record; `None` if they are more than eight.
+    pub fn from_lines(lines: &[Posting]) -> Option<Self> {
+        let mut transaction = Self::new();
+        transaction.lines.get_mut(..lines.len())?.copy_from_slice(lines);
+        transaction.len = lines.len();
+        Some(transaction)
     }
 
     /// The lines.

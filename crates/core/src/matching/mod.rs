@@ -139,9 +139,9 @@ impl VenueModel {
     /// Applies the rows up to `until`, or up to the first that made a report if that is where to stop.
     fn rows(&mut self, feed: &mut Feed<'_>, until: Nanos, stop_at_report: bool, out: &mut VecDeque<Report>) {
         let before = out.len();
-        while let Some((block, row)) = feed.current() {
+        while let Some((block, at)) = feed.current() {
             let (columns, times) = (block.columns(), block.times());
-            match self.book.advance(&columns, times, row, until, self.watch) {
+            match self.book.advance(&columns, times, at.row..columns.len(), until, self.watch) {
                 Stop::Time(next) => {
                     let done = next < columns.len();
                     feed.seek(next);

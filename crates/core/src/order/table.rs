@@ -40,22 +40,24 @@ impl OrderTable {
         self.exposure.push(Exposure::default());
     }
 
-    /// The id that the next order gets.
-    pub fn next_id(&self) -> OrderId {
-        self.next_id
+    /// Gives the next order id away. An id that no order takes stays unused.
+    pub fn reserve_id(&mut self) -> OrderId {
+        self.slot_of.push_back(NO_SLOT);
+        self.next_id += 1;
+        self.next_id - 1
     }
 
-    /// Puts an order into the table. Panics if its id is not [`OrderTable::next_id`].
+    /// Puts an order into the table. Panics if its id was not reserved, or is older than every order there.
     pub fn insert(&mut self, order: Order) {
-        assert_eq!(order.id, self.next_id, "order ids are given in sequence");
+        let at = (order.id - self.first_id) as usize;
+        assert!(self.slot_of[at] == NO_SLOT, "order {} is in the table already", order.id);
         let strategy = usize::from(order.request.strategy);
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(order);
             (self.slots.len() - 1) as u32
         });
         self.slots[slot as usize] = order;
-        self.slot_of.push_back(slot);
-        self.next_id += 1;
+        self.slot_of[at] = slot;
         self.open[strategy].push(slot);
         self.exposure[strategy].open[order.request.side as usize] += reserved(&order);
     }

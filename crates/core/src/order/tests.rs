@@ -100,7 +100,8 @@ proptest! {
         for (at, (id, kind)) in reports.iter().enumerate() {
             if at % every == 0 {
                 let side = if at % 2 == 0 { Side::Buy } else { Side::Sell };
-                table.insert(Order::new(table.next_id(), OrderRequest { strategy: (at % 2) as u16, side, ..request() }, 0));
+                let id = table.reserve_id();
+                table.insert(Order::new(id, OrderRequest { strategy: (at % 2) as u16, side, ..request() }, 0));
                 table.note(*id, Some(OrderState::Submitted).filter(|_| table.get(*id).is_some_and(|o| o.state == OrderState::Intent)), Some(Pending::Amend(60, 15)));
             }
             let outcome = table.apply(&Report { order: *id, ..report(*kind) });

@@ -143,6 +143,8 @@ pub struct Standing<'a> {
     pub exposure: Exposure,
     /// What a buy may spend (spot) or the account's equity (perpetual), in quote currency.
     pub quote_available: Money,
+    /// Notional of the account's other perpetual positions, in quote currency.
+    pub notional_elsewhere: Money,
     /// What a spot sell may deliver, in steps.
     pub base_available: Qty,
     /// Made since midnight UTC, negative for a loss, in quote currency.
@@ -291,7 +293,11 @@ impl Gate {
             let notional = instrument.notional(price, worst.abs());
             let more = worst.abs() > standing.position.abs();
             let most = standing.quote_available.max(0) / 1_000_000_000 * self.limits.leverage;
-            return if more && notional > most { Err(Refusal::InsufficientBalance) } else { Ok(()) };
+            return if more && notional + standing.notional_elsewhere > most {
+                Err(Refusal::InsufficientBalance)
+            } else {
+                Ok(())
+            };
         }
         match request.side {
             Side::Buy if instrument.notional(price, request.qty) > standing.quote_available => {

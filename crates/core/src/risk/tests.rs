@@ -60,6 +60,7 @@ fn every_refusal_has_its_cause() {
             position: 0,
             exposure: Exposure::default(),
             quote_available: money("10000").unwrap(),
+            notional_elsewhere: 0,
             base_available: 1_000_000,
             day_pnl: 0,
         };
@@ -100,6 +101,7 @@ fn what_reduces_passes_where_what_adds_does_not() {
         position: -1_000_000,
         exposure: Exposure::default(),
         quote_available: 0,
+        notional_elsewhere: 0,
         base_available: 0,
         day_pnl: money("-11").unwrap(),
     };
@@ -123,6 +125,7 @@ fn the_rate_is_counted_over_any_second() {
             position: 0,
             exposure: Exposure::default(),
             quote_available: money("10000").unwrap(),
+            notional_elsewhere: 0,
             base_available: 0,
             day_pnl: 0,
         };
