@@ -6,6 +6,7 @@ use crate::feature::{BarSeries, Ema};
 use crate::instrument::Instrument;
 use crate::order::{Order, OrderRequest};
 use crate::random::Stream;
+use crate::strategy::Quote;
 use crate::types::{Money, Nanos, OrderId, OrderKind, Qty, Side, StrategyIx, Ticks, TimeInForce};
 
 /// A strategy's wish, carried out when its wake-up ends.
@@ -47,6 +48,11 @@ impl Context<'_> {
     /// Price of the last trade in ticks.
     pub fn last_trade(&self) -> Option<Ticks> {
         self.state.view_of(self.strategy).last_trade
+    }
+
+    /// The venue's best prices as quoted apart from the book; zeros before the first quote.
+    pub fn quoted(&self) -> Quote {
+        self.state.view_of(self.strategy).quote
     }
 
     /// Held, in steps.

@@ -15,8 +15,8 @@ pub use context::Context;
 pub use state::{Blotter, Counts, FillRow, Sample};
 
 use crate::book::Book;
-use crate::instrument::Instrument;
-use crate::ledger::{Currencies, Ledger};
+use crate::instrument::{Instrument, InstrumentKind};
+use crate::ledger::{Account, Currencies, Ledger};
 use crate::matching::Request;
 use crate::order::{LifecycleError, OrderTable, Report, ReportKind};
 use crate::random::Stream;
@@ -270,6 +270,26 @@ impl Engine {
     /// The ledger.
     pub fn ledger(&self) -> &Ledger {
         &self.state.ledger
+    }
+
+    /// What a strategy trades.
+    pub fn instrument_of(&self, strategy: StrategyIx) -> InstrumentIx {
+        self.state.slots[usize::from(strategy)].instrument
+    }
+
+    /// What the books fail to balance by: postings that do not cancel, and the difference between each strategy's PnL
+    /// and what its postings and position are worth. 0 in a ledger that is right.
+    pub fn imbalance(&self) -> Money {
+        let unexplained = (0..self.strategies.len() as StrategyIx).map(|strategy| {
+            let (view, position) = (self.state.view_of(strategy), self.state.ledger.position(strategy));
+            let of = |account| self.state.ledger.balance(strategy + 1, account, view.currencies.quote);
+            let worth = match view.instrument.kind {
+                InstrumentKind::Spot => position.value(&view.instrument, view.twice_mid()),
+                InstrumentKind::LinearPerpetual => position.unrealised(&view.instrument, view.twice_mid()),
+            };
+            (of(Account::Cash) + of(Account::Rounding) + worth - position.pnl(&view.instrument, view.twice_mid())).abs()
+        });
+        self.state.ledger.imbalance() + unexplained.sum::<Money>()
     }
 
     /// The orders that have not ended.
