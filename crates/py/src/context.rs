@@ -188,7 +188,7 @@ impl PyContext {
         self.window.look(|ctx| ctx.amend(order, ticks, qty))
     }
 
-    /// Keeps a two-sided post-only quote of `size`; None takes a side away.
+    /// Keeps a two-sided post-only quote of `size`; None, or a price made from an empty book (NaN), takes a side away.
     fn quote(
         &self,
         bid: Option<&Bound<'_, PyAny>>,
@@ -197,8 +197,13 @@ impl PyContext {
     ) -> PyResult<()> {
         let instrument = self.window.look(|ctx| ctx.instrument().clone())?;
         let qty = amounts::positive_size(size, &instrument)?;
-        let bid = bid.map(|bid| amounts::price(bid, &instrument, Side::Buy)).transpose()?;
-        let ask = ask.map(|ask| amounts::price(ask, &instrument, Side::Sell)).transpose()?;
+        let empty =
+            self.window.look(|ctx| [Side::Buy, Side::Sell].iter().any(|side| ctx.book().best(*side).is_none()))?;
+        let side_price = |price: Option<&Bound<'_, PyAny>>, side| {
+            let given = price.filter(|price| !(empty && price.extract::<f64>().is_ok_and(f64::is_nan)));
+            given.map(|price| amounts::price(price, &instrument, side)).transpose()
+        };
+        let (bid, ask) = (side_price(bid, Side::Buy)?, side_price(ask, Side::Sell)?);
         self.window.look(|ctx| ctx.quote(bid, ask, qty))
     }
 

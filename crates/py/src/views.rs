@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use crate::errors::kedge_error;
 use crate::window::Window;
 
-/// The book as we see it. Prices are floats in quote currency, quantities in base units; None where a side is empty.
+/// The book as we see it. Prices are floats in quote currency, sizes in base units; NaN where a side is empty.
 #[pyclass(name = "Book", module = "kedge._core", unsendable, frozen)]
 pub(crate) struct PyBook {
     pub(crate) window: Window,
@@ -32,20 +32,23 @@ fn parse_side(side: &str) -> PyResult<Side> {
 
 #[allow(clippy::cast_precision_loss)]
 impl PyBook {
-    fn best(&self, side: Side) -> PyResult<Option<f64>> {
-        self.window.look(|ctx| ctx.book().best(side).map(|price| price as f64 * ctx.instrument().tick_size.to_f64()))
+    fn best(&self, side: Side) -> PyResult<f64> {
+        self.window.look(|ctx| {
+            let price = ctx.book().best(side).map(|price| price as f64 * ctx.instrument().tick_size.to_f64());
+            price.unwrap_or(f64::NAN)
+        })
     }
 
-    fn best_qty(&self, side: Side) -> PyResult<Option<f64>> {
+    fn best_size(&self, side: Side) -> PyResult<f64> {
         self.window.look(|ctx| {
-            let price = ctx.book().best(side)?;
-            Some(ctx.instrument().qty_to_f64(ctx.book().qty(side, price)))
+            let best = ctx.book().best(side);
+            best.map_or(f64::NAN, |price| ctx.instrument().qty_to_f64(ctx.book().qty(side, price)))
         })
     }
 
     /// A value of both bests, in ticks, as a price.
-    fn of_touch(&self, f: impl FnOnce([(Ticks, Qty); 2]) -> f64) -> PyResult<Option<f64>> {
-        self.window.look(|ctx| touch(ctx.book()).map(|best| f(best) * ctx.instrument().tick_size.to_f64()))
+    fn of_touch(&self, f: impl FnOnce([(Ticks, Qty); 2]) -> f64) -> PyResult<f64> {
+        self.window.look(|ctx| touch(ctx.book()).map_or(f64::NAN, |best| f(best) * ctx.instrument().tick_size.to_f64()))
     }
 
     fn ticks(&self, py: Python<'_>, side: Side) -> PyResult<Option<Py<PyAny>>> {
@@ -59,35 +62,35 @@ impl PyBook {
 impl PyBook {
     /// Best bid.
     #[getter]
-    fn bid(&self) -> PyResult<Option<f64>> {
+    fn bid(&self) -> PyResult<f64> {
         self.best(Side::Buy)
     }
 
     /// Best ask.
     #[getter]
-    fn ask(&self) -> PyResult<Option<f64>> {
+    fn ask(&self) -> PyResult<f64> {
         self.best(Side::Sell)
     }
 
     /// Quantity at the best bid.
     #[getter]
-    fn bid_size(&self) -> PyResult<Option<f64>> {
-        self.best_qty(Side::Buy)
+    fn bid_size(&self) -> PyResult<f64> {
+        self.best_size(Side::Buy)
     }
 
     /// Quantity at the best ask.
     #[getter]
-    fn ask_size(&self) -> PyResult<Option<f64>> {
-        self.best_qty(Side::Sell)
+    fn ask_size(&self) -> PyResult<f64> {
+        self.best_size(Side::Sell)
     }
 
-    /// Best bid in ticks.
+    /// Best bid in ticks; None where there is none.
     #[getter]
     fn bid_ticks(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         self.ticks(py, Side::Buy)
     }
 
-    /// Best ask in ticks.
+    /// Best ask in ticks; None where there is none.
     #[getter]
     fn ask_ticks(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         self.ticks(py, Side::Sell)
@@ -95,13 +98,13 @@ impl PyBook {
 
     /// Halfway between the bests.
     #[getter]
-    fn mid(&self) -> PyResult<Option<f64>> {
+    fn mid(&self) -> PyResult<f64> {
         self.of_touch(|[bid, ask]| (bid.0 + ask.0) as f64 * 0.5)
     }
 
     /// Between the bests, nearer to the side with less: (bid × ask size + ask × bid size) / (bid size + ask size).
     #[getter]
-    fn microprice(&self) -> PyResult<Option<f64>> {
+    fn microprice(&self) -> PyResult<f64> {
         self.of_touch(|[bid, ask]| {
             let (bid_size, ask_size) = (bid.1 as f64, ask.1 as f64);
             (bid.0 as f64 * ask_size + ask.0 as f64 * bid_size) / (bid_size + ask_size)
@@ -110,15 +113,16 @@ impl PyBook {
 
     /// Best ask less best bid.
     #[getter]
-    fn spread(&self) -> PyResult<Option<f64>> {
+    fn spread(&self) -> PyResult<f64> {
         self.of_touch(|[bid, ask]| (ask.0 - bid.0) as f64)
     }
 
     /// (bid size − ask size) / (bid size + ask size) at the bests, from −1 to 1.
     #[getter]
-    fn imbalance(&self) -> PyResult<Option<f64>> {
-        self.window
-            .look(|ctx| touch(ctx.book()).map(|[bid, ask]| (bid.1 - ask.1) as f64 / (bid.1 as f64 + ask.1 as f64)))
+    fn imbalance(&self) -> PyResult<f64> {
+        self.window.look(|ctx| {
+            touch(ctx.book()).map_or(f64::NAN, |[bid, ask]| (bid.1 - ask.1) as f64 / (bid.1 as f64 + ask.1 as f64))
+        })
     }
 
     /// One tick.
