@@ -2,10 +2,12 @@
 
 The environment goes over the file: `KEDGE_RISK_ORDER_SIZE=0.5` sets `order_size` in `[risk]`.
 Amounts are decimals, read from their text (`0.1` is a tenth); durations are text with a unit and nanoseconds inside.
+`settings.model_dump(mode="json")` is what a run folder keeps; `Settings.model_validate` reads it back.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -13,9 +15,18 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
-from kedge.model.durations import parse_duration
+from kedge.model.durations import duration_text, parse_duration
 from kedge.model.errors import UsageError
 from kedge.model.settings_errors import explain, unknown_variable
 
@@ -45,6 +56,10 @@ def _float(value: object) -> float:
     return value if isinstance(value, float) else float(_decimal(value))
 
 
+def _plain(number: Decimal) -> str:
+    return f"{number:f}"
+
+
 def _duration(value: object) -> int:
     try:
         return parse_duration(value if isinstance(value, str) else str(value))
@@ -61,17 +76,22 @@ def _feed(value: object) -> object:
         raise ValueError(f'must be "recorded" or a duration, which {error}') from None
 
 
+def _feed_text(feed: str | int) -> str:
+    return feed if isinstance(feed, str) else duration_text(feed)
+
+
 def _parameter(value: object) -> object:
-    if isinstance(value, Decimal) and value.is_finite():
-        return float(value)
-    if not isinstance(value, (bool, int, str)):
+    value = float(value) if isinstance(value, Decimal) else value
+    if not isinstance(value, (bool, int, float, str)) or (isinstance(value, float) and not math.isfinite(value)):
         raise ValueError("must be a finite number, true, false or text")
     return value
 
 
-Amount = Annotated[Decimal, BeforeValidator(_decimal), Field(gt=0, le=LARGEST)]
-Fraction = Annotated[Decimal, BeforeValidator(_decimal), Field(gt=0, le=1)]
-Duration = Annotated[int, BeforeValidator(_duration)]
+# In JSON every value is the text that reads back as itself.
+Number = Annotated[Decimal, BeforeValidator(_decimal), PlainSerializer(_plain, when_used="json")]
+Amount = Annotated[Number, Field(gt=0, le=LARGEST)]
+Fraction = Annotated[Number, Field(gt=0, le=1)]
+Duration = Annotated[int, BeforeValidator(_duration), PlainSerializer(duration_text, when_used="json")]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2,12}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 InstrumentId = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]+/[A-Z0-9]+(:[A-Z0-9]+)?@[a-z0-9_]+$")]
@@ -87,7 +107,7 @@ class Section(BaseModel):
 class AccountSettings(Section):
     """What the account holds when a backtest starts."""
 
-    balances: dict[Currency, Annotated[Decimal, BeforeValidator(_decimal), Field(ge=0, le=LARGEST)]] = Field(
+    balances: dict[Currency, Annotated[Number, Field(ge=0, le=LARGEST)]] = Field(
         {"USDT": Decimal(10_000)}, description="Cash by currency", examples=['{ USDT = "10000" }']
     )
 
@@ -109,9 +129,9 @@ class BacktestSettings(Section):
 class LatencySettings(Section):
     """How late we see the market, the venue sees our orders, and we see its reports."""
 
-    feed: Annotated[Literal["recorded"] | int, BeforeValidator(_feed)] = Field(
-        "recorded", description="Market data: as recorded, or constant", examples=['"recorded"', '"20ms"']
-    )
+    feed: Annotated[
+        Literal["recorded"] | int, BeforeValidator(_feed), PlainSerializer(_feed_text, when_used="json")
+    ] = Field("recorded", description="Market data: as recorded, or constant", examples=['"recorded"', '"20ms"'])
     entry: Duration = Field(50_000_000, description="From us to the venue", examples=['"50ms"'])
     response: Duration = Field(50_000_000, description="From the venue to us", examples=['"50ms"'])
 
