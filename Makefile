@@ -29,7 +29,7 @@ check: setup ## Formatting, lints, types, layers and budgets
 	$(BIN)/pytest -q tests/test_tidy.py
 
 bench: setup ## Measure Kedge and its rivals on the same data
-	$(BIN)/python benches/run.py $(ARGS)
+	$(BIN)/python -m benches.run $(ARGS)
 
 clean: ## Remove everything that was built or installed here, but no runs
 	rm -rf .venv .tools target web/node_modules python/kedge/backtest/report/_assets python/kedge/_core*.so

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,7 +15,7 @@ from kedge.model.settings import setting_value
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, last and alone on standard output.")]
 Instruments = Annotated[
-    str | None,
+    Path | None,
     typer.Option(
         "--instruments", metavar="FILE", help="Instrument definitions.  [default: instruments.json by the data]"
     ),

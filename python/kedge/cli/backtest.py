@@ -15,47 +15,45 @@ from kedge.model.durations import parse_duration
 from kedge.model.errors import UsageError
 from kedge.model.settings import Settings, load_settings
 
+Strategy = Annotated[
+    Path | None,
+    typer.Argument(metavar="STRATEGY", help="File with one Strategy class. Without it, those of the settings run."),
+]
+Data = Annotated[
+    list[str] | None, typer.Option(metavar="FILE...", help="Recorded files in order of time, or CATALOG#INSTRUMENT.")
+]
+Instrument = Annotated[str | None, typer.Option(metavar="ID", help="Trade only this instrument of the data.")]
+Seeded = Annotated[
+    str | None, typer.Option(metavar="DURATION", help="Use the seeded market for so long, instead of --data.")
+]
+Seed = Annotated[int, typer.Option(metavar="N", min=0, max=2**63 - 1, help="Seed of the market and of ctx.rng.")]
+Param = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE...", help="Parameters of the strategy.")]
+Funding = Annotated[str | None, typer.Option(metavar="none|FILE", help="Funding rates of a perpetual, or none.")]
+Latency = Annotated[
+    list[str] | None, typer.Option(metavar="NAME=DURATION...", help="Latencies: feed=, entry=, response=.")
+]
+SettingsFile = Annotated[
+    Path | None, typer.Option("--settings", metavar="FILE", help="Settings file.  [default: kedge.toml, if there]")
+]
+Out = Annotated[str | None, typer.Option(metavar="FOLDER", help="Where the run folder goes.  [default: runs]")]
+Journal = Annotated[bool, typer.Option("--journal", help="Keep a journal, so that the run can be replayed.")]
+Step = Annotated[bool, typer.Option("--step", help="One event at a time, not in bulk: slower, the same trace.")]
+
 
 def command(
-    strategy: Annotated[
-        Path | None,
-        typer.Argument(metavar="STRATEGY", help="File with one Strategy class. Without it, those of the settings run."),
-    ] = None,
-    data: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FILE...", help="Recorded files in order of time, or CATALOG#INSTRUMENT."),
-    ] = None,
+    strategy: Strategy = None,
+    data: Data = None,
     instruments: Instruments = None,
-    instrument: Annotated[
-        str | None, typer.Option(metavar="ID", help="Trade only this instrument of the data.")
-    ] = None,
-    seeded: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="Use the seeded market for so long, instead of --data.")
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(metavar="N", min=0, max=2**63 - 1, help="Seed of the market and of ctx.rng.")
-    ] = 1,
-    param: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE...", help="Parameters of the strategy.")
-    ] = None,
-    funding: Annotated[
-        str | None, typer.Option(metavar="none|FILE", help="Funding rates of a perpetual, or none.")
-    ] = None,
-    latency: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=DURATION...", help="Latencies: feed=, entry=, response=.")
-    ] = None,
-    settings: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Settings file.  [default: kedge.toml, if there]")
-    ] = None,
-    out: Annotated[
-        str | None, typer.Option(metavar="FOLDER", help="Where the run folder goes.  [default: runs]")
-    ] = None,
-    journal: Annotated[
-        bool, typer.Option("--journal", help="Keep a journal, so that the run can be replayed.")
-    ] = False,
-    step: Annotated[
-        bool, typer.Option("--step", help="One event at a time instead of in bulk: slower, the same trace.")
-    ] = False,
+    instrument: Instrument = None,
+    seeded: Seeded = None,
+    seed: Seed = 1,
+    param: Param = None,
+    funding: Funding = None,
+    latency: Latency = None,
+    settings: SettingsFile = None,
+    out: Out = None,
+    journal: Journal = False,
+    step: Step = False,
     as_json: Json = False,
 ) -> None:
     """Run a strategy over recorded or seeded market data.
@@ -79,7 +77,7 @@ def command(
     request = BacktestRequest(
         strategy=strategy,
         data=tuple(data or ()),
-        instruments=Path(instruments) if instruments else None,
+        instruments=instruments,
         instrument=instrument,
         seeded=parse_duration(seeded, "--seeded") if seeded else None,
         seed=seed,

@@ -37,7 +37,7 @@ def command(
             parse_duration(duration, "--duration"),
             seed,
             tuple(data or ()),
-            Path(instruments) if instruments else None,
+            instruments,
             out,
             on_progress,
         )

@@ -30,7 +30,7 @@ class OnProgress(Protocol):
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> Table:
-    """Aligned columns, the first `left` of them to the left, figures to the right; without heads where all are empty."""
+    """Aligned columns, the first `left` of them to the left, figures to the right; no heads where all are empty."""
     shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_header=any(heads))
     for index, head in enumerate(heads):
         shown.add_column(Text(head), justify="left" if index < left else "right", no_wrap=True)
