@@ -11,6 +11,10 @@ use crate::happenings::{PyOrder, PyQuote};
 use crate::views::{PyBook, PyIndicator, PyRandom};
 use crate::window::Window;
 
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PyContext>()
+}
+
 /// One strategy's window on the engine. Valid within a callback only.
 #[pyclass(name = "Context", module = "kedge._core", unsendable)]
 pub(crate) struct PyContext {

@@ -10,6 +10,12 @@ use pyo3::prelude::*;
 use crate::errors::kedge_error;
 use crate::window::Window;
 
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PyBook>()?;
+    module.add_class::<PyIndicator>()?;
+    module.add_class::<PyRandom>()
+}
+
 /// The book as we see it. Prices are floats in quote currency, sizes in base units; NaN where a side is empty.
 #[pyclass(name = "Book", module = "kedge._core", unsendable, frozen)]
 pub(crate) struct PyBook {
