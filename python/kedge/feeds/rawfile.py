@@ -142,6 +142,9 @@ class _Ahead:
         taken, self._waiting = self._waiting[:size], self._waiting[size:]
         return taken
 
+    def close(self) -> None:
+        self.closed = True
+
 
 def open_for_reading(path: Path) -> BinaryIO:
     """The file's bytes. Raises `UsageError` if there is no such file or it may not be read."""

@@ -8,11 +8,13 @@ to file.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from kedge._core import BinanceRecording, detect_recording
-from kedge.catalog import Catalog
+from kedge.catalog import Catalog, Segment
 from kedge.feeds.rawfile import RawFile
 from kedge.model import instruments
 from kedge.model.columns import MarketColumns
@@ -26,6 +28,7 @@ Progress = Callable[[int, int], None]
 
 DEFINITIONS_FILE = "instruments.json"
 PROBED_LINES = 1_000
+FILES_OVERLAP_MAX_NS = 10**9
 KIND_OF_MARKET = {"spot": "spot", "usdm": "linear_perpetual"}
 
 
@@ -134,7 +137,8 @@ def _stream(files: Sequence[Recording], catalog: Catalog | None, advance: Callab
                 f"`{instrument.id}` is defined otherwise beside {other.path} than beside {files[0].path}",
                 "give one definitions file for all with --instruments FILE",
             )
-    going_on = _book_before(catalog, files[0])
+    before = _segment_before(catalog, files[0])
+    going_on = before.source.get("last_update_id") if before and before.source.get("in_sync") else None
     decoder = BinanceRecording(files[0].market, instrument.to_json(), going_on)
     blocks: list[MarketColumns] = []
     sources: list[Source] = []
@@ -146,7 +150,7 @@ def _stream(files: Sequence[Recording], catalog: Catalog | None, advance: Callab
                 "one another",
                 "give one of them",
             )
-        block, source = _decode_file(file, decoder, advance)
+        block, source = _decode_file(file, decoder, advance, before.end_ns if before and not sources else None)
         source["continue_from"] = going_on
         going_on = source["last_update_id"] if source["in_sync"] else None
         blocks.append(block)
@@ -154,21 +158,27 @@ def _stream(files: Sequence[Recording], catalog: Catalog | None, advance: Callab
     return RecordedStream(dict(instrument.definition), blocks, sources)
 
 
-def _book_before(catalog: Catalog | None, file: Recording) -> int | None:
-    """The update id of the book that the segment before `file` left in sync."""
+def _segment_before(catalog: Catalog | None, file: Recording) -> Segment | None:
+    """The last segment that the recorder had ended when `file` began."""
     if catalog is None or not catalog.exists():
         return None
     ended = [
-        segment.source
+        segment
         for segment in catalog.segments(file.instrument.id)
         if segment.source.get("received_last_ns", segment.end_ns) <= file.first_ns
     ]
-    return ended[-1].get("last_update_id") if ended and ended[-1].get("in_sync") else None
+    return ended[-1] if ended else None
 
 
 def _decode_file(
-    file: Recording, decoder: BinanceRecording, advance: Callable[[int], None]
+    file: Recording, decoder: BinanceRecording, advance: Callable[[int], None], after_ns: int | None
 ) -> tuple[MarketColumns, Source]:
+    """Decodes one file. No row gets a time before `after_ns`, the end of a segment that it goes on from.
+
+    The clock offset is estimated for each file, so that the first rows of one may seem to lie some milliseconds before
+    the last of the one before. Within one decoder the core holds them back; here it is done for a file that comes
+    later, so that it makes no difference whether files are imported together or one by one.
+    """
     raw = RawFile(file.path, advance)
     last_ns = file.first_ns
     try:
@@ -181,6 +191,8 @@ def _decode_file(
             raise
         raise DataError(f"{file.path}: {error.message}", error.hint) from None
     block = MarketColumns(**decoder.take())
+    if after_ns is not None and len(block) and after_ns - FILES_OVERLAP_MAX_NS < block.ts_recv[0] < after_ns:
+        block = replace(block, ts_recv=np.maximum(block.ts_recv, after_ns))
     times = [iso(int(block.ts_recv[at])) for at in (0, -1)] if len(block) else [None, None]
     source: Source = {
         "name": file.path.name,
@@ -208,10 +220,10 @@ def _decode_file(
         "stale_dropped": int(found["stale_dropped"]),
         "ignored": int(found["ignored"]),
         "off_step": int(found["off_step"]),
+        "recv_backwards": int(found["recv_backwards"]),
     }
     return block, source
 
 
 def _shown(line: bytes) -> str:
-    text = line[:60].decode("utf-8", "backslashreplace")
-    return text.encode("unicode_escape").decode() + ("…" if len(line) > 60 else "")
+    return repr(line[:60])[2:-1] + ("…" if len(line) > 60 else "")

@@ -37,6 +37,7 @@ class Source(TypedDict):
     stale_dropped: NotRequired[int]
     ignored: NotRequired[int]
     off_step: NotRequired[int]
+    recv_backwards: NotRequired[int]
     min_latency_ms: NotRequired[float]
     median_latency_ms: NotRequired[float]
     received_first_ns: NotRequired[int]
