@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 DATA = Path(__file__).resolve().parents[1] / "data"
 
 # Bits of `flags`, as in crates/core/src/event.rs.
-DELTA, TRADE, CLEAR, LEVEL = range(4)
+DELTA, TRADE, CLEAR, LEVEL, QUOTE, GAP = range(6)
 KIND, SELL, LAST, WIDE = 0b1111, 16, 32, 64
 
 

@@ -16,12 +16,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from benches.expected import W1_SHA256
 from benches.workloads import columns
 
 EVENTS, SEED = 10_000_000, 20240601
 START_NS = 1_700_000_000_000_000_000
 FEED_LATENCY_NS = 1_000_000
-SHA256 = "644529b91aea6dae05f4a586d1899739b1b0bc68cf4f3c61158c6f87d3aaa17d"
 
 INSTRUMENT = {
     "id": "BTC/USDT:USDT@simulated",
@@ -196,9 +196,9 @@ def main() -> None:
     ts = events["ts"]
     parts = [ts, ts + FEED_LATENCY_NS, events["tick"], events["lots"], events["flags"], *snapshot.values()]
     found = columns.digest(*parts)
-    if found != SHA256:
-        raise SystemExit(f"w1: the generated data must have the SHA-256 {SHA256}, was {found}")
-    about: dict[str, Any] = {"instrument": INSTRUMENT, "sha256": SHA256, "repeat": 1, "period_ns": 0}
+    if found != W1_SHA256:
+        raise SystemExit(f"w1: the generated data must have the SHA-256 {W1_SHA256}, was {found}")
+    about: dict[str, Any] = {"instrument": INSTRUMENT, "sha256": W1_SHA256, "repeat": 1, "period_ns": 0}
     # The range that hftbacktest keeps as flat arrays; the data itself stays within 599,423 to 600,904.
     about |= {"lowest_tick": BASE, "highest_tick": BASE + LEVELS}
     first = np.full(2 * DEPTH + 1, ts[0] - 1_000_000, np.int64)
