@@ -88,7 +88,11 @@ def load(name: str) -> tuple[NDArray[Any], NDArray[Any], dict[str, Any]]:
 def levels_only(snapshot: columns.Columns) -> columns.Columns:
     """The snapshot without its leading `CLEAR`: hftbacktest starts from an empty book anyway."""
     return columns.pack(
-        snapshot.ts_event[1:], snapshot.ts_recv[1:], snapshot.prices()[1:], snapshot.quantities()[1:], snapshot.flags[1:]
+        snapshot.ts_event[1:],
+        snapshot.ts_recv[1:],
+        snapshot.prices()[1:],
+        snapshot.quantities()[1:],
+        snapshot.flags[1:],
     )
 
 

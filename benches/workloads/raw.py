@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from kedge.feeds import recorded
 from numpy.typing import NDArray
 
 from benches.workloads import columns
+from kedge.feeds import recorded
 
 RECORDINGS = {
     "raw_spot_btcusdt": ("spot_btcusdt_20240808.gz", "spot_btcusdt_20240809.gz"),

@@ -175,7 +175,12 @@ def generate() -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
         "lots": np.concatenate([bid[MID - DEPTH : MID][::-1], ask[MID : MID + DEPTH]]),
         "flags": np.repeat(np.array([0, ASK], np.uint8), DEPTH),
     }
-    rows = (np.empty(EVENTS, np.int64), np.empty(EVENTS, np.int32), np.empty(EVENTS, np.int64), np.zeros(EVENTS, np.uint8))
+    rows = (
+        np.empty(EVENTS, np.int64),
+        np.empty(EVENTS, np.int32),
+        np.empty(EVENTS, np.int64),
+        np.zeros(EVENTS, np.uint8),
+    )
     used = _generate(draws, gaps, packets, trade_sizes, (distances, sizes), bid, ask, rows)
     if used < 0:
         raise SystemExit(f"w1: the generator ran out of {'levels' if used == -1 else 'draws'}")

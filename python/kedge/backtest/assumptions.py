@@ -39,7 +39,7 @@ def assumptions(settings: Settings, spec: RunSpec, market: Market) -> list[str]:
     said.append(_fees(spec.instruments))
     said.append("Open positions are valued at the middle of the book; selling them would pay the spread and a fee.")
     if market.seeded is not None:
-        said.append("The market is generated from a seed: it resembles a recorded one, but an edge on it proves nothing.")
+        said.append("The market is made from a seed: it resembles a recorded one, but an edge on it proves nothing.")
     else:
         said.append(
             "Receive times are corrected by the recorder's clock offset, taken from its fastest messages: the shortest "
@@ -52,7 +52,10 @@ def _latency(settings: Settings) -> str:
     feed = settings.latency.feed
     heard = "as late as recorded" if feed == "recorded" else f"{feed / 1e6:g} ms after the venue's time"
     entry, response = settings.latency.entry / 1e6, settings.latency.response / 1e6
-    return f"Market data reaches you {heard}; an order reaches the venue after {entry:g} ms, its report you after {response:g} ms."
+    return (
+        f"Market data reaches you {heard}; an order reaches the venue after {entry:g} ms, its report you after "
+        f"{response:g} ms."
+    )
 
 
 def _fees(instruments: Any) -> str:

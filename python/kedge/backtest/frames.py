@@ -88,7 +88,9 @@ def fills_frame(
     frame = frame.with_columns(
         fee_currency=pl.when(in_base).then(pair.list.first()).otherwise(pair.list.last()),
         realised_pnl=realised,
-        queue_ahead=pl.when((pl.col("liquidity") == "maker") & (pl.col("queue_ahead") >= 0)).then(pl.col("queue_ahead")),
+        queue_ahead=pl.when((pl.col("liquidity") == "maker") & (pl.col("queue_ahead") >= 0)).then(
+            pl.col("queue_ahead")
+        ),
     )
     return frame.select(SCHEMAS["fills"].names()).cast(dict(SCHEMAS["fills"]))
 

@@ -65,7 +65,9 @@ class RunJournal:
             end = int(np.searchsorted(ready, now, side="right"))
             self._rows(at, stream, block, end)
         for record in split_records(records):
-            self._append(Stream.DECISIONS, KIND_OF_TAG[record[0]], int.from_bytes(record[1:9], "little", signed=True), record)
+            self._append(
+                Stream.DECISIONS, KIND_OF_TAG[record[0]], int.from_bytes(record[1:9], "little", signed=True), record
+            )
         self._writer.commit()
 
     def close(self, outcome: Outcome) -> None:
@@ -80,7 +82,9 @@ class RunJournal:
         balances = {code: str(amount) for code, amount in outcome.tables["balances"]}
         open_orders = [
             int(order)
-            for order, state in zip(outcome.tables["orders"]["order_id"], outcome.tables["orders"]["state"], strict=True)
+            for order, state in zip(
+                outcome.tables["orders"]["order_id"], outcome.tables["orders"]["state"], strict=True
+            )
             if state not in ("filled", "canceled", "rejected", "expired")
         ]
         checkpoint = {"orders": open_orders, "balances": balances, "strategies": saved}
@@ -105,4 +109,3 @@ def _ready(block: MarketColumns) -> NDArray[np.int64]:
     """For each row a time not after the first moment at which any later row could matter, rising."""
     earliest = np.where(block.ts_event == NO_TIME, block.ts_recv, np.minimum(block.ts_event, block.ts_recv))
     return np.minimum.accumulate(earliest[::-1])[::-1]
-

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from kedge.catalog import Catalog
 from kedge.feeds import recorded
 from kedge.model.columns import FUNDING, KIND, MarketColumns
 from kedge.model.errors import UsageError
-from kedge.model.instruments import SEEDED
+from kedge.model.instruments import SIMULATED, Instrument
 from kedge.model.stream import RecordedStream, Source
 
 Progress = Callable[[int, int], None]
@@ -64,20 +63,17 @@ def recorded_market(
 
 def seeded_market(instrument: str | None, duration: int, seed: int, on_progress: Progress | None) -> Market:
     """`duration` ns of the seeded market of one instrument (by default its spot)."""
-    definition = SEEDED[0] if instrument is None else next((i for i in SEEDED if i.id == instrument), None)
-    if definition is None:
-        known = ", ".join(i.id for i in SEEDED)
-        raise UsageError(f"instrument `{instrument}` is not in the seeded market", f"it has: {known}")
+    traded = SIMULATED.all[0] if instrument is None else SIMULATED.find(instrument)
     if duration <= 0:
         raise UsageError(f"the seeded market must last longer than 0, was {duration} ns", "try --seeded 10m")
-    return Market([seeded_stream(dict(definition.definition), duration, seed, on_progress)], {"seed": seed, "duration": duration})
+    return Market([seeded_stream(traded, duration, seed, on_progress)], {"seed": seed, "duration": duration})
 
 
 def seeded_stream(
-    definition: dict[str, Any], duration: int, seed: int, on_progress: Progress | None = None
+    instrument: Instrument, duration: int, seed: int, on_progress: Progress | None = None
 ) -> RecordedStream:
     """The seeded market of one instrument, in blocks of at most a minute."""
-    market = _core.SeededMarket(seed, json.dumps(definition), SEEDED_START, DEPTH_EVERY)
+    market = _core.SeededMarket(seed, instrument.to_json(), SEEDED_START, DEPTH_EVERY)
     blocks: list[MarketColumns] = []
     minute, done = 60_000_000_000, 0
     while done < duration:
@@ -99,7 +95,7 @@ def seeded_stream(
         first=None,
         last=None,
     )
-    return RecordedStream(definition, blocks, [source])
+    return RecordedStream(dict(instrument.definition), blocks, [source])
 
 
 def require_funding(streams: Sequence[RecordedStream], funding: str | None) -> None:

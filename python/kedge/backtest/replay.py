@@ -16,6 +16,7 @@ from kedge.backtest.spec import RunSpec, checked, execute
 from kedge.journal import Kind, market_block
 from kedge.model.columns import MarketColumns
 from kedge.model.errors import UnsafeStateError, UsageError
+from kedge.model.instruments import from_definition
 from kedge.strategies.source import StrategySource, read_source
 
 Progress = Callable[[int, int], None]
@@ -111,7 +112,9 @@ def replay(run: Path, strategy: Path | None = None, on_progress: Progress | None
 def _with_source(spec: RunSpec, source: StrategySource) -> RunSpec:
     files = {seat.source.file for seat in spec.seats}
     if len(files) > 1:
-        raise UsageError(f"the run has strategies of {len(files)} files", "--strategy replaces the source of a run with one")
+        raise UsageError(
+            f"the run has strategies of {len(files)} files", "--strategy replaces the source of a run with one"
+        )
     return checked(replace(spec, seats=[replace(seat, source=source) for seat in spec.seats]))
 
 
@@ -119,7 +122,7 @@ def _market(spec: RunSpec, reader: Any) -> list[list[MarketColumns]]:
     seeded = spec.market["seeded"]
     if seeded is not None:
         return [
-            list(seeded_stream(dict(definition), seeded["duration"], seeded["seed"]).blocks)
+            list(seeded_stream(from_definition(definition, "the journal"), seeded["duration"], seeded["seed"]).blocks)
             for definition in spec.instruments
         ]
     blocks: list[list[MarketColumns]] = [[] for _ in spec.instruments]

@@ -16,6 +16,7 @@ from kedge.backtest.journaling import RunJournal
 from kedge.backtest.spec import Outcome, RunSpec, Seat, checked, execute
 from kedge.catalog import candles
 from kedge.model.errors import UsageError
+from kedge.model.instruments import from_definition
 from kedge.model.settings import Limits, Settings
 from kedge.model.stream import RecordedStream
 from kedge.strategies.source import read_source
@@ -95,7 +96,9 @@ def _spec(request: BacktestRequest, market: markets.Market) -> RunSpec:
         "balances": {currency: f"{amount:f}" for currency, amount in settings.account.balances.items()},
         "keep_records": request.journal,
     }
-    return RunSpec(engine, definitions, _seats(request, definitions), market.as_json(), settings.backtest.callback_seconds)
+    return RunSpec(
+        engine, definitions, _seats(request, definitions), market.as_json(), settings.backtest.callback_seconds
+    )
 
 
 def _seats(request: BacktestRequest, definitions: Sequence[Mapping[str, Any]]) -> list[Seat]:
@@ -104,7 +107,13 @@ def _seats(request: BacktestRequest, definitions: Sequence[Mapping[str, Any]]) -
         source = read_source(str(request.strategy))
         stem = Path(source.file).stem.replace("_", "-")
         return [
-            Seat(_seat_name(stem, definition, ids), source, ix, dict(request.params), _limits(settings, Limits(), definition))  # type: ignore[arg-type]
+            Seat(
+                _seat_name(stem, definition, ids),
+                source,
+                ix,
+                dict(request.params),
+                _limits(settings, Limits(), definition),
+            )  # type: ignore[arg-type]
             for ix, definition in enumerate(definitions)
         ]
     seats = []
@@ -171,7 +180,10 @@ def _slices(
 def _tables(
     request: BacktestRequest, spec: RunSpec, market: markets.Market, outcome: Outcome, created: datetime
 ) -> run_folder.RunTables:
-    names, kinds = [seat.name for seat in spec.seats], [str(spec.instruments[seat.instrument]["kind"]) for seat in spec.seats]
+    names, kinds = (
+        [seat.name for seat in spec.seats],
+        [str(spec.instruments[seat.instrument]["kind"]) for seat in spec.seats],
+    )
     ids = [str(definition["id"]) for definition in spec.instruments]
     quotes = {quote_currency(definition) for definition in spec.instruments}
     if len(quotes) != 1:
@@ -195,7 +207,7 @@ def _tables(
 
 
 def _candles(stream: RecordedStream) -> Any:
-    return candles.build(stream.blocks, stream.instrument)
+    return candles.build(stream.blocks, from_definition(stream.instrument, "the data"))
 
 
 def _engine_results(market: markets.Market, outcome: Outcome, names: Sequence[str]) -> dict[str, Any]:
@@ -231,9 +243,7 @@ def _plain(money: int) -> int | Decimal:
 
 
 def _meta(request: BacktestRequest, spec: RunSpec, market: markets.Market, created: datetime) -> dict[str, Any]:
-    data = [
-        {**source, "instrument": stream.instrument["id"]} for stream in market.streams for source in stream.sources
-    ]
+    data = [{**source, "instrument": stream.instrument["id"]} for stream in market.streams for source in stream.sources]
     name = Path(str(request.strategy)).stem if request.strategy is not None else "strategies"
     return {
         "kedge": _core.__version__,
