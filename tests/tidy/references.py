@@ -81,5 +81,9 @@ def _declared(path: str, files: Mapping[str, str]) -> bool:
 
 
 def _named(path: str, files: Mapping[str, str]) -> bool:
-    name = PurePosixPath(path).name
-    return any(name in text for other, text in files.items() if other != path)
+    """Whether another file has its name, or says its module as `python -m` does."""
+    pure = PurePosixPath(path)
+    names = {pure.name} - {"__init__.py"}
+    if pure.suffix == ".py" and len(pure.parts) > 1:
+        names.add(_module(pure))
+    return any(name in text for other, text in files.items() if other != path for name in names)
