@@ -125,7 +125,7 @@ class Catalog:
         with written_alone(self.path):
             for stream in streams:
                 instrument = from_definition(stream.instrument, "stream")
-                check_definition(instrument_folder(self.path, instrument.id), instrument)
+                self.check_definition(instrument)
                 held = self.segments(instrument.id)
                 for block, source in zip(stream.blocks, stream.sources, strict=True):
                     same = next((s for s in held if s.source["sha256"] == source["sha256"]), None)
@@ -156,6 +156,10 @@ class Catalog:
         if damaged is not None and damaged.name != staged.segment.name:
             raise _held_otherwise(damaged)
         return staged
+
+    def check_definition(self, instrument: Instrument) -> None:
+        """Raises `UsageError` if another definition of the instrument is held: `write` would refuse it."""
+        check_definition(instrument_folder(self.path, instrument.id), instrument)
 
     def exists(self) -> bool:
         """Whether there is a catalog in the folder."""
