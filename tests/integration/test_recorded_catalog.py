@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -20,26 +19,16 @@ ALL = (*SPOT, "spot_ethusdt_20240808.gz", "usdm_btcusdt_20240808.gz")
 
 
 @pytest.fixture(scope="module")
-def folder() -> Path:
-    default = Path(__file__).parents[2] / ".." / "shared" / "data"
-    found = Path(os.environ.get("KEDGE_TEST_DATA", default)) / "binance_raw"
-    if not found.is_dir():
-        message = f"recorded data is not at {found} (set KEDGE_TEST_DATA)"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    return found
+def raw(recorded: Path) -> list[RecordedStream]:
+    return read([recorded / name for name in ALL])
 
 
 @pytest.fixture(scope="module")
-def raw(folder: Path) -> list[RecordedStream]:
-    return read([folder / name for name in ALL])
-
-
-@pytest.fixture(scope="module")
-def catalog(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+def catalog(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     # One by one, as files come in day by day.
     made = Catalog(tmp_path_factory.mktemp("recorded"))
     for name in ALL:
-        import_recordings([folder / name], made)
+        import_recordings([recorded / name], made)
     return made
 
 
@@ -81,6 +70,6 @@ def test_a_stranger_sums_the_same_trades(catalog: Catalog, raw: list[RecordedStr
     assert 300 <= len(made) <= 1_500
 
 
-def test_importing_again_has_nothing_to_do(folder: Path, catalog: Catalog) -> None:
-    again = import_recordings([folder / name for name in ALL], catalog)
+def test_importing_again_has_nothing_to_do(recorded: Path, catalog: Catalog) -> None:
+    again = import_recordings([recorded / name for name in ALL], catalog)
     assert (again.imported, {file.state for file in again.files}) == (0, {"held"})

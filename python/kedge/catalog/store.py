@@ -14,7 +14,15 @@ from kedge.catalog.layout import CATALOG_FILE, EVENTS, INSTRUMENT_FILE, LAYOUT, 
 from kedge.catalog.manifest import Segment
 from kedge.catalog.opening import book_at
 from kedge.catalog.packing import ARRAYS, identical
-from kedge.catalog.writing import Staged, check_definition, commit, stage, write_definition, written_alone
+from kedge.catalog.writing import (
+    Staged,
+    check_definition,
+    commit,
+    read_definition,
+    stage,
+    write_definition,
+    written_alone,
+)
 from kedge.model.columns import MarketColumns
 from kedge.model.errors import DataError, UsageError
 from kedge.model.instruments import Instrument, from_definition, unknown_instrument
@@ -45,7 +53,7 @@ class Catalog:
     def instruments(self) -> list[Instrument]:
         """Instruments held, by id. Raises `UsageError` if there is no catalog, `DataError` if a file is damaged."""
         self._require()
-        found = [self._definition(path) for path in self.path.glob(f"*/*/{INSTRUMENT_FILE}")]
+        found = [read_definition(path) for path in self.path.glob(f"*/*/{INSTRUMENT_FILE}")]
         return sorted(found, key=lambda instrument: instrument.id)
 
     def instrument(self, instrument_id: str) -> Instrument:
@@ -57,7 +65,7 @@ class Catalog:
             error = unknown_instrument(instrument_id, known, str(self.path))
             error.hint = error.hint if known and "did you mean" in error.hint else "`kedge import FILE` brings it in"
             raise error
-        return self._definition(path)
+        return read_definition(path)
 
     def segments(self, instrument_id: str) -> list[Segment]:
         """Committed segments in time order, none of an instrument not held. Raises `DataError` if one is damaged."""
@@ -125,7 +133,7 @@ class Catalog:
         with written_alone(self.path):
             for stream in streams:
                 instrument = from_definition(stream.instrument, "stream")
-                check_definition(instrument_folder(self.path, instrument.id), instrument)
+                self.check_definition(instrument)
                 held = self.segments(instrument.id)
                 for block, source in zip(stream.blocks, stream.sources, strict=True):
                     same = next((s for s in held if s.source["sha256"] == source["sha256"]), None)
@@ -156,6 +164,10 @@ class Catalog:
         if damaged is not None and damaged.name != staged.segment.name:
             raise _held_otherwise(damaged)
         return staged
+
+    def check_definition(self, instrument: Instrument) -> None:
+        """Raises `UsageError` if another definition of the instrument is held: `write` would refuse it."""
+        check_definition(instrument_folder(self.path, instrument.id), instrument)
 
     def exists(self) -> bool:
         """Whether there is a catalog in the folder."""
@@ -225,13 +237,6 @@ class Catalog:
             raise DataError(f"{path} is damaged: {error}", f'its text must be {{"layout": {LAYOUT}}}') from None
         if layout != LAYOUT:
             raise DataError(f"{path}: `layout` must be {LAYOUT}, was {layout}", "use the Kedge that made the catalog")
-
-    def _definition(self, path: Path) -> Instrument:
-        try:
-            row = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path} is damaged: {error}", "put back the instrument's definition") from None
-        return from_definition(row, str(path))
 
     def _nothing(self, instrument_id: str, segments: list[Segment]) -> UsageError:
         if not segments:

@@ -136,7 +136,7 @@ def check_definition(folder: Path, instrument: Instrument) -> None:
     path = folder / INSTRUMENT_FILE
     if not path.is_file():
         return
-    held = from_definition(json.loads(path.read_text(encoding="utf-8")), str(path))
+    held = read_definition(path)
     for key in Instrument.__slots__:
         was, must = getattr(instrument, key), getattr(held, key)
         if key != "definition" and was != must:
@@ -144,6 +144,15 @@ def check_definition(folder: Path, instrument: Instrument) -> None:
                 f"`{instrument.id}`: `{key}` must be {must}, as {path} has it, was {was}",
                 "import with the definition held, or into another catalog",
             )
+
+
+def read_definition(path: Path) -> Instrument:
+    """The instrument of a catalog's folder. Raises `DataError` naming the file if it is damaged."""
+    try:
+        row = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is damaged: {error}", "put back the instrument's definition") from None
+    return from_definition(row, str(path))
 
 
 def write_definition(folder: Path, instrument: Instrument) -> None:

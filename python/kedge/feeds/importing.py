@@ -76,6 +76,8 @@ def import_recordings(
     """
     catalog = catalog if isinstance(catalog, Catalog) else Catalog(catalog)
     recordings = probe(paths, instruments_file)
+    for recording in recordings:
+        catalog.check_definition(recording.instrument)
     known = [(recording, _held(catalog, recording)) for recording in recordings]
     new = [recording for recording, segment in known if segment is None]
     streams = decode(new, catalog, on_progress)
@@ -86,11 +88,9 @@ def import_recordings(
 
 
 def _held(catalog: Catalog, recording: Recording) -> Segment | None:
-    """The segment made of this very file by this very definition, if its Parquet is whole."""
+    """The segment made of this very file, if its Parquet is whole."""
     segment = catalog.find_source(recording.instrument.id, sha256_of(recording.path))
-    if segment is None or not catalog.is_whole(segment):
-        return None
-    return segment if catalog.instrument(recording.instrument.id) == recording.instrument else None
+    return segment if segment is not None and catalog.is_whole(segment) else None
 
 
 def _file(recording: Recording, segment: Segment, state: str) -> ImportedFile:

@@ -156,7 +156,7 @@ def test_another_layout_is_refused(tmp_path: Path, held: Segment) -> None:
         Catalog(tmp_path).read(BTC)
 
 
-def test_a_definition_changed_by_hand_is_seen(tmp_path: Path, held: Segment) -> None:
+def test_a_definition_changed_by_hand_is_seen(tmp_path: Path, stream: RecordedStream, held: Segment) -> None:
     path = held.folder / "instrument.json"
     good = path.read_text()
     path.write_text(good.replace('"0.01"', '"0.1"'))
@@ -165,8 +165,9 @@ def test_a_definition_changed_by_hand_is_seen(tmp_path: Path, held: Segment) -> 
     path.write_text(good.replace('"maker_fee": "0.001"', '"maker_fee": "0.0009"'))
     assert Catalog(tmp_path).read(BTC).instrument["maker_fee"] == "0.0009"
     path.write_text("{")
-    with pytest.raises(DataError, match=r"instrument.json is damaged"):
-        Catalog(tmp_path).read(BTC)
+    for act in (lambda: Catalog(tmp_path).read(BTC), lambda: Catalog(tmp_path).write(stream)):
+        with pytest.raises(DataError, match=r"instrument.json is damaged"):
+            act()
 
 
 def test_what_is_not_there(tmp_path: Path, held: Segment) -> None:

@@ -37,8 +37,9 @@ QUARTERS = from_definition(
 @st.composite
 def recordings(draw: st.DrawFn) -> tuple[list[tuple[int, int, int, int, int]], int, int]:
     base, scale = draw(INT64), draw(SCALES)
-    near = st.integers(-5, 5).map(lambda d: min(max(base + d, -(2**63)), 2**63 - 1))
-    whole = st.integers(-(2**31), 2**31 - 1).map(lambda q: min(max(q * scale, -(2**63)), 2**63 - 1))
+    edges = st.sampled_from([-(2**31) - 1, -(2**31), 2**31 - 1, 2**31])
+    near = (st.integers(-5, 5) | edges).map(lambda d: min(max(base + d, -(2**63)), 2**63 - 1))
+    whole = (st.integers(-(2**31), 2**31 - 1) | edges).map(lambda q: min(max(q * scale, -(2**63)), 2**63 - 1))
     row = st.tuples(
         st.one_of(st.just(NO_TIME), INT64),
         st.builds(

@@ -82,7 +82,7 @@ def diff() -> Callable[..., str]:
 
 
 @pytest.fixture
-def recorded(tmp_path: Path) -> Callable[[str, Iterable[str]], Path]:
+def write_recording(tmp_path: Path) -> Callable[[str, Iterable[str]], Path]:
     """Writes lines to a gzip file with the definitions beside it."""
 
     def write(name: str, lines: Iterable[str]) -> Path:

@@ -18,10 +18,10 @@ BTC = "BTC/USDT@binance"
 
 
 @pytest.fixture
-def files(recorded: Callable, minute: Callable) -> list[Path]:
+def files(write_recording: Callable, minute: Callable) -> list[Path]:
     return [
-        recorded("one.gz", minute(START, 100)),
-        recorded("two.gz", minute(START + MINUTE, 3_090, with_snapshot=False)),
+        write_recording("one.gz", minute(START, 100)),
+        write_recording("two.gz", minute(START + MINUTE, 3_090, with_snapshot=False)),
     ]
 
 
@@ -74,10 +74,10 @@ def test_one_bad_file_keeps_all_out(tmp_path: Path, files: list[Path]) -> None:
 
 
 def test_a_file_that_overlaps_what_is_held_is_refused(
-    tmp_path: Path, files: list[Path], recorded: Callable, minute: Callable
+    tmp_path: Path, files: list[Path], write_recording: Callable, minute: Callable
 ) -> None:
     import_recordings(files, tmp_path / "c")
-    between = recorded("between.gz", minute(START + MINUTE // 2, 100))
+    between = write_recording("between.gz", minute(START + MINUTE // 2, 100))
     with pytest.raises(DataError, match=r"between.gz .* overlaps one.gz"):
         import_recordings([between], tmp_path / "c")
     assert len(Catalog(tmp_path / "c").segments(BTC)) == 2
@@ -99,12 +99,12 @@ def test_other_fees_than_those_held_are_refused(tmp_path: Path, files: list[Path
             import_recordings(paths, tmp_path / "c")
 
 
-def test_a_later_import_holds_its_first_rows_back(tmp_path: Path, recorded: Callable, diff: Callable) -> None:
+def test_a_later_import_holds_its_first_rows_back(tmp_path: Path, write_recording: Callable, diff: Callable) -> None:
     # The second file's clock is found 4 ms less behind: corrected, it would begin before the first ends.
     ms = 10**6
     one = [diff(START + at * ms, 10 * at + 1, 10 * at + 10, START + at * ms + 8 * ms) for at in range(50)]
     two = [diff(START + at * ms, 10 * at + 1, 10 * at + 10, START + at * ms + 4 * ms) for at in range(50, 100)]
-    files = [recorded("one.gz", one), recorded("two.gz", two)]
+    files = [write_recording("one.gz", one), write_recording("two.gz", two)]
     [raw] = read(files)
     assert [source["clock_offset_ms"] for source in raw.sources] == [-8.0, -4.0]
     for path in files:

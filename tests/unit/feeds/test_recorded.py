@@ -18,8 +18,8 @@ MS = 10**6
 MINUTE = 60 * 10**9
 
 
-def test_a_file_becomes_a_block_with_its_source(recorded: Callable, minute: Callable) -> None:
-    path = recorded("a.gz", minute(START, 100))
+def test_a_file_becomes_a_block_with_its_source(write_recording: Callable, minute: Callable) -> None:
+    path = write_recording("a.gz", minute(START, 100))
     [stream] = read([path])
     assert stream.instrument["id"] == "BTC/USDT@binance"
     [block], [source] = stream.blocks, stream.sources
@@ -37,9 +37,9 @@ def test_a_file_becomes_a_block_with_its_source(recorded: Callable, minute: Call
     assert source["last"] == "2024-08-08T23:55:13.900000000Z"
 
 
-def test_files_are_put_in_order_and_the_book_goes_on(recorded: Callable, minute: Callable) -> None:
-    one = recorded("one.gz", minute(START, 100))
-    two = recorded("two.gz", minute(START + MINUTE, 3_090, with_snapshot=False))
+def test_files_are_put_in_order_and_the_book_goes_on(write_recording: Callable, minute: Callable) -> None:
+    one = write_recording("one.gz", minute(START, 100))
+    two = write_recording("two.gz", minute(START + MINUTE, 3_090, with_snapshot=False))
     [stream] = read([two, one])
     assert [source["name"] for source in stream.sources] == ["one.gz", "two.gz"]
     assert [source["in_sync"] for source in stream.sources] == [True, True]
@@ -50,9 +50,9 @@ def test_files_are_put_in_order_and_the_book_goes_on(recorded: Callable, minute:
     assert all(np.array_equal(a.price, b.price) for a, b in zip(again.blocks, stream.blocks, strict=True))
 
 
-def test_a_gap_is_counted_and_the_book_waits_for_a_snapshot(recorded: Callable, minute: Callable) -> None:
-    one = recorded("one.gz", minute(START, 100))
-    two = recorded("two.gz", minute(START + MINUTE, 9_000, with_snapshot=False))
+def test_a_gap_is_counted_and_the_book_waits_for_a_snapshot(write_recording: Callable, minute: Callable) -> None:
+    one = write_recording("one.gz", minute(START, 100))
+    two = write_recording("two.gz", minute(START + MINUTE, 9_000, with_snapshot=False))
     [stream] = read([one, two])
     assert [source["gaps"] for source in stream.sources] == [0, 1]
     assert [source["in_sync"] for source in stream.sources] == [True, False]
@@ -65,9 +65,9 @@ def on_usdm(line: str) -> str:
     return line
 
 
-def test_instruments_come_by_id(tmp_path: Path, recorded: Callable, minute: Callable) -> None:
-    spot = recorded("spot.gz", minute(START, 100))
-    usdm = recorded("usdm.gz", map(on_usdm, minute(START, 100)))
+def test_instruments_come_by_id(tmp_path: Path, write_recording: Callable, minute: Callable) -> None:
+    spot = write_recording("spot.gz", minute(START, 100))
+    usdm = write_recording("usdm.gz", map(on_usdm, minute(START, 100)))
     assert [s.instrument["id"] for s in read([spot, usdm])] == ["BTC/USDT:USDT@binance", "BTC/USDT@binance"]
     elsewhere = tmp_path / "definitions" / "mine.json"
     elsewhere.parent.mkdir()
@@ -78,8 +78,11 @@ def test_instruments_come_by_id(tmp_path: Path, recorded: Callable, minute: Call
     assert "--instruments FILE" in caught.value.hint
 
 
-def test_progress_counts_the_bytes_of_all_files(recorded: Callable, minute: Callable) -> None:
-    paths = [recorded("one.gz", minute(START, 100)), recorded("two.gz", minute(START + MINUTE, 3_090, False))]
+def test_progress_counts_the_bytes_of_all_files(write_recording: Callable, minute: Callable) -> None:
+    paths = [
+        write_recording("one.gz", minute(START, 100)),
+        write_recording("two.gz", minute(START + MINUTE, 3_090, False)),
+    ]
     total = sum(path.stat().st_size for path in paths)
     seen: list[tuple[int, int]] = []
     read(paths, on_progress=lambda done, of: seen.append((done, of)))
@@ -87,11 +90,11 @@ def test_progress_counts_the_bytes_of_all_files(recorded: Callable, minute: Call
     assert [done for done, _ in seen] == sorted({done for done, _ in seen})
 
 
-def test_a_garbage_line_is_named_with_its_file(recorded: Callable, minute: Callable) -> None:
+def test_a_garbage_line_is_named_with_its_file(write_recording: Callable, minute: Callable) -> None:
     for wrong, shown in [("garbage", "garbage"), (f"{START + 1} {{", "{"), ("", "``")]:
         lines = minute(START, 100)
         lines.insert(300, wrong)
-        path = recorded("a.gz", lines)
+        path = write_recording("a.gz", lines)
         with pytest.raises(DataError) as caught:
             read([path])
         assert caught.value.message.startswith(f"{path}: line 301: ")
@@ -99,25 +102,25 @@ def test_a_garbage_line_is_named_with_its_file(recorded: Callable, minute: Calla
         assert caught.value.exit_code == 1
 
 
-def test_a_price_off_the_tick_is_named(recorded: Callable, minute: Callable) -> None:
+def test_a_price_off_the_tick_is_named(write_recording: Callable, minute: Callable) -> None:
     lines = minute(START, 100)
     lines[41] = lines[41].replace("61000.01000000", "61000.01500000")
-    path = recorded("a.gz", lines)
+    path = write_recording("a.gz", lines)
     with pytest.raises(DataError, match=r"a.gz: line 42: .*61000.015"):
         read([path])
 
 
-def test_data_running_back_in_time_is_refused(recorded: Callable, minute: Callable, diff: Callable) -> None:
+def test_data_running_back_in_time_is_refused(write_recording: Callable, minute: Callable, diff: Callable) -> None:
     lines = minute(START, 100)
-    path = recorded("a.gz", [*lines[:300], diff(START, 5_000, 5_001), *lines[300:]])
+    path = write_recording("a.gz", [*lines[:300], diff(START, 5_000, 5_001), *lines[300:]])
     with pytest.raises(DataError, match=r"a.gz: line 301: .*back") as caught:
         read([path])
     assert str(START) in caught.value.message
 
 
-def test_overlapping_files_are_refused_with_their_times(recorded: Callable, minute: Callable) -> None:
-    one = recorded("one.gz", minute(START, 100))
-    two = recorded("two.gz", minute(START + MINUTE // 2, 100))
+def test_overlapping_files_are_refused_with_their_times(write_recording: Callable, minute: Callable) -> None:
+    one = write_recording("one.gz", minute(START, 100))
+    two = write_recording("two.gz", minute(START + MINUTE // 2, 100))
     with pytest.raises(DataError) as caught:
         read([two, one])
     assert "two.gz begins at 2024-08-08T23:54:44.000000000Z, before " in caught.value.message
@@ -142,33 +145,35 @@ def test_overlapping_files_are_refused_with_their_times(recorded: Callable, minu
         (b"12345678901234567890 {}\n", "line 1: must be"),
     ],
 )
-def test_what_is_no_recording(recorded: Callable, minute: Callable, data: bytes, message: str) -> None:
-    path = recorded("a.gz", minute(START, 100))
+def test_what_is_no_recording(write_recording: Callable, minute: Callable, data: bytes, message: str) -> None:
+    path = write_recording("a.gz", minute(START, 100))
     path.write_bytes(data)
     with pytest.raises(DataError, match=message):
         read([path])
 
 
-def test_a_truncated_file_is_refused_whole(recorded: Callable, minute: Callable) -> None:
-    path = recorded("a.gz", minute(START, 100))
+def test_a_truncated_file_is_refused_whole(write_recording: Callable, minute: Callable) -> None:
+    path = write_recording("a.gz", minute(START, 100))
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(DataError, match=r"a.gz ends early: its gzip stream is cut off after byte .* whole lines"):
         read([path])
 
 
-def test_an_unknown_instrument_is_named_with_the_known_ones(recorded: Callable, minute: Callable) -> None:
-    path = recorded("a.gz", [line.replace("BTCUSDT", "BTCUSDC") for line in minute(START, 100)])
+def test_an_unknown_instrument_is_named_with_the_known_ones(write_recording: Callable, minute: Callable) -> None:
+    path = write_recording("a.gz", [line.replace("BTCUSDT", "BTCUSDC") for line in minute(START, 100)])
     with pytest.raises(UsageError, match=r"unknown binance spot symbol `BTCUSDC`: .*instruments.json has `BTCUSDT`"):
         read([path])
     with pytest.raises(UsageError, match="no file is given"):
         read([])
 
 
-def test_two_definitions_of_one_instrument_are_refused(tmp_path: Path, recorded: Callable, minute: Callable) -> None:
-    one = recorded("one.gz", minute(START, 100))
+def test_two_definitions_of_one_instrument_are_refused(
+    tmp_path: Path, write_recording: Callable, minute: Callable
+) -> None:
+    one = write_recording("one.gz", minute(START, 100))
     folder = tmp_path / "other"
     folder.mkdir()
-    two = recorded("two.gz", minute(START + MINUTE, 3_090, False)).rename(folder / "two.gz")
+    two = write_recording("two.gz", minute(START + MINUTE, 3_090, False)).rename(folder / "two.gz")
     definitions = json.loads((tmp_path / "instruments.json").read_text())
     definitions[0]["taker_fee"] = "0.0007"
     (folder / "instruments.json").write_text(json.dumps(definitions))
