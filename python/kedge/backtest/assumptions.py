@@ -79,8 +79,8 @@ def warnings(market: Market, results: Mapping[str, Any]) -> list[str]:
         )
     if results["negative_latencies"]:
         said.append(
-            f"{results['negative_latencies']:,} messages seem to arrive before they were sent, even with the recorder's "
-            "clock corrected; they are taken to arrive at once."
+            f"{results['negative_latencies']:,} messages seem to arrive before they were sent, even with the "
+            "recorder's clock corrected; they are taken to arrive at once."
         )
     if results["levels_ignored"]:
         said.append(f"{results['levels_ignored']:,} book levels lay too far from the market to be kept.")

@@ -54,7 +54,7 @@ def orders_frame(table: Mapping[str, Any], strategies: Sequence[str], instrument
     return frame.with_columns(
         pl.when(pl.col("kind") == "limit").then(pl.col("price")),
         pl.when(pl.col("reason") != "").then(pl.col("reason")),
-    ).cast(dict(SCHEMAS["orders"]))
+    ).cast(SCHEMAS["orders"])
 
 
 def fills_frame(
@@ -92,7 +92,7 @@ def fills_frame(
             pl.col("queue_ahead")
         ),
     )
-    return frame.select(SCHEMAS["fills"].names()).cast(dict(SCHEMAS["fills"]))
+    return frame.select(SCHEMAS["fills"].names()).cast(SCHEMAS["fills"])
 
 
 def positions_frame(table: Mapping[str, Any], fills: pl.DataFrame) -> pl.DataFrame:
@@ -108,7 +108,7 @@ def positions_frame(table: Mapping[str, Any], fills: pl.DataFrame) -> pl.DataFra
         unrealised_pnl=_decimals(table["unrealised"], 16),
         fees=_decimals(table["fees"], 16),
     )
-    return frame.with_columns(pl.col("average_price").fill_nan(None)).cast(dict(SCHEMAS["positions"]))
+    return frame.with_columns(pl.col("average_price").fill_nan(None)).cast(SCHEMAS["positions"])
 
 
 def equity_frame(
@@ -140,4 +140,4 @@ def equity_frame(
     both = pl.concat([whole.select(columns), own.select(columns)]).sort("ts", maintain_order=True)
     equity = pl.col("pnl") + pl.lit(capital).cast(pl.Decimal(38, 16))
     frame = both.with_columns(equity=equity, cash=equity - pl.col("held"))
-    return frame.select(SCHEMAS["equity"].names()).cast(dict(SCHEMAS["equity"]))
+    return frame.select(SCHEMAS["equity"].names()).cast(SCHEMAS["equity"])

@@ -113,7 +113,7 @@ def _seats(request: BacktestRequest, definitions: Sequence[Mapping[str, Any]]) -
                 ix,
                 dict(request.params),
                 _limits(settings, Limits(), definition),
-            )  # type: ignore[arg-type]
+            )
             for ix, definition in enumerate(definitions)
         ]
     seats = []
@@ -125,7 +125,7 @@ def _seats(request: BacktestRequest, definitions: Sequence[Mapping[str, Any]]) -
             )
         ix = ids.index(entry.instrument)
         limits = _limits(settings, entry.limits, definitions[ix])
-        seats.append(Seat(entry.name, read_source(entry.file), ix, entry.params, limits))  # type: ignore[arg-type]
+        seats.append(Seat(entry.name, read_source(entry.file), ix, entry.params, limits))
     return seats
 
 

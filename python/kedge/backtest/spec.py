@@ -28,7 +28,7 @@ class Seat:
     name: str
     source: StrategySource
     instrument: int
-    params: Mapping[str, float]
+    params: Mapping[str, Any]
     limits: Mapping[str, Any]
 
 
