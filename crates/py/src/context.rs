@@ -71,13 +71,13 @@ impl PyContext {
     /// One tick as a float.
     #[getter]
     fn tick(&self) -> PyResult<f64> {
-        self.window.look(|ctx| ctx.instrument().tick_size.to_f64())
+        self.window.look(|ctx| ctx.instrument().tick_size.times(1.0))
     }
 
     /// One lot as a float, in base units.
     #[getter]
     fn lot(&self) -> PyResult<f64> {
-        self.window.look(|ctx| ctx.instrument().lot_size.to_f64())
+        self.window.look(|ctx| ctx.instrument().lot_size.times(1.0))
     }
 
     /// The book as we see it now.
@@ -96,7 +96,7 @@ impl PyContext {
     #[getter]
     #[allow(clippy::cast_precision_loss)]
     fn last(&self) -> PyResult<Option<f64>> {
-        self.window.look(|ctx| ctx.last_trade().map(|price| price as f64 * ctx.instrument().tick_size.to_f64()))
+        self.window.look(|ctx| ctx.last_trade().map(|price| ctx.instrument().tick_size.times(price as f64)))
     }
 
     /// Held, in base units; negative when short.

@@ -18,7 +18,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 fn price(ticks: Ticks, instrument: &Instrument) -> f64 {
-    ticks as f64 * instrument.tick_size.to_f64()
+    instrument.tick_size.times(ticks as f64)
 }
 
 fn side_name(side: Side) -> &'static str {

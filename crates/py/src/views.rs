@@ -40,7 +40,7 @@ fn parse_side(side: &str) -> PyResult<Side> {
 impl PyBook {
     fn best(&self, side: Side) -> PyResult<f64> {
         self.window.look(|ctx| {
-            let price = ctx.book().best(side).map(|price| price as f64 * ctx.instrument().tick_size.to_f64());
+            let price = ctx.book().best(side).map(|price| ctx.instrument().tick_size.times(price as f64));
             price.unwrap_or(f64::NAN)
         })
     }
@@ -54,7 +54,7 @@ impl PyBook {
 
     /// A value of both bests, in ticks, as a price.
     fn of_touch(&self, f: impl FnOnce([(Ticks, Qty); 2]) -> f64) -> PyResult<f64> {
-        self.window.look(|ctx| touch(ctx.book()).map_or(f64::NAN, |best| f(best) * ctx.instrument().tick_size.to_f64()))
+        self.window.look(|ctx| touch(ctx.book()).map_or(f64::NAN, |best| ctx.instrument().tick_size.times(f(best))))
     }
 
     fn ticks(&self, py: Python<'_>, side: Side) -> PyResult<Option<Py<PyAny>>> {
@@ -134,7 +134,7 @@ impl PyBook {
     /// One tick.
     #[getter]
     fn tick(&self) -> PyResult<f64> {
-        self.window.look(|ctx| ctx.instrument().tick_size.to_f64())
+        self.window.look(|ctx| ctx.instrument().tick_size.times(1.0))
     }
 
     /// Whether the book is the venue's: no order is let through while it is not.
@@ -148,8 +148,9 @@ impl PyBook {
     fn levels(&self, side: &str, depth: usize) -> PyResult<Vec<(f64, f64)>> {
         let side = parse_side(side)?;
         self.window.look(|ctx| {
-            let (tick, instrument) = (ctx.instrument().tick_size.to_f64(), ctx.instrument());
-            let level = |(price, qty): (Ticks, Qty)| (price as f64 * tick, instrument.qty_to_f64(qty));
+            let instrument = ctx.instrument();
+            let level =
+                |(price, qty): (Ticks, Qty)| (instrument.tick_size.times(price as f64), instrument.qty_to_f64(qty));
             ctx.book().levels(side).take(depth).map(level).collect()
         })
     }
