@@ -54,10 +54,9 @@ def _w1_cases() -> list[Case]:
 
 def _prepare_w1() -> None:
     made = DATA / "w1.json"
-    sources = [WORKLOADS / "w1.py", WORKLOADS / "columns.py"]
-    if made.exists() and made.stat().st_mtime > max(source.stat().st_mtime for source in sources):
-        if json.loads(made.read_text())["sha256"] == W1_SHA256:
-            return
+    changed = max((WORKLOADS / source).stat().st_mtime for source in ("w1.py", "columns.py"))
+    if made.exists() and made.stat().st_mtime > changed and json.loads(made.read_text())["sha256"] == W1_SHA256:
+        return
     print("bench: generating W1", file=sys.stderr)
     run_quietly([rival_python("hftbacktest"), "-m", "benches.workloads.w1"])
 

@@ -49,7 +49,7 @@ def rival_python(name: str) -> Path:
     print(f"bench: installing {name} into {home.relative_to(ROOT)}", file=sys.stderr)
     shutil.rmtree(home, ignore_errors=True)
     # Only what the bench imports is listed and locked, hence no dependencies.
-    options = ["--quiet", "--no-deps", "--require-hashes", "-r", requirements]
+    options: list[str | Path] = ["--quiet", "--no-deps", "--require-hashes", "-r", requirements]
     uv = next((path for path in (ROOT / ".tools/bin/uv", ROOT / ".venv/bin/uv") if path.exists()), None)
     if uv is None:
         run_quietly([base, "-m", "venv", home])

@@ -89,11 +89,13 @@ def circumstances() -> Line:
     if Path("/proc/cpuinfo").exists():
         models = [x for x in Path("/proc/cpuinfo").read_text().splitlines() if x.startswith("model name")]
         cpu = models[0].partition(":")[2].strip() if models else cpu
+    # Lines of results that this very command adds are no change of the source.
+    changed = _git("status", "--porcelain", "--", ".", ":!benches/results")
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "cpu": cpu,
         "cores": os.cpu_count(),
-        "commit": _git("rev-parse", "--short=12", "HEAD") + ("-changed" if _git("status", "--porcelain") else ""),
+        "commit": _git("rev-parse", "--short=12", "HEAD") + ("-changed" if changed else ""),
     }
 
 

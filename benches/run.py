@@ -35,7 +35,7 @@ def main() -> int:
     if options.json:
         for line in lines:
             print(json.dumps(line))
-    else:
+    elif lines:
         print(table(lines))
     return int(failed)
 

@@ -87,13 +87,8 @@ def load(name: str) -> tuple[NDArray[Any], NDArray[Any], dict[str, Any]]:
 
 def levels_only(snapshot: columns.Columns) -> columns.Columns:
     """The snapshot without its leading `CLEAR`: hftbacktest starts from an empty book anyway."""
-    return columns.pack(
-        snapshot.ts_event[1:],
-        snapshot.ts_recv[1:],
-        snapshot.prices()[1:],
-        snapshot.quantities()[1:],
-        snapshot.flags[1:],
-    )
+    times = snapshot.ts_event[1:], snapshot.ts_recv[1:]
+    return columns.pack(*times, snapshot.prices()[1:], snapshot.quantities()[1:], snapshot.flags[1:])
 
 
 def build(events: NDArray[Any], snapshot: NDArray[Any], about: dict[str, Any], depth: str, queue: str) -> Any:
@@ -127,7 +122,7 @@ def build(events: NDArray[Any], snapshot: NDArray[Any], about: dict[str, Any], d
 
 
 @njit
-def quote(backtest, keep, tick, order_quantity):
+def quote(backtest: Any, keep: bool, tick: float, order_quantity: float) -> tuple[int, int, int]:
     """W1's rule, every 100 ms: cancel what can be cancelled, quote one tick around the mid, skewed by the position.
 
     With `keep`, an order already standing at the wanted price stays.
@@ -169,7 +164,7 @@ def quote(backtest, keep, tick, order_quantity):
 
 
 @njit
-def replay(backtest, keep, tick, order_quantity):
+def replay(backtest: Any, keep: bool, tick: float, order_quantity: float) -> tuple[int, int, int]:
     """Wakes every 100 ms and adds up the touch it sees: the sum holds every wake-up's view to the other engine's."""
     wakes, touch_sum = 0, 0
     while backtest.elapse(WAKE_NS) == 0:

@@ -42,7 +42,7 @@ def main() -> None:
 
 def write(name: str, blocks: Sequence[Any], instrument: dict[str, Any]) -> None:
     """Writes one instrument's period and the snapshot before it. `blocks` are `kedge.model.columns.MarketColumns`."""
-    rows = _joined(blocks)
+    rows = _joined([_widened(block) for block in blocks])
     kinds = rows[4] & columns.KIND
     snapshot_end = int(np.flatnonzero((kinds == columns.LEVEL) & (rows[4] & columns.LAST != 0))[0]) + 1
     snapshot_start = int(np.flatnonzero(kinds == columns.CLEAR)[0])
@@ -56,7 +56,9 @@ def write(name: str, blocks: Sequence[Any], instrument: dict[str, Any]) -> None:
     if (period[0] < 0).any():
         raise SystemExit(f"{name}: every delta and trade must have a venue time")
     closing = _closing(snapshot, period)
-    whole: Rows = tuple(np.concatenate(pair) for pair in zip(period, closing, strict=True))  # type: ignore[assignment]
+    whole = _joined([period, closing])
+    # Nothing reaches us before the venue's own time or out of order, for either side.
+    np.maximum.accumulate(np.maximum(whole[1], whole[0]), out=whole[1])
     times, ticks = np.concatenate(whole[:2]), np.concatenate([snapshot[2][1:], whole[2]])
     about = {
         "instrument": instrument,
@@ -70,19 +72,18 @@ def write(name: str, blocks: Sequence[Any], instrument: dict[str, Any]) -> None:
     columns.write(name, columns.pack(*whole), about)
 
 
-def _joined(blocks: Sequence[Any]) -> Rows:
-    """All rows of an instrument, widened: each block has its own base and scale."""
-    parts = [
-        columns.Columns(**{name: getattr(block, name) for name in (*columns.SUFFIXES, "price_base", "qty_scale")})
-        for block in blocks
-    ]
-    return (
-        np.concatenate([part.ts_event for part in parts]),
-        np.concatenate([part.ts_recv for part in parts]),
-        np.concatenate([part.prices() for part in parts]),
-        np.concatenate([part.quantities() for part in parts]),
-        np.concatenate([part.flags & np.uint8(~columns.WIDE & 0xFF) for part in parts]),
-    )
+def _widened(block: Any) -> Rows:
+    """A block's rows without its own base and scale."""
+    names = (*columns.SUFFIXES, "price_base", "qty_scale")
+    rows = columns.Columns(**{name: getattr(block, name) for name in names})
+    flags = rows.flags & np.uint8(~columns.WIDE & 0xFF)
+    return rows.ts_event, rows.ts_recv, rows.prices(), rows.quantities(), flags
+
+
+def _joined(parts: Sequence[Rows]) -> Rows:
+    ts_event, ts_recv, ticks, quantities, flags = zip(*parts, strict=True)
+    join = np.concatenate
+    return join(ts_event), join(ts_recv), join(ticks), join(quantities), join(flags)
 
 
 def _taken(rows: Rows, at: NDArray[np.int64]) -> Rows:

@@ -45,16 +45,20 @@ MASK = 4095
 # Bits of the flags while generating; `_flags` translates them.
 TRADE, ASK, LAST = 1, 2, 4
 
+Ints = NDArray[np.int64]
+Rows = tuple[Ints, NDArray[np.int32], Ints, NDArray[np.uint8]]
+"""Time, tick, lots and flags of every event."""
+
 
 @njit(cache=True)
-def _put(rows, i, now, level, lots, flags):
+def _put(rows: Rows, i: int, now: int, level: int, lots: int, flags: int) -> int:
     ts, tick, quantity, flag = rows
     ts[i], tick[i], quantity[i], flag[i] = now, level + BASE, lots, flags
     return i + 1
 
 
 @njit(cache=True)
-def _next_level(book, touch, away):
+def _next_level(book: Ints, touch: int, away: int) -> int:
     touch += away
     while book[touch] == 0:
         touch += away
@@ -62,7 +66,7 @@ def _next_level(book, touch, away):
 
 
 @njit(cache=True)
-def _trade_packet(rows, i, now, side, left, book, touch):
+def _trade_packet(rows: Rows, i: int, now: int, side: int, left: int, book: Ints, touch: int) -> tuple[int, int]:
     """An aggressor takes up to three levels of `side`: a print and the level's new quantity for each."""
     away = 2 * side - 1
     levels = 0
@@ -79,7 +83,18 @@ def _trade_packet(rows, i, now, side, left, book, touch):
 
 
 @njit(cache=True)
-def _depth_row(rows, i, now, side, regime, draw, tables, book, touch, spread):
+def _depth_row(
+    rows: Rows,
+    i: int,
+    now: int,
+    side: int,
+    regime: int,
+    draw: tuple[int, int, int],
+    tables: tuple[Ints, Ints],
+    book: Ints,
+    touch: int,
+    spread: int,
+) -> tuple[int, int]:
     """One level changes: the touch improves, is cancelled, or a level at some distance gets another quantity."""
     distances, quantities = tables
     v, u, w = draw
@@ -100,7 +115,16 @@ def _depth_row(rows, i, now, side, regime, draw, tables, book, touch, spread):
 
 
 @njit(cache=True)
-def _generate(draws, gaps, packets, trade_sizes, tables, bid, ask, rows):
+def _generate(
+    draws: Ints,
+    gaps: Ints,
+    packets: Ints,
+    trade_sizes: Ints,
+    tables: tuple[Ints, Ints],
+    bid: Ints,
+    ask: Ints,
+    rows: Rows,
+) -> int:
     """Fills `rows`; the number of draws used, or −1 where the price left the arrays, −2 where the draws ran out."""
     n = len(rows[0])
     best_bid, best_ask = MID - 1, MID
@@ -175,18 +199,12 @@ def generate() -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
         "lots": np.concatenate([bid[MID - DEPTH : MID][::-1], ask[MID : MID + DEPTH]]),
         "flags": np.repeat(np.array([0, ASK], np.uint8), DEPTH),
     }
-    rows = (
-        np.empty(EVENTS, np.int64),
-        np.empty(EVENTS, np.int32),
-        np.empty(EVENTS, np.int64),
-        np.zeros(EVENTS, np.uint8),
-    )
+    ts, lots = np.empty(EVENTS, np.int64), np.empty(EVENTS, np.int64)
+    rows = (ts, np.empty(EVENTS, np.int32), lots, np.zeros(EVENTS, np.uint8))
     used = _generate(draws, gaps, packets, trade_sizes, (distances, sizes), bid, ask, rows)
     if used < 0:
         raise SystemExit(f"w1: the generator ran out of {'levels' if used == -1 else 'draws'}")
-    events = dict(zip(("ts", "tick", "lots", "flags"), rows, strict=True))
-    events["ts"] += START_NS
-    return events, snapshot
+    return {"ts": ts + START_NS, "tick": rows[1], "lots": lots, "flags": rows[3]}, snapshot
 
 
 def _flags(generated: NDArray[np.uint8]) -> NDArray[np.uint8]:
