@@ -1,1 +1,4 @@
 //! The seeded market.
+
+/// The matching engine.
+pub mod order_book;
