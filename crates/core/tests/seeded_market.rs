@@ -243,7 +243,7 @@ fn other_ticks_lots_and_prices_make_a_market_too() {
         market.advance(MIDNIGHT + 20 * SECOND, &mut out);
         let (bid, ask) = (market.book().best(Side::Buy).unwrap().0, market.book().best(Side::Sell).unwrap().0);
         assert!(bid < ask);
-        let off = (0.5 * (bid + ask) as f64 - start / instrument.tick_size.to_f64()).abs();
+        let off = (0.5 * (bid + ask) as f64 - instrument.tick_size.steps_in(start)).abs();
         assert!(off < 2.0 + 0.01 * bid as f64, "tick {tick}, lot {lot}, value {start}: {bid} {ask}");
         assert!(out.iter().filter(|row| row.kind() == Kind::Trade).count() > 20);
     }

@@ -49,7 +49,7 @@ pub(super) struct Scale {
 impl Scale {
     pub(super) fn new(instrument: &Instrument, start: f64) -> Self {
         let lot = instrument.lot_steps();
-        let lot_value = instrument.qty_to_f64(lot) * instrument.contract_multiplier.to_f64() * start;
+        let lot_value = instrument.qty_to_f64(lot) * instrument.contract_multiplier.times(1.0) * start;
         let least = libm::ceil(money_to_f64(instrument.min_notional) / lot_value);
         Self { lot, lot_value, least_lots: (least as Qty).max(1) }
     }

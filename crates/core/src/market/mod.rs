@@ -62,7 +62,7 @@ impl SeededMarket {
     /// A market of `instrument` that opens at `start` and tells its depth every `depth_every` nanoseconds (0: at once).
     pub fn new(seed: u64, instrument: &Instrument, params: Params, start: Nanos, depth_every: Nanos) -> Self {
         let warm_up = nanos(params.warm_up_s);
-        let value = params.value.start / instrument.tick_size.to_f64();
+        let value = instrument.tick_size.steps_in(params.value.start);
         let scale = Scale::new(instrument, params.value.start);
         let mut floor = Floor::new(Feed::new(depth_every.max(0)), scale, value, params.pressure.unit_bp);
         floor.now = start - warm_up;
