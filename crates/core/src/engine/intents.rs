@@ -7,7 +7,7 @@ use crate::ledger::Position;
 use crate::matching::Request;
 use crate::order::{Order, OrderRequest, OrderState, Pending};
 use crate::record::Decision;
-use crate::risk::{Action, Approved, Refusal};
+use crate::risk::{Action, Approved, MOST, Refusal};
 use crate::types::{OrderId, OrderKind, Qty, Side, StrategyIx, Ticks, TimeInForce};
 
 impl State {
@@ -154,6 +154,8 @@ impl State {
         let held = self.ledger.position(strategy).qty + open[Side::Buy as usize] - open[Side::Sell as usize];
         let standing = self.standing(strategy, None);
         let (lot, spot) = (standing.instrument.lot_steps(), !Position::may_be_short(standing.instrument));
+        // What is beyond every order is refused as such below.
+        let target = target.clamp(-2 * MOST, 2 * MOST);
         let missing = if spot && target < 0 { target } else { target - held };
         let side = if missing > 0 { Side::Buy } else { Side::Sell };
         let mut qty = missing.abs() / lot * lot;

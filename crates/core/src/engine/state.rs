@@ -156,21 +156,24 @@ impl View {
                 Some(last) if last.block == at.block => (last.row + 1).max(at.row),
                 _ => columns.len(),
             };
-            match self.book.advance(&columns, times, at.row..end, until, watch) {
-                Stop::Time(next) => {
-                    let done = next < columns.len();
-                    self.counts.events += (next - at.row) as u64;
-                    feed.seek(next);
-                    if done {
-                        return;
-                    }
+            let stop = self.book.advance(&columns, times, at.row..end, until, watch);
+            let (Stop::Time(next) | Stop::Row(next)) = stop;
+            self.counts.events += (next - at.row) as u64;
+            // The book lets trades pass unless there are bars; of those that passed only the last is of interest.
+            let trade = |code: &u8| Kind::of(*code) == Kind::Trade;
+            if let Some(passed) = columns.flags[at.row..next].iter().rposition(trade) {
+                self.last_trade = Some(columns.price_qty(at.row + passed).0);
+            }
+            if let Stop::Time(next) = stop {
+                let done = next < columns.len();
+                feed.seek(next);
+                if done {
+                    return;
                 }
-                Stop::Row(next) => {
-                    let (event, now) = (columns.get(next), times[next]);
-                    self.counts.events += (next - at.row) as u64;
-                    feed.seek(next + 1);
-                    self.row(&event, now);
-                }
+            } else {
+                let (event, now) = (columns.get(next), times[next]);
+                feed.seek(next + 1);
+                self.row(&event, now);
             }
         }
     }

@@ -100,9 +100,10 @@ proptest! {
         for (at, (id, kind)) in reports.iter().enumerate() {
             if at % every == 0 {
                 let side = if at % 2 == 0 { Side::Buy } else { Side::Sell };
-                let id = table.reserve_id();
-                table.insert(Order::new(id, OrderRequest { strategy: (at % 2) as u16, side, ..request() }, 0));
-                table.note(*id, Some(OrderState::Submitted).filter(|_| table.get(*id).is_some_and(|o| o.state == OrderState::Intent)), Some(Pending::Amend(60, 15)));
+                let fresh = table.reserve_id();
+                table.insert(Order::new(fresh, OrderRequest { strategy: (at % 2) as u16, side, ..request() }, 0));
+                let sent = table.get(*id).is_some_and(|order| order.state == OrderState::Intent);
+                table.note(*id, sent.then_some(OrderState::Submitted), Some(Pending::Amend(60, 15)));
             }
             let outcome = table.apply(&Report { order: *id, ..report(*kind) });
             if let Ok(order) = outcome {

@@ -5,6 +5,11 @@ use crate::instrument::{Instrument, RATE_SCALE};
 use crate::order::{Exposure, Order, OrderRequest};
 use crate::types::{Money, NO_TIME, Nanos, OrderKind, Qty, SECOND, Side, Ticks};
 
+/// The largest price or quantity an order may have, in ticks or steps: sums and products of several stay countable.
+pub const MOST: i64 = 1 << 53;
+/// Bits that the notional of an order may take.
+const NOTIONAL_BITS: u32 = 120;
+
 /// Why an order was refused. The codes and names are stable: journals and reports carry them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -15,11 +20,11 @@ pub enum Refusal {
     BookNotInSync = 1,
     /// The book has not moved for longer than allowed.
     StaleBook = 2,
-    /// The quantity is not above zero.
+    /// The quantity is not above zero, or above [`MOST`].
     BadQuantity = 3,
     /// The quantity is not a whole number of lots.
     OffLot = 4,
-    /// The price is not above zero.
+    /// The price is not above zero, or above [`MOST`].
     BadPrice = 5,
     /// The notional is below the instrument's least.
     BelowMinNotional = 6,
@@ -218,7 +223,7 @@ impl Gate {
         qty: Qty,
         standing: &Standing<'_>,
     ) -> Result<Approved, Refusal> {
-        let request = OrderRequest { price, qty: qty - order.filled, ..order.request };
+        let request = OrderRequest { price, qty: qty.saturating_sub(order.filled), ..order.request };
         self.check(&request, standing)?;
         self.count(standing.now);
         Ok(Approved { action: Action::Amend { order: order.id, price, qty } })
@@ -324,7 +329,7 @@ fn worst_position(request: &OrderRequest, standing: &Standing<'_>) -> Qty {
 
 /// Checks the request's form and returns the price it is valued at: its own, or the opposite best of a market order.
 fn check_form(request: &OrderRequest, standing: &Standing<'_>) -> Result<Ticks, Refusal> {
-    if request.qty <= 0 {
+    if request.qty <= 0 || request.qty > MOST {
         return Err(Refusal::BadQuantity);
     }
     if request.qty % standing.instrument.lot_steps() != 0 {
@@ -334,8 +339,13 @@ fn check_form(request: &OrderRequest, standing: &Standing<'_>) -> Result<Ticks, 
         OrderKind::Limit => request.price,
         OrderKind::Market => standing.book.best(request.side.opposite()).ok_or(Refusal::BookNotInSync)?,
     };
-    if price <= 0 {
+    if price <= 0 || price > MOST {
         return Err(Refusal::BadPrice);
+    }
+    let bits = |value: i128| 128 - value.leading_zeros();
+    let step_value = standing.instrument.step_value();
+    if bits(i128::from(price) * i128::from(request.qty)) + bits(step_value) > NOTIONAL_BITS {
+        return Err(Refusal::OrderNotional);
     }
     if standing.instrument.notional(price, request.qty) < standing.instrument.min_notional {
         return Err(Refusal::BelowMinNotional);
