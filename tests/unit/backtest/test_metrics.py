@@ -215,3 +215,4 @@ def test_the_seeded_run_adds_up(made: RunTables) -> None:
 def test_order_of_the_rows_does_not_matter(made: RunTables) -> None:
     mixed = dataclasses.replace(made, equity=made.equity.sample(fraction=1, shuffle=True, seed=1))
     assert metrics.measure(mixed) == metrics.measure(made)
+    assert Track(mixed).exposure.tolist() == Track(made).exposure.tolist()

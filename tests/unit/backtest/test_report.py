@@ -21,7 +21,7 @@ from kedge.backtest.metrics import METRICS
 from kedge.backtest.report import page
 from kedge.backtest.report.markup import VOID
 from kedge.backtest.run_folder import RunTables
-from kedge.model.errors import UsageError
+from kedge.model.errors import DataError, UsageError
 
 HOSTILE = "</script><script>alert('x')</script><img src=x onerror=alert(1)>{{data}}&amp;\u2028"
 LOADING = {"src", "srcset", "href", "action", "data", "poster", "xlink:href", "formaction", "background"}
@@ -216,6 +216,16 @@ def test_written_over_an_older_report_leaves_nothing_else(
     assert report.write(path.parent) == path
     assert path.read_text().startswith("<!doctype html>")
     assert {file.name for file in path.parent.iterdir()} == before
+
+
+def test_a_damaged_run_keeps_its_old_report(made: RunTables, write_run: Callable[[RunTables], Path]) -> None:
+    path = write_run(made)
+    before = path.read_bytes()
+    (path.parent / "fills.parquet").write_bytes(b"")
+    with pytest.raises(DataError, match=r"fills\.parquet cannot be read"):
+        report.write(path.parent)
+    assert path.read_bytes() == before
+    assert not list(path.parent.glob(".*"))
 
 
 def test_same_run_same_report(made: RunTables, write_run: Callable[[RunTables], Path]) -> None:

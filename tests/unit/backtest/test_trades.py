@@ -149,6 +149,9 @@ def test_markouts_need_samples_as_close_as_the_horizon() -> None:
     assert after[10].tolist() == [2.0]
 
 
-def test_markouts_use_the_strategys_own_prices() -> None:
-    prices = pl.concat([samples(100, 150, strategy="b"), samples(100, 101)])
-    assert trades.markouts(fills_of(fill("buy", "1", "1")), prices)[1].tolist() == [1.0]
+@pytest.mark.parametrize("turned", [False, True])
+def test_markouts_use_the_strategys_own_prices(turned: bool) -> None:
+    prices = [samples(100, 150, strategy="b"), samples(100, 101)]
+    fills = fills_of(fill("buy", "1", "1", at=0), fill("buy", "1", "1", at=0, strategy="b"))
+    after = trades.markouts(fills, pl.concat(reversed(prices) if turned else prices))
+    assert after[1].tolist() == [1.0, 50.0]
