@@ -81,6 +81,7 @@ def test_the_opening_is_the_book_at_that_moment(first: list, second: list, momen
         assert set(opening.ts_event.tolist()) == {NO_TIME}
         assert [int(flags & LAST) for flags in opening.flags] == [0] * (len(opening) - 1) + [LAST]
         rows = unpack(opening, 1)
+        assert (rows.qty > 0).all()
         bids, asks = rows.price[rows.flags & SELL == 0], rows.price[rows.flags & SELL != 0]
         assert list(bids) == sorted(bids, reverse=True)
         assert list(asks) == sorted(asks)

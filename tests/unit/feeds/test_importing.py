@@ -99,14 +99,18 @@ def test_other_fees_than_those_held_are_refused(tmp_path: Path, files: list[Path
             import_recordings(paths, tmp_path / "c")
 
 
-def test_a_later_import_holds_its_first_rows_back(tmp_path: Path, write_recording: Callable, diff: Callable) -> None:
+def test_a_later_import_holds_its_first_rows_back(
+    tmp_path: Path, write_recording: Callable, minute: Callable, diff: Callable
+) -> None:
     # The second file's clock is found 4 ms less behind: corrected, it would begin before the first ends.
     ms = 10**6
     one = [diff(START + at * ms, 10 * at + 1, 10 * at + 10, START + at * ms + 8 * ms) for at in range(50)]
     two = [diff(START + at * ms, 10 * at + 1, 10 * at + 10, START + at * ms + 4 * ms) for at in range(50, 100)]
-    files = [write_recording("one.gz", one), write_recording("two.gz", two)]
+    [snapshot, *_] = minute(START, 1)
+    files = [write_recording("one.gz", [snapshot, *one]), write_recording("two.gz", two)]
     [raw] = read(files)
     assert [source["clock_offset_ms"] for source in raw.sources] == [-8.0, -4.0]
+    assert [len(block) for block in raw.blocks] == [53, 50]
     for path in files:
         import_recordings([path], tmp_path / "c")
     stream = Catalog(tmp_path / "c").read(BTC)
