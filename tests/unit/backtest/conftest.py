@@ -11,10 +11,15 @@ from types import ModuleType
 from typing import NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from kedge.backtest.report.page import chart_library
 from kedge.backtest.run_folder import RunTables
 from kedge.model.errors import UsageError
+
+# The machine may be busy: how long one example takes says nothing.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 def pytest_configure(config: pytest.Config) -> None:
