@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any, final
+from typing import Any, TypedDict, final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from kedge.model.columns import MarketColumns
 from kedge.strategies.strategy import Strategy, Ticks
@@ -246,3 +249,105 @@ class Fill:
     liquidity: str
     fee: float
     order_state: str
+
+# columns.rs
+class _Columns(TypedDict):
+    """The fields of `kedge.model.columns.MarketColumns`."""
+
+    ts_event: NDArray[np.int64]
+    ts_recv: NDArray[np.int64]
+    price: NDArray[np.int32]
+    qty: NDArray[np.int32]
+    flags: NDArray[np.uint8]
+    wide_price: NDArray[np.int64]
+    wide_qty: NDArray[np.int64]
+    price_base: int
+    qty_scale: int
+
+# recording.rs
+def detect_recording(line: bytes) -> tuple[str, str] | None:
+    """("spot" or "usdm", symbol) of one recorded line; None if the line alone cannot tell."""
+
+def decode_binance(market: str, instrument_json: str, frame: bytes) -> list[tuple[int, int, int, int]]:
+    """The rows of one message as (ts_event, price, quantity, flags). Raises `DataError` naming field, value and rule."""
+
+@final
+class BinanceRecording:
+    """Decodes recorded lines of one instrument, keeping the book's sequence contract.
+
+    `continue_from` is the last update id of a book in sync that the first file goes on from. Raises `DataError` naming
+    line, value and rule.
+    """
+
+    def __new__(cls, market: str, instrument_json: str, continue_from: int | None = None) -> BinanceRecording: ...
+    def feed(self, lines: bytes) -> None:
+        """Reads whole lines, each ended by a line feed."""
+    def end_file(self) -> dict[str, Any]:
+        """Closes the file: corrects its rows by its clock offset and says what it held."""
+    def take(self) -> _Columns:
+        """The rows of all files ended since the last call."""
+
+# market.rs
+@final
+class SeededMarket:
+    """A market that makes itself, fixed by its seed: participants around a moving value in a matching engine.
+
+    `instrument_json` is a definition as in `instruments.json`; `value` the price it starts at, in quote currency
+    (60,000 where it is not given). Depth is told every `depth_every_ns` (0: after each change of the book), trades and
+    quotes at once. Raises `UsageError` for a wrong definition, interval or value.
+    """
+
+    def __new__(
+        cls,
+        seed: int,
+        instrument_json: str,
+        start_ns: int,
+        depth_every_ns: int = 100_000_000,
+        value: float | None = None,
+    ) -> SeededMarket: ...
+    def advance(self, until_ns: int) -> _Columns:
+        """Rows from where the last call ended until before `until_ns`, the first of all being a snapshot.
+
+        However time is cut into calls, the rows are the same. `ts_recv` equals `ts_event`. An hour of a busy market is
+        millions of rows, 65 bytes each while they are made: ask for minutes.
+        """
+
+# journal.rs
+JOURNAL_KINDS: list[tuple[str, int]]
+"""Every kind of record with its code."""
+
+@final
+class JournalWriter:
+    """The only writer of a session. What was not committed when it is dropped is lost, as in a crash.
+
+    Raises `UsageError` if something is in the folder, `UnsafeStateError` if another writer holds it, `KedgeError` if
+    the disk fails: then nothing is tried again.
+    """
+
+    def __new__(
+        cls, path: str, session_id: bytes, header_json: str, ts_engine: int, ts_wall: int
+    ) -> JournalWriter: ...
+    @staticmethod
+    def reopen(path: str) -> tuple[JournalWriter, dict[str, Any] | None]:
+        """Goes on with a session whose writer is gone; also what was cut, if anything."""
+    def append(self, stream: int, kind: int, ts_engine: int, ts_wall: int, payload: bytes) -> int:
+        """Adds a record to what the next commit writes; returns its sequence."""
+    def commit(self) -> int:
+        """Makes all that was appended durable; returns the last durable sequence."""
+    def close(self) -> None:
+        """Commits and lets the session go."""
+
+@final
+class JournalReader:
+    """A session read from its beginning as (seq, stream, kind, ts_engine, ts_wall, payload); each record is checked when
+    it is reached. Raises `UnsafeStateError` naming file and offset of damage, `UsageError` for another version."""
+
+    def __new__(cls, path: str) -> JournalReader: ...
+    @property
+    def header(self) -> str:
+        """The header's payload."""
+    @property
+    def torn(self) -> dict[str, Any] | None:
+        """What a crash left behind the last record; known once all have been read."""
+    def __iter__(self) -> JournalReader: ...
+    def __next__(self) -> tuple[int, int, int, int, int, bytes]: ...

@@ -49,7 +49,7 @@ def test_a_run_prints_what_it_found(spot_run):
         source["rows"] for source in json.loads((Path(spot_run["run"]) / "run.json").read_text())["data"]
     )
     assert spot_run["fills"] > 0
-    assert spot_run["orders"] >= spot_run["fills"]
+    assert spot_run["orders"] > 0
     assert (spot_run["gaps"], spot_run["resyncs"], spot_run["ledger_imbalance"]) == (0, 0, 0)
     assert set(spot_run["clock_offset_ms"]) == set(SPOT)
     assert all(-1277 <= offset <= -1269 for offset in spot_run["clock_offset_ms"].values())

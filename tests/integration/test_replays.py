@@ -51,7 +51,7 @@ def test_a_flipped_byte_is_refused_with_its_place(copied):
             file.write_bytes(whole[:offset] + bytes([whole[offset] ^ 0x40]) + whole[offset + 1 :])
             refused = replay(copied, code=5)
             assert file.name in refused["message"]
-            assert "offset" in refused["message"]
+            assert "damaged at byte" in refused["message"]
             file.write_bytes(whole)
 
 
@@ -115,9 +115,9 @@ def frames(data: bytes, start: int) -> list[tuple[int, int]]:
     """(offset, whole length) of each frame, as docs/journal.md has them."""
     found = []
     while start < len(data):
-        (length,) = struct.unpack_from("<I", data, start)
-        found.append((start, length))
-        start += length
+        (payload,) = struct.unpack_from("<I", data, start + 4)
+        found.append((start, market_block.FRAME_HEAD + payload))
+        start += market_block.FRAME_HEAD + payload
     return found
 
 
@@ -158,9 +158,9 @@ def rewrite(journal: Path, edit: Any) -> None:
         for offset, length in frames(data, market_block.PREAMBLE):
             frame = data[offset : offset + length]
             head, payload = frame[8 : market_block.FRAME_HEAD], frame[market_block.FRAME_HEAD :]
-            new = edit(head[0], payload)
+            new = edit(head[-1], payload)
             changed += new != payload
-            size = struct.pack("<I", market_block.FRAME_HEAD + len(new))
-            out += size + struct.pack("<I", zlib.crc32(size + head + new)) + head + new
+            rest = struct.pack("<I", len(new)) + head + new
+            out += struct.pack("<I", zlib.crc32(rest)) + rest
         file.write_bytes(out)
     assert changed, "nothing was changed"

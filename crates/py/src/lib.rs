@@ -8,6 +8,9 @@ mod context;
 mod decision;
 mod errors;
 mod happenings;
+mod journal;
+mod market;
+mod recording;
 mod strategy;
 mod tables;
 mod views;
@@ -23,5 +26,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     context::register(module)?;
     views::register(module)?;
     happenings::register(module)?;
+    recording::register(module)?;
+    market::register(module)?;
+    journal::register(module)?;
     decision::register(module)
 }

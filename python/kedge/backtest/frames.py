@@ -97,18 +97,19 @@ def fills_frame(
 
 def positions_frame(table: Mapping[str, Any], fills: pl.DataFrame) -> pl.DataFrame:
     """What each strategy held after each fill, and what it had made by then."""
-    position, cost = fills["position"].cast(pl.Float64), _decimals(table["cost"], 16).cast(pl.Float64)
+    cost = _decimals(table["cost"], 16).cast(pl.Float64) / fills["position"].cast(pl.Float64)
     frame = fills.select(
         ts=pl.col("ts_recv"),
         strategy=pl.col("strategy"),
         instrument=pl.col("instrument"),
         position=pl.col("position"),
-        average_price=pl.Series(np.divide(cost, position, out=np.full(len(position), np.nan), where=position != 0)),
+        average_price=cost,
         realised_pnl=_decimals(table["realised"], 16),
         unrealised_pnl=_decimals(table["unrealised"], 16),
         fees=_decimals(table["fees"], 16),
     )
-    return frame.with_columns(pl.col("average_price").fill_nan(None)).cast(SCHEMAS["positions"])
+    average = pl.when(pl.col("position") != 0).then(pl.col("average_price"))
+    return frame.with_columns(average).cast(SCHEMAS["positions"])
 
 
 def equity_frame(

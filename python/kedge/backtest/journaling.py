@@ -52,7 +52,7 @@ class RunJournal:
         self._spec = spec
         header = {**spec.header(), "kedge": _core.__version__, "created": created.isoformat()}
         session = created.strftime("%Y%m%d%H%M%S%f")[:16].encode()
-        self._writer = _core.JournalWriter(str(folder), session, json.dumps(header))
+        self._writer = _core.JournalWriter(str(folder), session, json.dumps(header), 0, time.time_ns())
         checkpoint = {"orders": [], "balances": spec.engine["balances"], "strategies": {}}
         self._append(Stream.DECISIONS, Kind.CHECKPOINT, 0, json.dumps(checkpoint).encode())
         streams = [] if market.seeded is not None else market.streams
