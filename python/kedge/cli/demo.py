@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from kedge.cli.arguments import Json
-from kedge.cli.output import progress, show, table
+from kedge.cli.output import print_warning, progress, show, table
 from kedge.cli.run_summary import document, strategies_table
 from kedge.model.durations import parse_duration
 from kedge.model.errors import UsageError
@@ -42,12 +42,14 @@ def command(
             instrument=instrument,
             seeded=length,
             seed=seed,
-            funding="none",
             settings=settings,
         )
         with progress(name) as on_progress:
             path = backtest(request, on_progress)
-        runs.append((path, load(path).meta))
+        record = load(path).meta
+        for warning in record["warnings"]:
+            print_warning(f"{name}: {warning}")
+        runs.append((path, record))
     show(
         as_json,
         {"runs": [document(path, record) for path, record in runs]},
