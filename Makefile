@@ -28,8 +28,8 @@ check: setup ## Formatting, lints, types, layers and budgets
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/test_tidy.py
 
-bench: setup ## Measure Kedge and its rivals on the same data
-	$(BIN)/python -m benches.run $(ARGS)
+bench: setup ## Measure Kedge and its rivals on the same data (W=w1,raw ROUNDS=5 JSON=1)
+	@$(BIN)/python -m benches.run $(if $(W),--work "$(W)") $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json) $(ARGS)
 
 clean: ## Remove everything that was built or installed here, but no runs
 	rm -rf .venv .tools target web/node_modules python/kedge/backtest/report/_assets python/kedge/_core*.so

@@ -2,10 +2,9 @@ from kedge import Strategy, param
 
 
 class EmaCross(Strategy):
-    """Long while the fast average is above the slow one, short below: for a perpetual."""
+    """Be long while the quick average of the closes is above the calm one, else short."""
 
-    fast = param(10, low=2, high=500, unit="bars")
-    slow = param(30, low=5, high=5000, unit="bars")
+    fast, slow = param(10, low=2, high=500), param(30, low=5, high=5000)
 
     def on_start(self, ctx):
         ctx.bars("1s")

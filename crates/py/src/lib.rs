@@ -1,9 +1,27 @@
-//! Python's door to the engine.
-use pyo3::prelude::*;
+//! Python's door to the engine: conversions, errors, and nothing that decides.
 
+mod amounts;
+mod backtest;
 mod build_info;
+mod columns;
+mod context;
+mod decision;
+mod errors;
+mod happenings;
+mod strategy;
+mod tables;
+mod views;
+mod window;
+
+use pyo3::prelude::*;
 
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    build_info::register(module)
+    build_info::register(module)?;
+    backtest::register(module)?;
+    strategy::register(module)?;
+    context::register(module)?;
+    views::register(module)?;
+    happenings::register(module)?;
+    decision::register(module)
 }

@@ -123,6 +123,9 @@ class BacktestSettings(Section):
     )
     partial_fills: bool = Field(True, description="Whether a trade may fill an order in part", examples=["true"])
     sample_seconds: int = Field(1, ge=1, le=86_400, description="Spacing of the equity curve", examples=["1"])
+    callback_seconds: Annotated[float, BeforeValidator(_float), Field(gt=0, le=3_600, allow_inf_nan=False)] = Field(
+        2.0, description="Longest a strategy's callback may run", examples=["2.0"]
+    )
     out: str = Field("runs", min_length=1, description="Folder that run folders go to", examples=['"runs"'])
 
 
@@ -153,6 +156,9 @@ class RiskSettings(Limits):
     """Limits of the whole account."""
 
     stale_after: Duration | None = Field(5_000_000_000, description="Age at which a book is stale", examples=['"5s"'])
+    leverage: Annotated[Number, Field(ge=1, le=125)] = Field(
+        Decimal(10), description="Most notional of perpetuals per unit of equity", examples=["10"]
+    )
 
 
 class ExecutionSettings(Section):
