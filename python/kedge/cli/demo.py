@@ -42,6 +42,7 @@ def command(
             instrument=instrument,
             seeded=length,
             seed=seed,
+            funding="none",
             settings=settings,
         )
         with progress(name) as on_progress:
