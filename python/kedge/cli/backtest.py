@@ -28,7 +28,7 @@ Seeded = Annotated[
 ]
 Seed = Annotated[int, typer.Option(metavar="N", min=0, max=2**63 - 1, help="Seed of the market and of ctx.rng.")]
 Param = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE...", help="Parameters of the strategy.")]
-Funding = Annotated[str | None, typer.Option(metavar="none|FILE", help="Funding rates of a perpetual, or none.")]
+Funding = Annotated[str | None, typer.Option(metavar="none", help="Leave the funding of a perpetual out.")]
 Latency = Annotated[
     list[str] | None, typer.Option(metavar="NAME=DURATION...", help="Latencies: feed=, entry=, response=.")
 ]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from kedge.cli.arguments import Json
-from kedge.cli.output import progress, show, table
+from kedge.cli.output import print_warning, progress, show, table
 from kedge.cli.run_summary import document, strategies_table
 from kedge.model.durations import parse_duration
 from kedge.model.errors import UsageError
@@ -47,7 +47,10 @@ def command(
         )
         with progress(name) as on_progress:
             path = backtest(request, on_progress)
-        runs.append((path, load(path).meta))
+        record = load(path).meta
+        for warning in record["warnings"]:
+            print_warning(f"{name}: {warning}")
+        runs.append((path, record))
     show(
         as_json,
         {"runs": [document(path, record) for path, record in runs]},

@@ -146,14 +146,18 @@ class Limits(Section):
     position: Amount | None = Field(None, description="Most base units held, long or short", examples=['"2"'])
     order_notional: Amount | None = Field(None, description="Most quote currency in one order", examples=["1_000"])
     position_notional: Amount | None = Field(None, description="Most quote currency held", examples=["5_000"])
-    price_band: Fraction | None = Field(None, description="Furthest from the mid, as a fraction", examples=["0.05"])
+    price_band: Fraction | None = Field(
+        None, description="Furthest beyond the opposite best, as a fraction of it", examples=["0.05"]
+    )
     orders_per_second: int | None = Field(None, ge=1, description="Most orders in any second", examples=["20"])
     stale_after: Duration | None = Field(None, description="Age at which a book is stale", examples=['"5s"'])
-    daily_loss: Fraction | None = Field(None, description="Most lost in a UTC day, as a fraction", examples=["0.02"])
+    daily_loss: Fraction | None = Field(
+        None, description="Most lost in a UTC day, as a fraction of the starting balance", examples=["0.02"]
+    )
 
 
 class RiskSettings(Limits):
-    """Limits of the whole account."""
+    """Limits that hold for each strategy; one of its own holds where it is tighter."""
 
     stale_after: Duration | None = Field(5_000_000_000, description="Age at which a book is stale", examples=['"5s"'])
     leverage: Annotated[Number, Field(ge=1, le=125)] = Field(
