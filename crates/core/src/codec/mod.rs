@@ -20,7 +20,14 @@ pub const SHOWN: usize = 60;
 impl DecodeError {
     /// An error about a text; what cannot be printed is escaped, what is long is cut.
     pub fn new(field: impl Into<String>, value: &str, rule: impl Into<String>) -> Self {
-        let mut shown: String = value.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+        let mut shown = String::new();
+        for character in value.chars().take(SHOWN) {
+            if character.is_control() {
+                shown.extend(character.escape_default());
+            } else {
+                shown.push(character);
+            }
+        }
         if value.chars().nth(SHOWN).is_some() {
             shown.push('…');
         }

@@ -334,8 +334,9 @@ mod tests {
 
     #[test]
     fn escapes_and_a_data_key_further_on_are_read_as_what_they_mean() {
-        let frame = r#"{"\u0065":"depth\u0055pdate","E":1,"s":"BTC\u0055SDT","U":5,"u":9,"pu":4,"b":[["1\u002e0","2"]],"a":[]}"#;
-        assert_eq!(decode(Market::UsdM, &frame).unwrap().1[0].price, 10);
+        let frame = r#"{"\u0065":"depth\u0055pdate","E":1,"s":"BTC\u0055SDT","U":5,"u":9,"pu":4,
+            "b":[["1\u002e0","2"]],"a":[]}"#;
+        assert_eq!(decode(Market::UsdM, frame).unwrap().1[0].price, 10);
         for other in [
             r#"{"e":"trade","E":1,"data":{"e":"kline"}}"#,
             r#"{"u":1,"s":"BTCUSDT","b":1,"e":"kline"}"#,
@@ -370,7 +371,8 @@ mod tests {
     fn trades_carry_the_aggressor_and_only_book_trades_count() {
         let trade = |cause: &str, maker: bool| {
             format!(
-                r#"{{"e":"trade","E":1723161255209,"T":1723161255208,"s":"BTCUSDT","t":1,"p":"61800.30","q":"0.006"{cause},"m":{maker}}}"#
+                r#"{{"e":"trade","E":1723161255209,"T":1723161255208,"s":"BTCUSDT","p":"61800.30",
+                    "q":"0.006"{cause},"m":{maker}}}"#
             )
         };
         for (cause, maker, side) in
@@ -382,7 +384,8 @@ mod tests {
         }
         let (decoded, rows) = decode(Market::UsdM, &trade(r#","X":"INSURANCE_FUND""#, true)).unwrap();
         assert_eq!((decoded.message, rows), (Message::Ignored, vec![]));
-        let aggregate = r#"{"e":"aggTrade","E":1723161255208000,"a":5,"s":"BTCUSDT","p":"1.00","q":"1","f":1,"l":2,"T":1723161255208000,"m":true,"M":true}"#;
+        let aggregate = r#"{"e":"aggTrade","E":1723161255208000,"a":5,"s":"BTCUSDT","p":"1.00","q":"1",
+            "f":1,"l":2,"T":1723161255208000,"m":true,"M":true}"#;
         assert_eq!(
             decode(Market::Spot, aggregate).unwrap().1,
             [row(AT, Kind::Trade, Side::Sell, 100, 100_000_000, true)],
@@ -400,7 +403,8 @@ mod tests {
                 row(NO_TIME, Kind::Quote, Side::Sell, 101, 300_000_000, true)
             ]
         );
-        let mark = r#"{"e":"markPriceUpdate","E":1723161255208,"s":"BTCUSDT","p":"11794.15000000","i":"1","P":"1","r":"-0.00038167","T":1723161600000}"#;
+        let mark = r#"{"e":"markPriceUpdate","E":1723161255208,"s":"BTCUSDT","p":"11794.15000000",
+            "i":"1","P":"1","r":"-0.00038167","T":1723161600000}"#;
         assert_eq!(
             decode(Market::UsdM, mark).unwrap().1,
             [row(AT, Kind::Mark, Side::Buy, 117_942, 0, false), row(AT, Kind::Funding, Side::Buy, 0, -381_670, true)]
