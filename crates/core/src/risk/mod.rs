@@ -342,12 +342,12 @@ fn check_form(request: &OrderRequest, standing: &Standing<'_>) -> Result<Ticks, 
     if price <= 0 || price > MOST {
         return Err(Refusal::BadPrice);
     }
+    let (steps, step_value) = (i128::from(price) * i128::from(request.qty), standing.instrument.step_value());
     let bits = |value: i128| 128 - value.leading_zeros();
-    let step_value = standing.instrument.step_value();
-    if bits(i128::from(price) * i128::from(request.qty)) + bits(step_value) > NOTIONAL_BITS {
+    if bits(steps) + bits(step_value) > NOTIONAL_BITS {
         return Err(Refusal::OrderNotional);
     }
-    if standing.instrument.notional(price, request.qty) < standing.instrument.min_notional {
+    if steps * step_value < standing.instrument.min_notional {
         return Err(Refusal::BelowMinNotional);
     }
     Ok(price)
