@@ -163,7 +163,8 @@ impl State {
         if spot && side == Side::Sell && target >= 0 {
             qty = qty.min(standing.base_available.max(0) / lot * lot);
         }
-        let worth = standing.book.best(side.opposite()).map(|price| instrument.notional(price, qty));
+        let best = standing.book.best(side.opposite());
+        let worth = best.and_then(|price| instrument.countable_notional(price, qty));
         // A position within the venue's minimum of its target is at its target.
         if qty == 0 || worth.is_some_and(|worth| worth < instrument.min_notional) {
             return;

@@ -7,8 +7,6 @@ use crate::types::{Money, NO_TIME, Nanos, OrderKind, Qty, SECOND, Side, Ticks};
 
 /// The largest price or quantity an order may have, in ticks or steps: sums and products of several stay countable.
 pub const MOST: i64 = 1 << 53;
-/// Bits that the notional of an order may take.
-const NOTIONAL_BITS: u32 = 120;
 
 /// Why an order was refused. The codes and names are stable: journals and reports carry them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -258,20 +256,21 @@ impl Gate {
 
     fn check_size(&self, request: &OrderRequest, price: Ticks, standing: &Standing<'_>) -> Result<(), Refusal> {
         let limits = &self.limits;
-        let notional = standing.instrument.notional(price, request.qty);
+        let beyond = |most: Money, qty: Qty| {
+            standing.instrument.countable_notional(price, qty).is_none_or(|notional| notional > most)
+        };
         let worst = worst_position(request, standing);
         let reduces = worst.abs() <= standing.position.abs() && worst.signum() * standing.position.signum() >= 0;
         if limits.order_size.is_some_and(|most| request.qty > most) {
             return Err(Refusal::OrderSize);
         }
-        if limits.order_notional.is_some_and(|most| notional > most) {
+        if limits.order_notional.is_some_and(|most| beyond(most, request.qty)) {
             return Err(Refusal::OrderNotional);
         }
         if !reduces && limits.position.is_some_and(|most| worst.abs() > most) {
             return Err(Refusal::Position);
         }
-        let worst_notional = standing.instrument.notional(price, worst.abs());
-        if !reduces && limits.position_notional.is_some_and(|most| worst_notional > most) {
+        if !reduces && limits.position_notional.is_some_and(|most| beyond(most, worst.abs())) {
             return Err(Refusal::PositionNotional);
         }
         if !reduces && limits.daily_loss.is_some_and(|most| standing.day_pnl <= -most) {
@@ -294,11 +293,11 @@ impl Gate {
     fn check_account(&self, request: &OrderRequest, price: Ticks, standing: &Standing<'_>) -> Result<(), Refusal> {
         let instrument = standing.instrument;
         if crate::ledger::Position::may_be_short(instrument) {
-            let worst = worst_position(request, standing);
-            let notional = instrument.notional(price, worst.abs());
-            let more = worst.abs() > standing.position.abs();
+            let worst = worst_position(request, standing).abs();
             let most = standing.quote_available.max(0) / 1_000_000_000 * self.limits.leverage;
-            return if more && notional + standing.notional_elsewhere > most {
+            let fits = |notional: Money| notional + standing.notional_elsewhere <= most;
+            let adds = worst > standing.position.abs();
+            return if adds && !instrument.countable_notional(price, worst).is_some_and(fits) {
                 Err(Refusal::InsufficientBalance)
             } else {
                 Ok(())
@@ -342,15 +341,11 @@ fn check_form(request: &OrderRequest, standing: &Standing<'_>) -> Result<Ticks, 
     if price <= 0 || price > MOST {
         return Err(Refusal::BadPrice);
     }
-    let (steps, step_value) = (i128::from(price) * i128::from(request.qty), standing.instrument.step_value());
-    let bits = |value: i128| 128 - value.leading_zeros();
-    if bits(steps) + bits(step_value) > NOTIONAL_BITS {
-        return Err(Refusal::OrderNotional);
+    match standing.instrument.countable_notional(price, request.qty) {
+        None => Err(Refusal::OrderNotional),
+        Some(notional) if notional < standing.instrument.min_notional => Err(Refusal::BelowMinNotional),
+        Some(_) => Ok(price),
     }
-    if steps * step_value < standing.instrument.min_notional {
-        return Err(Refusal::BelowMinNotional);
-    }
-    Ok(price)
 }
 
 #[cfg(test)]
