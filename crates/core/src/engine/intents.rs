@@ -77,11 +77,11 @@ impl State {
 
     pub(super) fn cancel(&mut self, strategy: StrategyIx, id: OrderId) {
         let Some(order) = self.orders.get(id) else { return };
-        if order.request.strategy != strategy || order.pending == Pending::Cancel {
+        if order.request.strategy != strategy || order.pending.is_cancel() {
             return;
         }
-        let instrument = order.request.instrument;
-        self.orders.note(id, None, Some(Pending::Cancel));
+        let (instrument, pending) = (order.request.instrument, order.pending.with_cancel());
+        self.orders.note(id, None, Some(pending));
         self.log.add(&Decision::Cancel { ts: self.now, order: id });
         self.commands.push((instrument, Request::Cancel(id)));
     }

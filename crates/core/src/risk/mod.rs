@@ -2,7 +2,8 @@
 
 use crate::book::{Book, Sync};
 use crate::instrument::{Instrument, RATE_SCALE};
-use crate::order::{Exposure, Order, OrderRequest};
+use crate::ledger::Position;
+use crate::order::{Exposure, Order, OrderRequest, Pending};
 use crate::types::{Money, NO_TIME, Nanos, OrderKind, Qty, SECOND, Side, Ticks};
 
 /// The largest price or quantity an order may have, in ticks or steps: sums and products of several stay countable.
@@ -223,6 +224,11 @@ impl Gate {
     ) -> Result<Approved, Refusal> {
         let request = OrderRequest { price, qty: qty.saturating_sub(order.filled), ..order.request };
         self.check(&request, standing)?;
+        let amended = Order { pending: Pending::Amend(price, qty), ..*order };
+        let pays = request.side == Side::Buy && !Position::may_be_short(standing.instrument);
+        if pays && amended.reserved_cost(standing.instrument, price) > standing.quote_available {
+            return Err(Refusal::InsufficientBalance);
+        }
         self.count(standing.now);
         Ok(Approved { action: Action::Amend { order: order.id, price, qty } })
     }
@@ -292,7 +298,7 @@ impl Gate {
 
     fn check_account(&self, request: &OrderRequest, price: Ticks, standing: &Standing<'_>) -> Result<(), Refusal> {
         let instrument = standing.instrument;
-        if crate::ledger::Position::may_be_short(instrument) {
+        if Position::may_be_short(instrument) {
             let worst = worst_position(request, standing).abs();
             let most = standing.quote_available.max(0) / 1_000_000_000 * self.limits.leverage;
             let fits = |notional: Money| notional + standing.notional_elsewhere <= most;
