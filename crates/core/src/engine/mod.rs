@@ -333,3 +333,6 @@ impl Engine {
         self.state.pnl(strategy)
     }
 }
+
+#[cfg(test)]
+mod tests;
