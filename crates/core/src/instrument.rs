@@ -150,7 +150,7 @@ impl Instrument {
     pub fn qty_to_f64(&self, qty: Qty) -> f64 {
         #[allow(clippy::cast_precision_loss)]
         let qty = qty as f64;
-        qty * self.quantity_step_in_data.to_f64()
+        self.quantity_step_in_data.times(qty)
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn price(value: &Bound<'_, PyAny>, instrument: &Instrument, side: Sid
         return value.extract();
     }
     if value.is_instance_of::<PyFloat>() {
-        let ticks = value.extract::<f64>()? / tick.to_f64();
+        let ticks = tick.steps_in(value.extract::<f64>()?);
         let away = if side == Side::Buy { ticks.floor() } else { ticks.ceil() };
         return snap(ticks, away).ok_or_else(|| {
             refuse(format!("price must be a finite number, was {value}"), "check the arithmetic that made it")
@@ -50,7 +50,7 @@ pub(crate) fn price(value: &Bound<'_, PyAny>, instrument: &Instrument, side: Sid
 pub(crate) fn size(value: &Bound<'_, PyAny>, instrument: &Instrument) -> PyResult<Qty> {
     let lot = instrument.lot_steps();
     if value.is_instance_of::<PyFloat>() {
-        let lots = value.extract::<f64>()? / instrument.lot_size.to_f64();
+        let lots = instrument.lot_size.steps_in(value.extract::<f64>()?);
         let lots = snap(lots, lots.trunc()).and_then(|lots| lots.checked_mul(lot));
         return lots.ok_or_else(|| {
             refuse(format!("size must be a finite number, was {value}"), "check the arithmetic that made it")

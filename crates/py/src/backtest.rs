@@ -19,6 +19,10 @@ use crate::errors::kedge_error;
 use crate::strategy::{PythonStrategy, Raised};
 use crate::tables;
 
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(run_backtest, module)?)
+}
+
 /// Parts a run is cut into, so that progress shows, records flow out and Ctrl-C is heard.
 const SLICES: i64 = 200;
 
@@ -29,7 +33,7 @@ const SLICES: i64 = 200;
 /// records)` is called between slices of the run with the records made since.
 #[pyfunction]
 #[pyo3(signature = (settings, streams, strategies, step, on_slice=None))]
-pub(crate) fn run_backtest<'py>(
+fn run_backtest<'py>(
     py: Python<'py>,
     settings: &str,
     streams: Vec<(String, Vec<Bound<'py, PyAny>>)>,

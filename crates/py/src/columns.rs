@@ -1,8 +1,9 @@
 //! `kedge.model.columns.MarketColumns` as the engine's columns: NumPy's memory read where it lies.
 
-use kedge_core::event::Columns;
-use numpy::PyReadonlyArray1;
+use kedge_core::event::{Columns, ColumnsBuf};
+use numpy::{IntoPyArray, PyReadonlyArray1};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use crate::errors::kedge_error;
 
@@ -69,4 +70,19 @@ fn array<'py, T: numpy::Element>(block: &Bound<'py, PyAny>, name: &str) -> PyRes
             "import the file again",
         )
     })
+}
+
+/// Columns as the fields of a `MarketColumns`: the arrays take over the memory.
+pub(crate) fn columns_dict(py: Python<'_>, columns: ColumnsBuf) -> PyResult<Bound<'_, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("ts_event", columns.ts_event.into_pyarray(py))?;
+    dict.set_item("ts_recv", columns.ts_recv.into_pyarray(py))?;
+    dict.set_item("price", columns.price.into_pyarray(py))?;
+    dict.set_item("qty", columns.qty.into_pyarray(py))?;
+    dict.set_item("flags", columns.flags.into_pyarray(py))?;
+    dict.set_item("wide_price", columns.wide_price.into_pyarray(py))?;
+    dict.set_item("wide_qty", columns.wide_qty.into_pyarray(py))?;
+    dict.set_item("price_base", columns.price_base)?;
+    dict.set_item("qty_scale", columns.qty_scale.max(1))?;
+    Ok(dict)
 }

@@ -11,8 +11,12 @@ use crate::happenings::{PyOrder, PyQuote};
 use crate::views::{PyBook, PyIndicator, PyRandom};
 use crate::window::Window;
 
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PyContext>()
+}
+
 /// One strategy's window on the engine. Valid within a callback only.
-#[pyclass(name = "Context", module = "kedge._core", unsendable)]
+#[pyclass(name = "Context", module = "kedge._core")]
 pub(crate) struct PyContext {
     pub(crate) window: Window,
     book: Py<PyBook>,
@@ -67,13 +71,13 @@ impl PyContext {
     /// One tick as a float.
     #[getter]
     fn tick(&self) -> PyResult<f64> {
-        self.window.look(|ctx| ctx.instrument().tick_size.to_f64())
+        self.window.look(|ctx| ctx.instrument().tick_size.times(1.0))
     }
 
     /// One lot as a float, in base units.
     #[getter]
     fn lot(&self) -> PyResult<f64> {
-        self.window.look(|ctx| ctx.instrument().lot_size.to_f64())
+        self.window.look(|ctx| ctx.instrument().lot_size.times(1.0))
     }
 
     /// The book as we see it now.
@@ -92,7 +96,7 @@ impl PyContext {
     #[getter]
     #[allow(clippy::cast_precision_loss)]
     fn last(&self) -> PyResult<Option<f64>> {
-        self.window.look(|ctx| ctx.last_trade().map(|price| price as f64 * ctx.instrument().tick_size.to_f64()))
+        self.window.look(|ctx| ctx.last_trade().map(|price| ctx.instrument().tick_size.times(price as f64)))
     }
 
     /// Held, in base units; negative when short.

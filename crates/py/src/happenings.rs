@@ -9,8 +9,16 @@ use kedge_core::strategy::Quote;
 use kedge_core::types::{Liquidity, NO_TIME, Nanos, OrderKind, Side, Ticks, TimeInForce};
 use pyo3::prelude::*;
 
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PyBar>()?;
+    module.add_class::<PyTrade>()?;
+    module.add_class::<PyQuote>()?;
+    module.add_class::<PyOrder>()?;
+    module.add_class::<PyFill>()
+}
+
 fn price(ticks: Ticks, instrument: &Instrument) -> f64 {
-    ticks as f64 * instrument.tick_size.to_f64()
+    instrument.tick_size.times(ticks as f64)
 }
 
 fn side_name(side: Side) -> &'static str {

@@ -2,10 +2,15 @@
 
 mod amounts;
 mod backtest;
+mod build_info;
 mod columns;
 mod context;
+mod decision;
 mod errors;
 mod happenings;
+mod journal;
+mod market;
+mod recording;
 mod strategy;
 mod tables;
 mod views;
@@ -15,17 +20,14 @@ use pyo3::prelude::*;
 
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    module.add_function(wrap_pyfunction!(backtest::run_backtest, module)?)?;
-    module.add_function(wrap_pyfunction!(strategy::callback_count, module)?)?;
-    module.add_class::<context::PyContext>()?;
-    module.add_class::<views::PyBook>()?;
-    module.add_class::<views::PyIndicator>()?;
-    module.add_class::<views::PyRandom>()?;
-    module.add_class::<happenings::PyBar>()?;
-    module.add_class::<happenings::PyTrade>()?;
-    module.add_class::<happenings::PyQuote>()?;
-    module.add_class::<happenings::PyOrder>()?;
-    module.add_class::<happenings::PyFill>()?;
-    Ok(())
+    build_info::register(module)?;
+    backtest::register(module)?;
+    strategy::register(module)?;
+    context::register(module)?;
+    views::register(module)?;
+    happenings::register(module)?;
+    recording::register(module)?;
+    market::register(module)?;
+    journal::register(module)?;
+    decision::register(module)
 }

@@ -13,12 +13,16 @@ use crate::happenings::{PyBar, PyFill, PyOrder, PyQuote, PyTrade};
 use crate::views::PyBook;
 use crate::window::Window;
 
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(callback_count, module)?)
+}
+
 /// Callbacks begun and ended: odd while one runs. A watchdog thread sees from it that a callback does not end.
 static CALLBACKS: AtomicU64 = AtomicU64::new(0);
 
 /// How many times a callback was begun or ended in this process; odd while one runs.
 #[pyfunction]
-pub(crate) fn callback_count() -> u64 {
+fn callback_count() -> u64 {
     CALLBACKS.load(Ordering::Relaxed)
 }
 

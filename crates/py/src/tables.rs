@@ -126,7 +126,7 @@ fn fills_table<'py>(py: Python<'py>, fills: &[FillRow], instruments: &[Instrumen
     table.set_item("unrealised", decimals(py, fills.iter().map(|f| f.position.unrealised(of(f), f.twice_mid))))?;
     let ahead = |f: &FillRow| if f.order.queue_ahead < 0 { -1 } else { quantity(f.order.queue_ahead, of(f)) };
     table.set_item("queue_ahead", decimals(py, fills.iter().map(ahead)))?;
-    let mid = |f: &FillRow| f.twice_mid as f64 * 0.5 * of(f).tick_size.to_f64();
+    let mid = |f: &FillRow| of(f).tick_size.times(f.twice_mid as f64 * 0.5);
     table.set_item("mid", PyArray1::from_iter(py, fills.iter().map(mid)))?;
     Ok(table)
 }
@@ -147,7 +147,7 @@ fn samples_table<'py>(
     table.set_item("position", decimals(py, samples.iter().map(|s| quantity(s.position, of(s.strategy)))))?;
     let value = |s: &kedge_core::engine::Sample| of(s.strategy).notional(s.twice_mid, s.position) / 2;
     table.set_item("value", decimals(py, samples.iter().map(value)))?;
-    let mid = |s: &kedge_core::engine::Sample| s.twice_mid as f64 * 0.5 * of(s.strategy).tick_size.to_f64();
+    let mid = |s: &kedge_core::engine::Sample| of(s.strategy).tick_size.times(s.twice_mid as f64 * 0.5);
     table.set_item("price", PyArray1::from_iter(py, samples.iter().map(mid)))?;
     Ok(table)
 }

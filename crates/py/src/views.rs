@@ -10,8 +10,14 @@ use pyo3::prelude::*;
 use crate::errors::kedge_error;
 use crate::window::Window;
 
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PyBook>()?;
+    module.add_class::<PyIndicator>()?;
+    module.add_class::<PyRandom>()
+}
+
 /// The book as we see it. Prices are floats in quote currency, sizes in base units; NaN where a side is empty.
-#[pyclass(name = "Book", module = "kedge._core", unsendable, frozen)]
+#[pyclass(name = "Book", module = "kedge._core", frozen)]
 pub(crate) struct PyBook {
     pub(crate) window: Window,
 }
@@ -34,7 +40,7 @@ fn parse_side(side: &str) -> PyResult<Side> {
 impl PyBook {
     fn best(&self, side: Side) -> PyResult<f64> {
         self.window.look(|ctx| {
-            let price = ctx.book().best(side).map(|price| price as f64 * ctx.instrument().tick_size.to_f64());
+            let price = ctx.book().best(side).map(|price| ctx.instrument().tick_size.times(price as f64));
             price.unwrap_or(f64::NAN)
         })
     }
@@ -48,7 +54,7 @@ impl PyBook {
 
     /// A value of both bests, in ticks, as a price.
     fn of_touch(&self, f: impl FnOnce([(Ticks, Qty); 2]) -> f64) -> PyResult<f64> {
-        self.window.look(|ctx| touch(ctx.book()).map_or(f64::NAN, |best| f(best) * ctx.instrument().tick_size.to_f64()))
+        self.window.look(|ctx| touch(ctx.book()).map_or(f64::NAN, |best| ctx.instrument().tick_size.times(f(best))))
     }
 
     fn ticks(&self, py: Python<'_>, side: Side) -> PyResult<Option<Py<PyAny>>> {
@@ -128,7 +134,7 @@ impl PyBook {
     /// One tick.
     #[getter]
     fn tick(&self) -> PyResult<f64> {
-        self.window.look(|ctx| ctx.instrument().tick_size.to_f64())
+        self.window.look(|ctx| ctx.instrument().tick_size.times(1.0))
     }
 
     /// Whether the book is the venue's: no order is let through while it is not.
@@ -142,15 +148,16 @@ impl PyBook {
     fn levels(&self, side: &str, depth: usize) -> PyResult<Vec<(f64, f64)>> {
         let side = parse_side(side)?;
         self.window.look(|ctx| {
-            let (tick, instrument) = (ctx.instrument().tick_size.to_f64(), ctx.instrument());
-            let level = |(price, qty): (Ticks, Qty)| (price as f64 * tick, instrument.qty_to_f64(qty));
+            let instrument = ctx.instrument();
+            let level =
+                |(price, qty): (Ticks, Qty)| (instrument.tick_size.times(price as f64), instrument.qty_to_f64(qty));
             ctx.book().levels(side).take(depth).map(level).collect()
         })
     }
 }
 
 /// An indicator of the core: reads like a float, and is one in comparisons and arithmetic.
-#[pyclass(name = "Indicator", module = "kedge._core", unsendable, frozen)]
+#[pyclass(name = "Indicator", module = "kedge._core", frozen)]
 pub(crate) struct PyIndicator {
     pub(crate) window: Window,
     pub(crate) id: usize,
@@ -164,7 +171,7 @@ impl PyIndicator {
 
 fn number(value: &Bound<'_, PyAny>) -> PyResult<f64> {
     match value.cast::<PyIndicator>() {
-        Ok(indicator) => indicator.borrow().read(),
+        Ok(indicator) => indicator.get().read(),
         Err(_) => value.extract().map_err(|_| PyTypeError::new_err(format!("expected a number, was {value}"))),
     }
 }
@@ -237,7 +244,7 @@ impl PyIndicator {
 }
 
 /// Seeded randomness of one strategy: the same in every run, and untouched by what other strategies draw.
-#[pyclass(name = "Random", module = "kedge._core", unsendable, frozen)]
+#[pyclass(name = "Random", module = "kedge._core", frozen)]
 pub(crate) struct PyRandom {
     pub(crate) window: Window,
 }

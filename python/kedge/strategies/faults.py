@@ -10,7 +10,7 @@ from typing import Any
 from kedge.model.errors import KedgeError, StrategyError
 
 
-class TimeBudgetExceeded(BaseException):  # noqa: N818 - not an Exception, so that a strategy cannot catch it by accident
+class TimeBudgetExceeded(BaseException):
     """Raised within a callback that ran longer than it may."""
 
 

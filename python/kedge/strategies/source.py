@@ -125,4 +125,3 @@ def _checked(strategy: type[Strategy], declaration: Param, value: object) -> flo
             "the bounds are declared in the strategy file",
         )
     return number
-

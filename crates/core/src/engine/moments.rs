@@ -188,7 +188,7 @@ impl Engine {
     fn close_bar(&mut self, instrument: InstrumentIx, series: u16, end: Nanos) {
         let view = &mut self.state.views[usize::from(instrument)];
         let Some(bar) = view.series[usize::from(series)].close(end) else { return };
-        let close = bar.close as f64 * view.instrument.tick_size.to_f64();
+        let close = view.instrument.tick_size.times(bar.close as f64);
         let listeners: Vec<StrategyIx> =
             view.bar_listeners.iter().filter(|listener| listener.0 == series).map(|listener| listener.1).collect();
         for strategy in listeners {

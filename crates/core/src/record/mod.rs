@@ -15,6 +15,8 @@ use crate::risk::Refusal;
 use crate::types::{Nanos, OrderId, Qty, StrategyIx, Ticks};
 
 /// One thing decided or booked. Times are the engine's.
+// Made on the stack and written as bytes at once: the size of the largest costs nothing.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// An approved order was sent.
