@@ -6,12 +6,13 @@ use std::rc::Rc;
 
 use super::*;
 use crate::event::{ColumnsBuf, Event, Kind, flag};
-use crate::instrument::money;
+use crate::instrument::{InstrumentKind, money};
+use crate::ledger::Account;
 use crate::matching::{Latency, QueueModel, VenueSettings};
 use crate::order::{Exposure, Fill, Order, OrderRequest, Pending};
 use crate::record::{decode, split};
 use crate::simulation::{Pace, Simulation};
-use crate::types::{CurrencyIx, Liquidity, OrderId, OrderKind, Qty, Side, TimeInForce};
+use crate::types::{CurrencyIx, Liquidity, OrderId, OrderKind, Qty, Side, Ticks, TimeInForce};
 
 mod account;
 
@@ -172,7 +173,7 @@ fn day(engine: &mut Engine, said: Vec<String>, strategies: StrategyIx) -> Day {
 /// Cash and rounding of a strategy's own postings, with what it holds, are its PnL to the last unit.
 fn explained(engine: &Engine, strategy: StrategyIx) {
     let view = engine.state.view_of(strategy);
-    let (position, twice_mid) = (engine.ledger().position(strategy), engine.twice_mid(engine.instrument_of(strategy)));
+    let (position, twice_mid) = (engine.ledger().position(strategy), view.twice_mid());
     let own = |account| engine.ledger().balance(strategy + 1, account, view.currencies.quote);
     let held = match view.instrument.kind {
         InstrumentKind::Spot => position.value(&view.instrument, twice_mid),
