@@ -369,8 +369,6 @@ fn worth(place: &Place, ledger: &Ledger, strategy: StrategyIx, quote: CurrencyIx
     for row in &place.recording.rows {
         match row.kind() {
             Kind::Clear => sides.iter_mut().for_each(BTreeMap::clear),
-            // Too far from the rest for a book to hold.
-            Kind::Delta | Kind::Level if row.price > 1 << 31 => {}
             Kind::Delta | Kind::Level => drop(sides[row.side() as usize].insert(row.price, row.qty)),
             Kind::Trade => last = row.price,
             _ => {}
