@@ -328,9 +328,7 @@ class JournalWriter:
     the disk fails: then nothing is tried again.
     """
 
-    def __new__(
-        cls, path: str, session_id: bytes, header_json: str, ts_engine: int, ts_wall: int
-    ) -> JournalWriter: ...
+    def __new__(cls, path: str, session_id: bytes, header_json: str, ts_engine: int, ts_wall: int) -> JournalWriter: ...
     @staticmethod
     def reopen(path: str) -> tuple[JournalWriter, dict[str, Any] | None]:
         """Goes on with a session whose writer is gone; also what was cut, if anything."""

@@ -78,7 +78,9 @@ def test_a_perpetual_needs_a_word_about_funding(files, examples, tmp_path):
     assert "--funding none" in refused["hint"]
     assert not list(tmp_path.iterdir()), "nothing half-written"
     ways = [
-        kedge("backtest", examples / "quoting.py", "--data", *files["perpetual"], "--funding", "none", *step, cwd=tmp_path)
+        kedge(
+            "backtest", examples / "quoting.py", "--data", *files["perpetual"], "--funding", "none", *step, cwd=tmp_path
+        )
         for step in ([], ["--step"])
     ]
     assert ways[0]["trace_hash"] == ways[1]["trace_hash"]
@@ -89,7 +91,9 @@ def test_a_perpetual_needs_a_word_about_funding(files, examples, tmp_path):
 
 
 def test_the_cross_runs_on_the_perpetual(files, examples, tmp_path):
-    found = kedge("backtest", examples / "ema_cross.py", "--data", *files["perpetual"], "--funding", "none", cwd=tmp_path)
+    found = kedge(
+        "backtest", examples / "ema_cross.py", "--data", *files["perpetual"], "--funding", "none", cwd=tmp_path
+    )
     assert found["fills"] > 0
     assert found["ledger_imbalance"] == 0
 

@@ -61,8 +61,8 @@ impl<'a> Feed<'a> {
     /// Book rows keep their order whatever their times say. Rows without a venue time stand where they were received.
     /// Quotes are left out: they repeat the book.
     pub fn venue(blocks: &[Columns<'a>]) -> Self {
-        let mut last = NO_TIME;
-        let blocks = blocks.iter().map(|columns| venue_block(columns, &mut last)).collect();
+        let order = VenueOrder::of(blocks);
+        let blocks = if order.is_as_received { order.share(blocks) } else { vec![order.sort(blocks)] };
         Self { blocks, ..Self::default() }
     }
 
@@ -164,37 +164,62 @@ fn our_block<'a>(columns: &Columns<'a>, latency: Option<Nanos>, last: &mut Nanos
     Block { columns: Rows::Shared(*columns), times }
 }
 
-fn venue_block<'a>(columns: &Columns<'a>, last: &mut Nanos) -> Block<'a> {
-    let mut book_time = *last;
-    let mut keys: Vec<(Nanos, u32)> = Vec::with_capacity(columns.len());
-    let mut plain = true;
-    for i in 0..columns.len() {
-        let kind = Kind::of(columns.flags[i]);
-        if kind == Kind::Quote {
-            plain = false;
-            continue;
+/// When each row happened at the venue, and whether that is the order in which the rows stand.
+struct VenueOrder {
+    /// (time, block, row) of every row but the quotes.
+    rows: Vec<(Nanos, u32, u32)>,
+    is_as_received: bool,
+}
+
+impl VenueOrder {
+    /// Over all blocks together: how a recording is cut into blocks must not decide what happened first.
+    fn of(blocks: &[Columns<'_>]) -> Self {
+        let (mut rows, mut is_as_received) = (Vec::with_capacity(blocks.iter().map(Columns::len).sum()), true);
+        let (mut last, mut book) = (NO_TIME, NO_TIME);
+        for (block, columns) in blocks.iter().enumerate() {
+            for i in 0..columns.len() {
+                let kind = Kind::of(columns.flags[i]);
+                if kind == Kind::Quote {
+                    is_as_received = false;
+                    continue;
+                }
+                let told = columns.ts_event[i];
+                let mut time = if told == NO_TIME { columns.ts_recv[i] } else { told };
+                if matches!(kind, Kind::Delta | Kind::Clear | Kind::Level | Kind::Gap) {
+                    book = book.max(time);
+                    time = book;
+                }
+                is_as_received &= last <= time;
+                last = last.max(time);
+                rows.push((time, block as u32, i as u32));
+            }
         }
-        let told = columns.ts_event[i];
-        let mut time = if told == NO_TIME { columns.ts_recv[i] } else { told };
-        if matches!(kind, Kind::Delta | Kind::Clear | Kind::Level | Kind::Gap) {
-            book_time = book_time.max(time);
-            time = book_time;
-        }
-        plain &= keys.last().is_none_or(|key| key.0 <= time);
-        keys.push((time.max(*last), i as u32));
+        Self { rows, is_as_received }
     }
-    *last = keys.iter().map(|key| key.0).max().unwrap_or(*last);
-    if plain {
-        let mut unused = NO_TIME;
-        let times = running_max(keys.iter().map(|key| key.0), columns.ts_event, &mut unused);
-        return Block { columns: Rows::Shared(*columns), times };
+
+    fn share<'a>(&self, blocks: &[Columns<'a>]) -> Vec<Block<'a>> {
+        let (mut rows, mut unused) = (self.rows.as_slice(), NO_TIME);
+        let mut share = |columns: &Columns<'a>| {
+            let (own, rest) = rows.split_at(columns.len());
+            rows = rest;
+            let times = running_max(own.iter().map(|row| row.0), columns.ts_event, &mut unused);
+            Block { columns: Rows::Shared(*columns), times }
+        };
+        blocks.iter().map(&mut share).collect()
     }
-    // Row numbers as the second key: equal times keep the order received.
-    keys.sort_unstable();
-    let mut sorted =
-        ColumnsBuf { price_base: columns.price_base, qty_scale: columns.qty_scale, ..ColumnsBuf::default() };
-    keys.iter().for_each(|key| sorted.push(&columns.get(key.1 as usize)));
-    Block { columns: Rows::Own(sorted), times: keys.iter().map(|key| key.0).collect() }
+
+    fn sort<'a>(mut self, blocks: &[Columns<'a>]) -> Block<'a> {
+        // Block and row are part of the key: equal times keep the order received.
+        self.rows.sort_unstable();
+        let mut sorted = ColumnsBuf {
+            price_base: blocks.first().map_or(0, |columns| columns.price_base),
+            // Scales are powers of ten, so the smallest divides the others.
+            qty_scale: blocks.iter().map(|columns| columns.qty_scale).min().unwrap_or(1),
+            ..ColumnsBuf::default()
+        };
+        self.rows.iter().for_each(|&(_, block, row)| sorted.push(&blocks[block as usize].get(row as usize)));
+        Block { columns: Rows::Own(sorted), times: self.rows.iter().map(|row| row.0).collect() }
+    }
 }
 
 /// The times made not to fall; shared with `same` where that is what they are.
@@ -241,14 +266,31 @@ mod tests {
         ]);
         let expected = [(50, 1), (50, 2), (60, 5), (108, 3), (108, 6), (108, 7)];
         assert_eq!(read(Feed::venue(&[late_trade.view()])), expected);
-        // A block may not run behind the one before it.
-        let second = ColumnsBuf::pack(&[
-            row(Kind::Delta, 100, 120, 8),
-            row(Kind::Trade, 90, 121, 9),
-            row(Kind::Trade, 130, 131, 10),
-        ]);
-        let both = read(Feed::venue(&[late_trade.view(), second.view()]));
-        assert_eq!(both[6..], [(108, 8), (108, 9), (130, 10)]);
+    }
+
+    /// However a recording is cut into blocks, whatever scales they have: the venue's order is one.
+    #[test]
+    fn blocks_do_not_decide_what_happened_first() {
+        let rows: Vec<Event> = (0..40_i64)
+            .map(|i| {
+                let kind = if i % 3 == 0 { Kind::Trade } else { Kind::Delta };
+                let mut event = row(kind, 100 + (i * 37) % 50, 200 + i, 60_000 + i);
+                event.qty = if i < 20 { 1_000 * i } else { i };
+                event
+            })
+            .collect();
+        let whole = ColumnsBuf::pack(&rows);
+        let expected = read(Feed::venue(&[whole.view()]));
+        for cut in 1..39 {
+            let parts = [ColumnsBuf::pack(&rows[..cut]), ColumnsBuf::pack(&rows[cut..])];
+            let mut feed = Feed::venue(&[parts[0].view(), parts[1].view()]);
+            let events: Vec<Event> = std::iter::from_fn(|| feed.pop().map(|next| next.1)).collect();
+            assert_eq!(
+                events.iter().map(|event| event.price).collect::<Vec<_>>(),
+                expected.iter().map(|e| e.1).collect::<Vec<_>>()
+            );
+            assert!(events.iter().all(|event| rows.contains(event)));
+        }
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct Simulation<'a> {
     ours: Vec<Feed<'a>>,
     reports: Vec<VecDeque<Report>>,
     span: Option<(Nanos, Nanos)>,
+    /// Whether some venue answers in the moment it is asked.
+    prompt: bool,
 }
 
 /// One input of [`Pace::Step`]; at equal times in this order.
@@ -41,7 +43,8 @@ enum Input {
 impl<'a> Simulation<'a> {
     /// A simulation around an engine to which instruments and strategies can still be added.
     pub fn new(engine: Engine) -> Self {
-        Self { engine, venues: Vec::new(), theirs: Vec::new(), ours: Vec::new(), reports: Vec::new(), span: None }
+        let (venues, theirs, ours, reports) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { engine, venues, theirs, ours, reports, span: None, prompt: false }
     }
 
     /// Adds an instrument with its recorded blocks; returns its index.
@@ -56,6 +59,7 @@ impl<'a> Simulation<'a> {
             let (start, end) = self.span.unwrap_or((first, last));
             self.span = Some((start.min(first), end.max(last)));
         }
+        self.prompt |= settings.latency.entry + settings.latency.response == 0;
         self.venues.push(VenueModel::new(instrument.clone(), settings));
         self.theirs.push(theirs);
         self.ours.push(ours);
@@ -98,7 +102,7 @@ impl<'a> Simulation<'a> {
     }
 
     fn run_in_bulk(&mut self, until: Nanos) {
-        loop {
+        while self.engine.faults().is_empty() {
             let wake = self.engine.next_wake(&mut self.ours, &self.reports);
             let mut horizon = wake.map_or(until, |wake| wake.min(until));
             for (ix, venue) in self.venues.iter_mut().enumerate() {
@@ -108,10 +112,10 @@ impl<'a> Simulation<'a> {
                 let reached = venue.advance(&mut self.theirs[ix], horizon, waits, &mut self.reports[ix]);
                 horizon = horizon.min(reached);
             }
-            self.engine.advance(&mut self.ours, &mut self.reports, horizon);
-            self.send();
+            self.engine.advance(&mut self.ours, &mut self.reports, horizon, self.prompt);
             let waiting = wake.is_some_and(|wake| wake <= until) || horizon < until;
-            if !waiting || !self.engine.faults().is_empty() {
+            // What was asked for at the last moment may still arrive in it.
+            if !self.send() && !waiting {
                 return;
             }
         }
@@ -151,10 +155,14 @@ impl<'a> Simulation<'a> {
         next
     }
 
-    fn send(&mut self) {
+    /// Hands the engine's commands to their venues; whether there were any.
+    fn send(&mut self) -> bool {
         let now = self.engine.now();
+        let mut any = false;
         for (instrument, request) in self.engine.commands() {
             self.venues[usize::from(instrument)].send(now, request);
+            any = true;
         }
+        any
     }
 }

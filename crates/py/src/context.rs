@@ -16,7 +16,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 /// One strategy's window on the engine. Valid within a callback only.
-#[pyclass(name = "Context", module = "kedge._core", unsendable)]
+#[pyclass(name = "Context", module = "kedge._core")]
 pub(crate) struct PyContext {
     pub(crate) window: Window,
     book: Py<PyBook>,

@@ -17,7 +17,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 /// The book as we see it. Prices are floats in quote currency, sizes in base units; NaN where a side is empty.
-#[pyclass(name = "Book", module = "kedge._core", unsendable, frozen)]
+#[pyclass(name = "Book", module = "kedge._core", frozen)]
 pub(crate) struct PyBook {
     pub(crate) window: Window,
 }
@@ -157,7 +157,7 @@ impl PyBook {
 }
 
 /// An indicator of the core: reads like a float, and is one in comparisons and arithmetic.
-#[pyclass(name = "Indicator", module = "kedge._core", unsendable, frozen)]
+#[pyclass(name = "Indicator", module = "kedge._core", frozen)]
 pub(crate) struct PyIndicator {
     pub(crate) window: Window,
     pub(crate) id: usize,
@@ -171,7 +171,7 @@ impl PyIndicator {
 
 fn number(value: &Bound<'_, PyAny>) -> PyResult<f64> {
     match value.cast::<PyIndicator>() {
-        Ok(indicator) => indicator.borrow().read(),
+        Ok(indicator) => indicator.get().read(),
         Err(_) => value.extract().map_err(|_| PyTypeError::new_err(format!("expected a number, was {value}"))),
     }
 }
@@ -244,7 +244,7 @@ impl PyIndicator {
 }
 
 /// Seeded randomness of one strategy: the same in every run, and untouched by what other strategies draw.
-#[pyclass(name = "Random", module = "kedge._core", unsendable, frozen)]
+#[pyclass(name = "Random", module = "kedge._core", frozen)]
 pub(crate) struct PyRandom {
     pub(crate) window: Window,
 }

@@ -7,6 +7,8 @@
 pub mod actor;
 /// What must be true of every run.
 pub mod check;
+/// What happened in them.
+pub mod coverage;
 /// What a recorder would have written, made from a seed.
 pub mod recording;
 /// One seeded world, and its runs.

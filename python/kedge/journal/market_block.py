@@ -45,6 +45,7 @@ def decode(payload: bytes) -> tuple[int, MarketColumns]:
         raise DataError(f"market block of {rows} rows, {wide} of them wide, must have {need} bytes, had {len(payload)}")
     at, found = _HEAD.size, []
     for kind, count in [(kind, rows) for _, kind in _COLUMNS] + [("<i8", wide), ("<i8", wide)]:
-        found.append(np.frombuffer(payload, kind, count, at))
+        # A copy: the engine wants its columns aligned, and these begin anywhere.
+        found.append(np.frombuffer(payload, kind, count, at).copy())
         at += found[-1].nbytes
     return stream, MarketColumns(*found, price_base=price_base, qty_scale=qty_scale)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,9 +61,8 @@ def test_a_gap_is_counted_and_the_book_waits_for_a_snapshot(write_recording: Cal
 
 def on_usdm(line: str) -> str:
     """The same message as the perpetual's market sends it (its sequence breaks, which is no error)."""
-    for was, becomes in [('"U":', '"pu":1,"U":'), ('"M":', '"X":"MARKET","M":'), (".01000000", ".10000000")]:
-        line = line.replace(was, becomes)
-    return line
+    line = re.sub(r'"E":(\d+),"s":"BTCUSDT","U":', r'"E":\1,"T":\1,"s":"BTCUSDT","pu":1,"U":', line)
+    return line.replace('"M":true', '"X":"MARKET"').replace(".01000000", ".10000000")
 
 
 def test_instruments_come_by_id(tmp_path: Path, write_recording: Callable, minute: Callable) -> None:
@@ -91,7 +91,7 @@ def test_progress_counts_the_bytes_of_all_files(write_recording: Callable, minut
 
 
 def test_a_garbage_line_is_named_with_its_file(write_recording: Callable, minute: Callable) -> None:
-    for wrong, shown in [("garbage", "garbage"), (f"{START + 1} {{", "{"), ("", "``")]:
+    for wrong, shown in [("garbage", "garbage"), (f"{START + MINUTE // 2} {{", "{"), ("", "``")]:
         lines = minute(START, 100)
         lines.insert(300, wrong)
         path = write_recording("a.gz", lines)

@@ -77,11 +77,11 @@ impl State {
 
     pub(super) fn cancel(&mut self, strategy: StrategyIx, id: OrderId) {
         let Some(order) = self.orders.get(id) else { return };
-        if order.request.strategy != strategy || order.pending == Pending::Cancel {
+        if order.request.strategy != strategy || order.pending.is_cancel() {
             return;
         }
-        let instrument = order.request.instrument;
-        self.orders.note(id, None, Some(Pending::Cancel));
+        let (instrument, pending) = (order.request.instrument, order.pending.with_cancel());
+        self.orders.note(id, None, Some(pending));
         self.log.add(&Decision::Cancel { ts: self.now, order: id });
         self.commands.push((instrument, Request::Cancel(id)));
     }
@@ -163,7 +163,8 @@ impl State {
         if spot && side == Side::Sell && target >= 0 {
             qty = qty.min(standing.base_available.max(0) / lot * lot);
         }
-        let worth = standing.book.best(side.opposite()).map(|price| instrument.notional(price, qty));
+        let best = standing.book.best(side.opposite());
+        let worth = best.and_then(|price| instrument.countable_notional(price, qty));
         // A position within the venue's minimum of its target is at its target.
         if qty == 0 || worth.is_some_and(|worth| worth < instrument.min_notional) {
             return;

@@ -47,7 +47,11 @@ impl Engine {
     }
 
     /// Takes in everything up to `until`, waking strategies on the way. `feeds` and `reports` are per instrument.
-    pub fn advance(&mut self, feeds: &mut [Feed<'_>], reports: &mut [VecDeque<Report>], until: Nanos) {
+    ///
+    /// Ends early where a strategy could not go on; with `prompt` also where one asked for something, because the
+    /// answer may come in the same moment, before what is left of it.
+    pub fn advance(&mut self, feeds: &mut [Feed<'_>], reports: &mut [VecDeque<Report>], until: Nanos, prompt: bool) {
+        let faults = self.faults.len();
         while let Some((at, next, row)) = self.next(feeds, reports, until) {
             match next {
                 Next::Row(ix) => {
@@ -56,7 +60,7 @@ impl Engine {
                         let (until, last) = if other == ix { (at, row) } else { (at - i64::from(other > ix), None) };
                         self.state.views[other].run(feed, until, last);
                     }
-                    self.state.now = at;
+                    self.state.now = self.state.now.max(at);
                     let last = row.and_then(|row| feeds[ix].row(row));
                     last.into_iter().for_each(|event| self.tell(ix, &event));
                 }
@@ -75,6 +79,9 @@ impl Engine {
                         self.timer(timer.0);
                     }
                 }
+            }
+            if self.faults.len() > faults || prompt && !self.state.commands.is_empty() {
+                return;
             }
         }
         self.run_views(feeds, until);

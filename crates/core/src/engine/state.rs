@@ -16,7 +16,7 @@ use crate::random::Stream;
 use crate::record::Log;
 use crate::risk::{Gate, Refusal, Standing};
 use crate::strategy::{Interest, Quote};
-use crate::types::{InstrumentIx, Money, Nanos, OrderId, OrderKind, Qty, Side, StrategyIx, Ticks};
+use crate::types::{InstrumentIx, Money, Nanos, OrderId, Qty, Side, StrategyIx, Ticks};
 
 /// One instrument as we see it.
 pub(super) struct View {
@@ -226,7 +226,7 @@ impl State {
         let (slot, view) = (&self.slots[usize::from(strategy)], self.view_of(strategy));
         let mut exposure = self.orders.exposure(strategy);
         if let Some(order) = without {
-            exposure.open[order.request.side as usize] -= order.leaves();
+            exposure.open[order.request.side as usize] -= order.reserved();
         }
         let day_pnl = if slot.gate.limits.daily_loss.is_some() { self.pnl(strategy) - slot.day_start } else { 0 };
         let (quote_available, notional_elsewhere) = if Position::may_be_short(&view.instrument) {
@@ -262,12 +262,7 @@ impl State {
         let quote = self.view_of(strategy).currencies.quote;
         let spoken_for = self.open_spot(Side::Buy, without).filter(|(view, _)| view.currencies.quote == quote);
         let cost = |(view, order): (&View, &Order)| {
-            let price = if order.request.kind == OrderKind::Market {
-                view.book.best(Side::Sell).unwrap_or(0)
-            } else {
-                order.request.price
-            };
-            view.instrument.notional(price, order.leaves())
+            order.reserved_cost(&view.instrument, view.book.best(Side::Sell).unwrap_or(0))
         };
         self.ledger.cash(quote) - spoken_for.map(cost).sum::<Money>()
     }
@@ -279,7 +274,7 @@ impl State {
         let spoken_for =
             self.open_spot(Side::Sell, without).filter(|(view, _)| view.currencies.base == mine.currencies.base);
         let sold = spoken_for
-            .map(|(view, order)| i128::from(order.leaves()) * view.instrument.base_step_value())
+            .map(|(view, order)| i128::from(order.reserved()) * view.instrument.base_step_value())
             .sum::<Money>();
         Qty::try_from((self.ledger.cash(mine.currencies.base) - sold) / step).unwrap_or(Qty::MAX)
     }

@@ -4,6 +4,7 @@ mod table;
 
 pub use table::{Exposure, OrderTable};
 
+use crate::instrument::Instrument;
 use crate::types::{
     InstrumentIx, Liquidity, Money, NO_TIME, Nanos, OrderId, OrderKind, Qty, Side, StrategyIx, Ticks, TimeInForce,
 };
@@ -87,6 +88,37 @@ pub enum Pending {
     Cancel,
     /// An amendment to this price and quantity.
     Amend(Ticks, Qty),
+    /// A cancel, behind an amendment that is not answered either.
+    CancelAmended(Ticks, Qty),
+}
+
+impl Pending {
+    /// With a cancel sent as well.
+    #[must_use]
+    pub fn with_cancel(self) -> Self {
+        match self {
+            Self::Amend(price, qty) | Self::CancelAmended(price, qty) => Self::CancelAmended(price, qty),
+            Self::None | Self::Cancel => Self::Cancel,
+        }
+    }
+
+    /// Whether a cancel is under way.
+    #[inline]
+    pub fn is_cancel(self) -> bool {
+        matches!(self, Self::Cancel | Self::CancelAmended(..))
+    }
+
+    fn without_amend(self) -> Self {
+        if self.is_cancel() { Self::Cancel } else { Self::None }
+    }
+
+    fn without_cancel(self) -> Self {
+        match self {
+            Self::CancelAmended(price, qty) => Self::Amend(price, qty),
+            Self::Cancel => Self::None,
+            other => other,
+        }
+    }
 }
 
 /// One order of ours.
@@ -246,6 +278,32 @@ impl Order {
         self.request.qty - self.filled
     }
 
+    /// What could still execute, in steps: the larger quantity while an amendment is under way, nothing once it ended.
+    #[inline]
+    pub fn reserved(&self) -> Qty {
+        match self.pending {
+            _ if self.state.is_final() => 0,
+            Pending::Amend(_, qty) | Pending::CancelAmended(_, qty) => qty.max(self.request.qty) - self.filled,
+            Pending::None | Pending::Cancel => self.leaves(),
+        }
+    }
+
+    /// The most that what is left of a buy could cost, in quote currency; a market order is valued at `market` ticks.
+    ///
+    /// While an amendment is under way, some of it may execute on the old terms and the rest on the new ones.
+    pub fn reserved_cost(&self, instrument: &Instrument, market: Ticks) -> Money {
+        let (old, left) = (self.request.price, self.leaves());
+        match self.pending {
+            _ if self.request.kind == OrderKind::Market => instrument.notional(market, left),
+            Pending::Amend(new, qty) | Pending::CancelAmended(new, qty) => {
+                let amended = (qty - self.filled).max(0);
+                let rest = if left > amended { old } else { new };
+                instrument.notional(old.max(new), left.min(amended)) + instrument.notional(rest, (left - amended).abs())
+            }
+            Pending::None | Pending::Cancel => instrument.notional(old, left),
+        }
+    }
+
     /// Whether a cancel makes sense: it rests and nothing is under way.
     #[inline]
     pub fn is_cancellable(&self) -> bool {
@@ -280,14 +338,15 @@ impl Order {
             ReportKind::Rejected(reason) => self.end(S::Rejected, reason),
             ReportKind::Expired(reason) => self.end(S::Expired, reason),
             ReportKind::Canceled => self.end(S::Canceled, Reason::None),
-            ReportKind::CancelRejected(_) | ReportKind::AmendRejected(_) => self.pending = Pending::None,
+            ReportKind::CancelRejected(_) => self.pending = self.pending.without_cancel(),
+            ReportKind::AmendRejected(_) => self.pending = self.pending.without_amend(),
             ReportKind::Amended { price, qty } => {
                 if qty <= self.filled {
                     return Err(LifecycleError::Overfilled);
                 }
                 self.request.price = price;
                 self.request.qty = qty;
-                self.pending = Pending::None;
+                self.pending = self.pending.without_amend();
                 self.state = self.resting_state();
             }
             ReportKind::Unknown => self.state = S::Unknown,

@@ -59,7 +59,7 @@ impl OrderTable {
         self.slots[slot as usize] = order;
         self.slot_of[at] = slot;
         self.open[strategy].push(slot);
-        self.exposure[strategy].open[order.request.side as usize] += reserved(&order);
+        self.exposure[strategy].open[order.request.side as usize] += order.reserved();
     }
 
     fn slot(&self, id: OrderId) -> Option<usize> {
@@ -111,10 +111,10 @@ impl OrderTable {
 
     fn change<E>(&mut self, slot: usize, f: impl FnOnce(&mut Order) -> Result<(), E>) -> Result<(), E> {
         let order = &mut self.slots[slot];
-        let before = reserved(order);
+        let before = order.reserved();
         f(order)?;
         let open = &mut self.exposure[usize::from(order.request.strategy)].open[order.request.side as usize];
-        *open += reserved(order) - before;
+        *open += order.reserved() - before;
         Ok(())
     }
 
@@ -133,19 +133,8 @@ impl OrderTable {
     pub fn exposure_recounted(&self, strategy: StrategyIx) -> Exposure {
         let mut exposure = Exposure::default();
         for order in self.open(strategy) {
-            exposure.open[order.request.side as usize] += reserved(order);
+            exposure.open[order.request.side as usize] += order.reserved();
         }
         exposure
-    }
-}
-
-/// What an order could still execute: all of it until it has ended, the larger quantity while an amendment is under way.
-fn reserved(order: &Order) -> Qty {
-    if order.state.is_final() {
-        return 0;
-    }
-    match order.pending {
-        Pending::Amend(_, qty) => qty.max(order.request.qty) - order.filled,
-        Pending::None | Pending::Cancel => order.leaves(),
     }
 }

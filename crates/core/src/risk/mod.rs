@@ -2,13 +2,12 @@
 
 use crate::book::{Book, Sync};
 use crate::instrument::{Instrument, RATE_SCALE};
-use crate::order::{Exposure, Order, OrderRequest};
+use crate::ledger::Position;
+use crate::order::{Exposure, Order, OrderRequest, Pending};
 use crate::types::{Money, NO_TIME, Nanos, OrderKind, Qty, SECOND, Side, Ticks};
 
 /// The largest price or quantity an order may have, in ticks or steps: sums and products of several stay countable.
 pub const MOST: i64 = 1 << 53;
-/// Bits that the notional of an order may take.
-const NOTIONAL_BITS: u32 = 120;
 
 /// Why an order was refused. The codes and names are stable: journals and reports carry them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -225,6 +224,11 @@ impl Gate {
     ) -> Result<Approved, Refusal> {
         let request = OrderRequest { price, qty: qty.saturating_sub(order.filled), ..order.request };
         self.check(&request, standing)?;
+        let amended = Order { pending: Pending::Amend(price, qty), ..*order };
+        let pays = request.side == Side::Buy && !Position::may_be_short(standing.instrument);
+        if pays && amended.reserved_cost(standing.instrument, price) > standing.quote_available {
+            return Err(Refusal::InsufficientBalance);
+        }
         self.count(standing.now);
         Ok(Approved { action: Action::Amend { order: order.id, price, qty } })
     }
@@ -258,20 +262,21 @@ impl Gate {
 
     fn check_size(&self, request: &OrderRequest, price: Ticks, standing: &Standing<'_>) -> Result<(), Refusal> {
         let limits = &self.limits;
-        let notional = standing.instrument.notional(price, request.qty);
+        let beyond = |most: Money, qty: Qty| {
+            standing.instrument.countable_notional(price, qty).is_none_or(|notional| notional > most)
+        };
         let worst = worst_position(request, standing);
         let reduces = worst.abs() <= standing.position.abs() && worst.signum() * standing.position.signum() >= 0;
         if limits.order_size.is_some_and(|most| request.qty > most) {
             return Err(Refusal::OrderSize);
         }
-        if limits.order_notional.is_some_and(|most| notional > most) {
+        if limits.order_notional.is_some_and(|most| beyond(most, request.qty)) {
             return Err(Refusal::OrderNotional);
         }
         if !reduces && limits.position.is_some_and(|most| worst.abs() > most) {
             return Err(Refusal::Position);
         }
-        let worst_notional = standing.instrument.notional(price, worst.abs());
-        if !reduces && limits.position_notional.is_some_and(|most| worst_notional > most) {
+        if !reduces && limits.position_notional.is_some_and(|most| beyond(most, worst.abs())) {
             return Err(Refusal::PositionNotional);
         }
         if !reduces && limits.daily_loss.is_some_and(|most| standing.day_pnl <= -most) {
@@ -293,12 +298,12 @@ impl Gate {
 
     fn check_account(&self, request: &OrderRequest, price: Ticks, standing: &Standing<'_>) -> Result<(), Refusal> {
         let instrument = standing.instrument;
-        if crate::ledger::Position::may_be_short(instrument) {
-            let worst = worst_position(request, standing);
-            let notional = instrument.notional(price, worst.abs());
-            let more = worst.abs() > standing.position.abs();
+        if Position::may_be_short(instrument) {
+            let worst = worst_position(request, standing).abs();
             let most = standing.quote_available.max(0) / 1_000_000_000 * self.limits.leverage;
-            return if more && notional + standing.notional_elsewhere > most {
+            let fits = |notional: Money| notional + standing.notional_elsewhere <= most;
+            let adds = worst > standing.position.abs();
+            return if adds && !instrument.countable_notional(price, worst).is_some_and(fits) {
                 Err(Refusal::InsufficientBalance)
             } else {
                 Ok(())
@@ -342,15 +347,11 @@ fn check_form(request: &OrderRequest, standing: &Standing<'_>) -> Result<Ticks, 
     if price <= 0 || price > MOST {
         return Err(Refusal::BadPrice);
     }
-    let bits = |value: i128| 128 - value.leading_zeros();
-    let step_value = standing.instrument.step_value();
-    if bits(i128::from(price) * i128::from(request.qty)) + bits(step_value) > NOTIONAL_BITS {
-        return Err(Refusal::OrderNotional);
+    match standing.instrument.countable_notional(price, request.qty) {
+        None => Err(Refusal::OrderNotional),
+        Some(notional) if notional < standing.instrument.min_notional => Err(Refusal::BelowMinNotional),
+        Some(_) => Ok(price),
     }
-    if standing.instrument.notional(price, request.qty) < standing.instrument.min_notional {
-        return Err(Refusal::BelowMinNotional);
-    }
-    Ok(price)
 }
 
 #[cfg(test)]
