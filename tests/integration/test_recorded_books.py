@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from kedge._core import BinanceRecording, detect_recording
-from kedge.model.columns import CLEAR, DELTA, GAP, KIND, LAST, LEVEL, NO_TIME, QUOTE, SELL, TRADE, MarketColumns
+from kedge.model.columns import CLEAR, DELTA, GAP, KIND, LAST, LEVEL, NO_TIME, QUOTE, SELL, TRADE, WIDE, MarketColumns
 
 RECORDINGS = {
     "BTC/USDT@binance": ("spot", ["spot_btcusdt_20240808.gz", "spot_btcusdt_20240809.gz"]),
@@ -83,7 +83,7 @@ class Stranger:
 
 def values(columns: MarketColumns) -> tuple[list[int], list[int]]:
     """Ticks and steps of every row."""
-    wide = (columns.flags & 64) != 0
+    wide = (columns.flags & WIDE) != 0
     price = columns.price_base + columns.price.astype(np.int64)
     qty = columns.qty_scale * columns.qty.astype(np.int64)
     price[wide] = columns.wide_price[columns.price[wide]]

@@ -244,8 +244,10 @@ def _typed(key: str, value: Any, wanted: type) -> Any:
         if isinstance(value, Number) and UNSIGNED.fullmatch(value) and int(value[:21]) <= U64_MAX:
             return int(value)
         refuse(f"{key} is no whole number")
-    if type(value) is not wanted or (wanted is str and SURROGATE.search(value)):
+    if type(value) is not wanted:
         refuse(f"{key} has another type")
+    if isinstance(value, str) and SURROGATE.search(value):
+        refuse(f"{key} is no text")
     return value
 
 

@@ -103,7 +103,7 @@ def test_market_and_instrument_must_go_together() -> None:
         BinanceRecording("spot", DEFINITION)
     with pytest.raises(UsageError, match='must be "spot" or "usdm", was "coinm"'):
         decode_binance("coinm", DEFINITION, b"{}")
-    with pytest.raises(UsageError, match="kind"):
+    with pytest.raises(UsageError, match="unknown variant `option`"):
         BinanceRecording("usdm", DEFINITION.replace("linear_perpetual", "option"))
 
 
