@@ -268,8 +268,12 @@ class _Columns(TypedDict):
 def detect_recording(line: bytes) -> tuple[str, str] | None:
     """("spot" or "usdm", symbol) of one recorded line; None if the line alone cannot tell."""
 
-def decode_binance(market: str, instrument_json: str, frame: bytes) -> list[tuple[int, int, int, int]]:
-    """The rows of one message as (ts_event, price, quantity, flags). Raises `DataError` naming field, value and rule."""
+def decode_binance(market: str, instrument_json: str, frame: bytes) -> dict[str, Any]:
+    """One message: {message, ids: (first, last, previous), sent, off_step, rows: [(ts_event, price, qty, flags), …]}.
+
+    `message` is depth, snapshot, trade, quote, mark or ignored; what it lacks is None. Raises `DataError` naming field,
+    value and rule.
+    """
 
 @final
 class BinanceRecording:
