@@ -341,8 +341,11 @@ class JournalWriter:
 
 @final
 class JournalReader:
-    """A session read from its beginning as (seq, stream, kind, ts_engine, ts_wall, payload); each record is checked when
-    it is reached. Raises `UnsafeStateError` naming file and offset of damage, `UsageError` for another version."""
+    """A session read from its beginning as (seq, stream, kind, ts_engine, ts_wall, payload).
+
+    Each record is checked when it is reached. Raises `UnsafeStateError` naming file and offset of damage,
+    `UsageError` for another version.
+    """
 
     def __new__(cls, path: str) -> JournalReader: ...
     @property

@@ -226,7 +226,8 @@ pub struct ColumnsBuf {
 }
 
 impl ColumnsBuf {
-    /// Packs rows: base = the middle of the prices' range, scale = the largest power of ten that divides every quantity.
+    /// Packs rows: base = the middle of the prices' range, scale = the largest power of ten that divides every
+    /// quantity.
     pub fn pack(events: &[Event]) -> Self {
         let mut packed = Self { qty_scale: common_power_of_ten(events), ..Self::default() };
         if let (Some(low), Some(high)) = (events.iter().map(|e| e.price).min(), events.iter().map(|e| e.price).max()) {

@@ -4,10 +4,13 @@ use super::*;
 use crate::instrument::money;
 use crate::types::{Liquidity, Qty};
 
-const SPOT: &str = r#"{"id": "BTC/USDT@binance", "symbol": "BTCUSDT", "kind": "spot", "tick_size": "0.01", "lot_size": "0.00001",
+const SPOT: &str = r#"{"id": "BTC/USDT@binance", "symbol": "BTCUSDT", "kind": "spot", "tick_size": "0.01",
+    "lot_size": "0.00001",
     "quantity_step_in_data": "0.00000001", "min_notional": "5", "maker_fee": "0.001", "taker_fee": "0.001"}"#;
-const PERPETUAL: &str = r#"{"id": "BTC/USDT:USDT@binance", "symbol": "BTCUSDT", "kind": "linear_perpetual", "tick_size": "0.1",
-    "lot_size": "0.001", "quantity_step_in_data": "0.001", "min_notional": "100", "maker_fee": "0.0002", "taker_fee": "0.0005", "settle": "USDT"}"#;
+const PERPETUAL: &str = r#"{"id": "BTC/USDT:USDT@binance", "symbol": "BTCUSDT", "kind": "linear_perpetual",
+    "tick_size": "0.1",
+    "lot_size": "0.001", "quantity_step_in_data": "0.001", "min_notional": "100", "maker_fee": "0.0002",
+    "taker_fee": "0.0005", "settle": "USDT"}"#;
 
 fn books(definition: &str) -> (Ledger, Instrument, Currencies) {
     let mut ledger = Ledger::default();
