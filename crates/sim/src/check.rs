@@ -354,6 +354,35 @@ fn postings(world: &World, outcome: &Outcome, story: &Story) {
         *fills.entry(request.strategy).or_default() += 1;
     }
     assert_eq!(told.next(), None, "a posting without its fill");
+    if outcome.faults == 0 {
+        for (strategy, pnl) in outcome.pnl.iter().enumerate() {
+            let ix = usize::from(world.members[strategy].seat.instrument);
+            let worth = worth(&world.places[ix], &ledger, strategy as StrategyIx, pairs[ix].quote);
+            assert_eq!(worth, *pnl, "strategy {strategy}: what its postings and its position are worth is its PnL");
+        }
+    }
+}
+
+/// What a strategy's own postings left it, and what it holds, at the last prices of the recording.
+fn worth(place: &Place, ledger: &Ledger, strategy: StrategyIx, quote: CurrencyIx) -> Money {
+    let (mut sides, mut last) = ([BTreeMap::new(), BTreeMap::new()], 0);
+    for row in &place.recording.rows {
+        match row.kind() {
+            Kind::Clear => sides.iter_mut().for_each(BTreeMap::clear),
+            Kind::Delta | Kind::Level => drop(sides[row.side() as usize].insert(row.price, row.qty)),
+            Kind::Trade => last = row.price,
+            _ => {}
+        }
+    }
+    sides.iter_mut().for_each(|side| side.retain(|_, qty| *qty > 0));
+    let [bids, asks] = sides;
+    let twice_mid = bids.keys().next_back().zip(asks.keys().next()).map_or(2 * last, |(bid, ask)| bid + ask);
+    let (position, owner) = (ledger.position(strategy), strategy + 1);
+    let held = match place.instrument.kind {
+        InstrumentKind::Spot => position.value(&place.instrument, twice_mid),
+        InstrumentKind::LinearPerpetual => position.unrealised(&place.instrument, twice_mid),
+    };
+    ledger.balance(owner, Account::Cash, quote) + ledger.balance(owner, Account::Rounding, quote) + held
 }
 
 /// The fee is its rate of what was traded, to the step it settles in, with the rate's sign.

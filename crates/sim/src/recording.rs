@@ -157,7 +157,7 @@ impl Market {
 
     fn place_level(&mut self) -> (Kind, Side, Ticks, Qty) {
         let (side, away) = (self.side(), self.random.below(10) as Ticks);
-        let far = if self.chance(1) { 5_000_000_000 } else { 0 };
+        let far = if self.chance(1) { 3_000_000 } else { 0 };
         let price = match side {
             Side::Buy => self.mid - away,
             Side::Sell => self.mid + 1 + away + far,

@@ -1,7 +1,7 @@
 //! One seeded world: instruments, their recordings, how their venues are modelled, who trades; and its runs.
 
 use kedge_core::engine::{Blotter, Counts, Engine, EngineSettings, Seat, Tally};
-use kedge_core::event::Columns;
+use kedge_core::event::{Columns, ColumnsBuf};
 use kedge_core::instrument::{Instrument, InstrumentKind, RATE_SCALE};
 use kedge_core::matching::{Latency, QueueModel, VenueSettings};
 use kedge_core::order::{Exposure, Order};
@@ -58,6 +58,8 @@ pub enum Way {
     Slices(Pace, u64),
     /// In slices, each at a pace of its own.
     Mixed(u64),
+    /// In bulk, each recording in one block.
+    Uncut,
 }
 
 /// What a run leaves behind.
@@ -123,7 +125,7 @@ impl World {
                     start: start + random.below(3) as Nanos * grid,
                     grid,
                     pause,
-                    packets: pick(&mut random, &[60, 300, 900]) + random.below(300),
+                    packets: pick(&mut random, &[60, 400, 1_500]) + random.below(300),
                     mid,
                     lot: instrument.lot_steps(),
                     perpetual: kind == InstrumentKind::LinearPerpetual,
@@ -146,8 +148,10 @@ impl World {
     pub fn run(&self, way: Way) -> Outcome {
         let settings = EngineSettings { seed: self.seed, sample_every: self.sample_every, keep_records: true };
         let mut simulation = Simulation::new(Engine::new(settings));
-        for place in &self.places {
-            let blocks: Vec<Columns<'_>> = place.recording.blocks.iter().map(|block| block.view()).collect();
+        let whole: Vec<ColumnsBuf> = self.places.iter().map(|place| ColumnsBuf::pack(&place.recording.rows)).collect();
+        for (place, whole) in self.places.iter().zip(&whole) {
+            let cut = place.recording.blocks.iter().map(ColumnsBuf::view);
+            let blocks: Vec<Columns<'_>> = if way == Way::Uncut { vec![whole.view()] } else { cut.collect() };
             simulation.add_instrument(place.instrument.clone(), place.settings, &blocks);
         }
         for (currency, amount) in &self.deposits {
@@ -195,6 +199,7 @@ impl World {
 fn slices(way: Way, start: Nanos, end: Nanos) -> Vec<(Nanos, Pace)> {
     let (seed, pace) = match way {
         Way::Whole(pace) => return vec![(end, pace)],
+        Way::Uncut => return vec![(end, Pace::Bulk)],
         Way::Slices(pace, seed) => (seed, Some(pace)),
         Way::Mixed(seed) => (seed, None),
     };

@@ -137,10 +137,11 @@ impl State {
         let standing = self.standing(strategy, None);
         let (lot, spot) = (standing.instrument.lot_steps(), !Position::may_be_short(standing.instrument));
         // Buys of spot pay their fee in base, so what can be sold is seldom what was bought.
-        let qty = if spot && side == Side::Sell { qty.min(standing.base_available.max(0) / lot * lot) } else { qty };
-        if qty == 0 {
+        let free = if spot && side == Side::Sell { standing.base_available.max(0) / lot * lot } else { Qty::MAX };
+        if free == 0 {
             return Err(Refusal::NoShort);
         }
+        let qty = qty.min(free);
         let instrument = self.slots[usize::from(strategy)].instrument;
         let (kind, time_in_force) = (OrderKind::Limit, TimeInForce::PostOnly);
         let id = self.orders.reserve_id();
@@ -156,17 +157,18 @@ impl State {
         let (lot, spot) = (standing.instrument.lot_steps(), !Position::may_be_short(standing.instrument));
         // What is beyond every order is refused as such below.
         let target = target.clamp(-2 * MOST, 2 * MOST);
-        let missing = if spot && target < 0 { target } else { target - held };
+        let short = spot && target < 0;
+        let missing = if short { target } else { target - held };
         let side = if missing > 0 { Side::Buy } else { Side::Sell };
         let mut qty = missing.abs() / lot * lot;
         let instrument = standing.instrument;
-        if spot && side == Side::Sell && target >= 0 {
+        if spot && side == Side::Sell && !short {
             qty = qty.min(standing.base_available.max(0) / lot * lot);
         }
         let best = standing.book.best(side.opposite());
         let worth = best.and_then(|price| instrument.countable_notional(price, qty));
         // A position within the venue's minimum of its target is at its target.
-        if qty == 0 || worth.is_some_and(|worth| worth < instrument.min_notional) {
+        if !short && (qty == 0 || worth.is_some_and(|worth| worth < instrument.min_notional)) {
             return;
         }
         let request = OrderRequest {
@@ -179,7 +181,7 @@ impl State {
             qty,
         };
         let id = self.orders.reserve_id();
-        if spot && target < 0 {
+        if short {
             let refusal = Refusal::NoShort;
             self.slots[usize::from(strategy)].refused[refusal as usize] += 1;
             return self.log.add(&Decision::Refused { ts: self.now, request, refusal });

@@ -273,3 +273,6 @@ impl Engine {
         &mut self.state.log
     }
 }
+
+#[cfg(test)]
+mod tests;

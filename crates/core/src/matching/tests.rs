@@ -178,7 +178,8 @@ fn words(told: &[String]) -> Vec<&str> {
 fn every_time_in_force_on_arrival() {
     let limit = |life, price, qty| (OrderKind::Limit, life, price, qty);
     let market = |life, qty| (OrderKind::Market, life, 0, qty);
-    let rows: [((OrderKind, TimeInForce, Ticks, Qty), &[&str]); 20] = [
+    type Row = ((OrderKind, TimeInForce, Ticks, Qty), &'static [&'static str]);
+    let rows: [Row; 20] = [
         (limit(GTC, 99, 4), &["accepted behind 5"]),
         (limit(GTC, 100, 4), &["accepted behind 0"]),
         (limit(GTC, 101, 5), &["accepted", "took 5 at 101"]),
@@ -621,7 +622,7 @@ fn in_chunks(story: &Story, chunks: &[(Nanos, bool)]) -> Vec<Report> {
     let (first, second) = (story.rows.len() / 3, story.rows.len() / 2);
     let halves = [&story.rows[..first], &story.rows[first..second], &story.rows[second..]].map(ColumnsBuf::pack);
     let views: Vec<_> = halves.iter().map(|half| half.view()).collect();
-    let mut feed = if chunks.len() % 2 == 0 { Feed::venue(&[rows.view()]) } else { Feed::venue(&views) };
+    let mut feed = if chunks.len().is_multiple_of(2) { Feed::venue(&[rows.view()]) } else { Feed::venue(&views) };
     let (mut venue, mut out) = (VenueModel::new(instrument(1), story.settings), VecDeque::new());
     let mut chunks = chunks.iter().cycle();
     let mut now = 0;
