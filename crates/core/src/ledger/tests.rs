@@ -99,9 +99,11 @@ proptest! {
             let in_base = fee_in_base(&instrument, side);
             // Fees are whole settlement steps; a base fee is below what was bought.
             let fee = i128::from(if in_base { fee.min(qty) } else { fee }) * SETTLEMENT;
-            let lines = ledger.fill(0, &instrument, c, side, &Fill { trade: 1, price, qty, liquidity: Liquidity::Taker, fee });
+            let fill = Fill { trade: 1, price, qty, liquidity: Liquidity::Taker, fee };
+            let lines = ledger.fill(0, &instrument, c, side, &fill);
             for currency in [c.base, c.quote] {
-                prop_assert_eq!(lines.lines().iter().filter(|l| l.currency == currency).map(|l| l.amount).sum::<Money>(), 0);
+                let of = lines.lines().iter().filter(|line| line.currency == currency);
+                prop_assert_eq!(of.map(|line| line.amount).sum::<Money>(), 0);
             }
             held += qty * side.sign();
             fees_in_base += if in_base { fee / instrument.base_step_value() } else { 0 };
@@ -111,8 +113,9 @@ proptest! {
         prop_assert_eq!(i128::from(position.qty), i128::from(held) - fees_in_base);
         let rounding = ledger.balance(1, Account::Rounding, c.quote);
         let gained = ledger.cash(c.quote) - money("10000").unwrap() + rounding;
-        let paper = if spot { position.value(&instrument, 2 * mark) } else { position.unrealised(&instrument, 2 * mark) };
-        prop_assert_eq!(gained + paper, position.pnl(&instrument, 2 * mark));
+        let mark = 2 * mark;
+        let paper = if spot { position.value(&instrument, mark) } else { position.unrealised(&instrument, mark) };
+        prop_assert_eq!(gained + paper, position.pnl(&instrument, mark));
         if spot {
             prop_assert_eq!(ledger.cash(c.base), i128::from(position.qty) * instrument.base_step_value());
         }
