@@ -169,6 +169,11 @@ fn a_perpetual_tells_its_mark_each_second_and_its_funding_at_the_hours() {
     assert_eq!(funding.len(), 1);
     assert_eq!((funding[0].ts_event, funding[0].price), (MIDNIGHT, 0));
     assert!(funding[0].qty != 0 && funding[0].qty.abs() < 2_000_000, "{}", funding[0].qty);
+    // A market that opens at such a moment tells it too.
+    let at_midnight = rows(PERPETUAL, 2, 1, 0);
+    for kind in [Kind::Mark, Kind::Funding] {
+        assert_eq!(at_midnight.iter().find(|row| row.kind() == kind).map(|row| row.ts_event), Some(MIDNIGHT));
+    }
     assert!(rows(SPOT, 2, 5, 0).iter().all(|row| !matches!(row.kind(), Kind::Mark | Kind::Funding)));
 }
 
@@ -205,6 +210,17 @@ fn an_order_from_outside_rests_in_the_same_queue_and_is_filled_by_the_participan
     let printed: Qty = out.iter().filter(|row| row.kind() == Kind::Trade).map(|row| row.qty).sum();
     assert_eq!(printed, qty);
     assert!(market.take_foreign_fills().iter().all(|(_, fill)| fill.taker_owner == owner));
+}
+
+#[test]
+fn an_order_from_outside_is_never_before_the_opening() {
+    let (mut market, mut out) = (market(SPOT, 4, MIDNIGHT, 0), Vec::new());
+    let (side, kind, time_in_force) = (Side::Buy, OrderKind::Limit, TimeInForce::Gtc);
+    let order = NewOrder { owner: LAST_OWN_TAG + 1, side, kind, time_in_force, price: 1, qty: 1_000 };
+    market.with_book(MIDNIGHT - SECOND, &mut out, |book, changes| book.submit(order, changes));
+    assert_eq!(out[0].kind(), Kind::Clear);
+    assert!(out.iter().all(|row| row.ts_event == MIDNIGHT));
+    assert_eq!(out.last().map(|row| (row.price, row.qty)), Some((1, 1_000)));
 }
 
 #[test]

@@ -58,7 +58,9 @@ def test_depth_counts_what_lies_within_its_distance_of_the_mid() -> None:
     # One basis point of 1,000,000 ticks is 100 ticks.
     book = [(0, CLEAR, 0, 0.0), (0, LEVEL, 1_000_000, 1.0), (0, LEVEL, 999_950, 2.0), (0, LEVEL, 999_600, 4.0)]
     asks = [(0, LEVEL | SELL, 1_000_001, 1.0), (0, LEVEL | SELL, 1_000_051, 2.0), (0, LEVEL | SELL, 1_000_400, 4.0)]
-    found = figures([*quote(0, 1_000_000, 1_000_001), *book, *asks, (4.5, TRADE, 1_000_000, 1.0), *quote(5, 1, 2)])
+    changes = [(0.2, DELTA, 999_950, 9.0), (1.4, DELTA, 999_950, 2.0), (1.6, DELTA | SELL, 1_000_051, 2.0)]
+    quotes = quote(0, 1_000_000, 1_000_001)
+    found = figures([*quotes, *book, *asks, *changes, (4.5, TRADE, 1_000_000, 1.0), *quote(5, 1, 2)])
     assert (found["depth_1bp"], found["depth_5bp"], found["depth_25bp"]) == (3.0, 7.0, 7.0)
     assert found["levels_10bp"] == 3
 
@@ -108,18 +110,17 @@ def test_returns_are_of_the_mid_at_whole_seconds() -> None:
 
 
 def test_wide_rows_and_times_the_venue_did_not_tell_are_read() -> None:
-    rows = block([*BASE, (10, TRADE, 1_000_000, 1.0)])
+    rows = block([*BASE, (10, TRADE, 1_000_000, 1.0), (10, TRADE, 1_000_000, 1.0)])
     flags, price = rows.flags.copy(), rows.price.copy()
     flags[-1] |= WIDE
     price[-1] = 0
     unknown = np.full(len(rows), NO_TIME, dtype=np.int64)
-    wide = MarketColumns(
-        unknown, rows.ts_recv, price, rows.qty, flags, np.array([1_000_000]), np.array([7 * 10**8]), 500_002, 1_000
-    )
+    wide_price, wide_qty = np.array([1_000_000]), np.array([7 * 10**8])
+    wide = MarketColumns(unknown, rows.ts_recv, price, rows.qty, flags, wide_price, wide_qty, rows.price_base, 1_000)
     found = measure([wide], INSTRUMENT)["figures"]
-    assert found["rows"] == pytest.approx(0.5)
-    assert math.isnan(found["size_median"])
-    assert measure([rows], INSTRUMENT)["figures"]["spread"] == found["spread"]
+    assert found["rows"] == pytest.approx(0.6)
+    assert found["volume"] == pytest.approx((1 + 7) / 10)
+    assert found["walking"] == 0
 
 
 def test_a_market_without_quotes_is_refused() -> None:

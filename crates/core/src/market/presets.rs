@@ -131,7 +131,7 @@ pub const LINEAR_PERPETUAL: Params = Params {
         size: SizeParams { least_share: 0.0, median: 20_000.0, log_sd: 1.8, largest: 3_000_000.0 },
     },
     near: NoiseParams {
-        orders_per_s: 470.0,
+        orders_per_s: 500.0,
         from_bp: 0.0,
         to_bp: 26.0,
         scale_bp: 3.0,
