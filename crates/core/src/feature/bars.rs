@@ -114,6 +114,9 @@ mod tests {
         assert_eq!((empty.start, empty.end, empty.open, empty.close, empty.volume), (20, 30, 4, 4, 0));
         series.trade(31, 7, 1, true);
         assert_eq!(series.close(40).map(|bar| (bar.start, bar.open, bar.low)), Some((30, 7, 7)));
+        let mut series = BarSeries::new(10);
+        series.trade(20, 5, 1, true);
+        assert_eq!(series.close(20).map(|bar| bar.start), Some(10), "a bar ends with its last moment");
         assert_eq!((series.next_close(40), series.next_close(39)), (50, 40));
     }
 }

@@ -81,3 +81,21 @@ fn share(cost: Money, part: Qty, whole: Qty) -> Money {
     let (part, whole) = (i128::from(part), i128::from(whole));
     cost / whole * part + cost % whole * part / whole
 }
+
+#[cfg(test)]
+mod tests {
+    use super::share;
+
+    #[test]
+    fn a_part_of_a_cost_is_its_share_to_the_unit() {
+        assert_eq!(
+            [share(10, 1, 3), share(11, 2, 3), share(-11, 2, 3), share(7, 7, 7), share(7, 0, 5)],
+            [3, 7, -7, 7, 0]
+        );
+        // Without overflow where cost × part would be beyond 128 bits.
+        assert_eq!(
+            share(i128::MAX / 2, i64::MAX - 1, i64::MAX) / 1_000_000,
+            (i128::MAX / 2 - i128::MAX / 2 / i128::from(i64::MAX)) / 1_000_000
+        );
+    }
+}

@@ -136,3 +136,29 @@ fn the_rate_is_counted_over_any_second() {
     let sent: Vec<bool> = [0, 1, 2, 3, 9, 10, 11, 12, 13].iter().map(|&t| passes(t * tenth)).collect();
     assert_eq!(sent, [true, true, true, false, false, true, true, true, false]);
 }
+
+#[test]
+fn a_bound_may_be_reached() {
+    let (instrument, book) = (Instrument::from_json(SPOT).unwrap(), book());
+    let limits = Limits {
+        order_size: Some(1_000_000),
+        position: Some(1_000_000),
+        order_notional: money("600").ok(),
+        position_notional: money("600").ok(),
+        stale_after: Some(5 * SECOND),
+        ..Limits::default()
+    };
+    let standing = Standing {
+        now: 5 * SECOND,
+        halted: false,
+        instrument: &instrument,
+        book: &book,
+        position: 0,
+        exposure: Exposure::default(),
+        quote_available: money("600").unwrap(),
+        notional_elsewhere: 0,
+        base_available: 0,
+        day_pnl: 0,
+    };
+    assert_eq!(Gate::new(limits).check(&buy(6_000_000, 1_000_000), &standing), Ok(()));
+}
