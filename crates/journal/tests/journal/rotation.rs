@@ -81,8 +81,10 @@ fn a_segment_missing_elsewhere_is_damage() {
         let (_dir, folder) = sample.copy();
         fs::remove_file(inputs_path(&folder, number)).unwrap();
         let error = read_all(&folder).unwrap_err();
-        let told = matches!(&error, Error::Damage { what, .. } if what.contains("missing"));
-        assert!(told, "segment {number}: {error}");
+        let Error::Damage { file, what, .. } = &error else { panic!("segment {number}: {error}") };
+        assert!(what.contains("missing"), "segment {number}: {error}");
+        let is_named = *file == inputs_path(&folder, number);
+        assert!(is_named || number == count, "segment {number}: {error}");
     }
     let (_dir, folder) = sample.copy();
     for number in 1..=count {
@@ -131,5 +133,23 @@ fn a_segment_that_was_only_begun_is_cut() {
         let (_writer, recovered) = Writer::reopen(&folder).unwrap();
         assert_eq!(recovered.torn.unwrap().cuts[0].file, begun);
         assert!(!begun.exists());
+    }
+}
+
+#[test]
+fn a_segment_whose_preamble_is_half_written_is_cut_if_nothing_follows_it() {
+    let sample = rotated();
+    let next = u32::try_from(segments(&sample.path()).len()).unwrap() + 1;
+    let preamble = fs::read(inputs_path(&sample.path(), 2)).unwrap()[..44].to_vec();
+    for written in 0..44 {
+        let (_dir, folder) = sample.copy();
+        let mut bytes = preamble[..written].to_vec();
+        bytes.resize(44, 0);
+        fs::write(inputs_path(&folder, next), &bytes).unwrap();
+        let (read, torn) = read_all(&folder).unwrap();
+        assert_eq!((read.len(), torn.unwrap().bytes), (60, 44));
+        bytes.push(1);
+        fs::write(inputs_path(&folder, next), &bytes).unwrap();
+        assert!(read_all(&folder).is_err(), "{written} bytes and something behind them");
     }
 }
