@@ -1,1 +1,24 @@
-"""Kedge: record crypto markets, research strategies honestly and trade them live with one engine."""
+"""Kedge: record crypto markets, research strategies honestly and trade them live with one engine.
+
+A strategy file needs `Strategy`, `param` and perhaps `Ticks`; `load` opens what a backtest left behind.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kedge.strategies.strategy import Strategy, Ticks, param
+
+if TYPE_CHECKING:
+    from kedge.backtest.loading import load
+
+__all__ = ["Strategy", "Ticks", "load", "param"]
+
+
+def __getattr__(name: str) -> Any:
+    # `load` brings the data frames with it, which a strategy file does not need.
+    if name == "load":
+        from kedge.backtest.loading import load
+
+        return load
+    raise AttributeError(f"module 'kedge' has no attribute {name!r}")

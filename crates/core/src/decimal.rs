@@ -83,15 +83,25 @@ impl Step {
         decimal_text(i128::from(count) * i128::from(self.mantissa), self.decimals)
     }
 
-    /// One step as a float, for features and reports only.
+    /// So many steps as a float, for features and reports only. Whole steps give the float nearest to their decimal
+    /// text: 6183763 steps of 0.01 are `61837.63`.
     #[inline]
-    pub fn to_f64(self) -> f64 {
+    pub fn times(self, count: f64) -> f64 {
         #[allow(clippy::cast_precision_loss)]
         let mantissa = self.mantissa as f64;
-        mantissa / POWERS[self.decimals as usize]
+        count * mantissa / POWERS[self.decimals as usize]
+    }
+
+    /// How many steps a float is, not rounded.
+    #[inline]
+    pub fn steps_in(self, value: f64) -> f64 {
+        #[allow(clippy::cast_precision_loss)]
+        let mantissa = self.mantissa as f64;
+        value * POWERS[self.decimals as usize] / mantissa
     }
 }
 
+/// Powers of ten as floats, exactly.
 const POWERS: [f64; 13] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12];
 
 /// `units` of 10^−`decimals` as decimal text, with all its places.
@@ -169,6 +179,8 @@ mod tests {
         assert_eq!(tick.count(b"61837.635"), Err(DecimalError::OffStep));
         assert_eq!(tick.text(6_183_763), "61837.63");
         assert_eq!(tick.text(-2), "-0.02");
+        assert_eq!(tick.times(6_183_763.0), 61_837.63);
+        assert_eq!(tick.steps_in(61_837.63), 6_183_763.0);
         let quarter = Step::parse("0.25").unwrap();
         assert_eq!(quarter.count(b"1.50"), Ok(6));
         assert_eq!(quarter.count(b"1.60"), Err(DecimalError::OffStep));

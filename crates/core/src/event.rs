@@ -189,7 +189,7 @@ impl<'a> Columns<'a> {
         }
         let out_of_range = |i: &usize| {
             self.flags[*i] & flag::WIDE != 0
-                && usize::try_from(self.price[*i]).is_ok_and(|at| at < self.wide_price.len()) == false
+                && !usize::try_from(self.price[*i]).is_ok_and(|at| at < self.wide_price.len())
         };
         match (0..n).find(out_of_range) {
             Some(i) => Err(format!(

@@ -139,11 +139,18 @@ impl Instrument {
         i128::from(price) * i128::from(qty) * self.step_value()
     }
 
+    /// The same for numbers that nobody has checked; `None` where it is beyond what sums of several can hold.
+    pub fn countable_notional(&self, price: Ticks, qty: Qty) -> Option<Money> {
+        let (steps, value) = (i128::from(price) * i128::from(qty), self.step_value());
+        let bits = |value: i128| 128 - value.unsigned_abs().leading_zeros();
+        (bits(steps) + bits(value) <= 120).then(|| steps * value)
+    }
+
     /// Base units in one quantity step as a float, for features and reports.
     pub fn qty_to_f64(&self, qty: Qty) -> f64 {
         #[allow(clippy::cast_precision_loss)]
         let qty = qty as f64;
-        qty * self.quantity_step_in_data.to_f64()
+        self.quantity_step_in_data.times(qty)
     }
 }
 

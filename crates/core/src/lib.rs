@@ -3,17 +3,39 @@
 //! Pure: no file, socket, clock, thread or unseeded randomness. Integers for price, quantity and money.
 #![forbid(unsafe_code)]
 
+/// The L2 book.
+pub mod book;
 /// Venue bytes to market events, per venue.
 pub mod codec;
 /// Decimal text to whole steps.
 pub mod decimal;
+/// Our side: one deterministic engine.
+pub mod engine;
 /// Market events as narrow columns.
 pub mod event;
+/// Values computed from events.
+pub mod feature;
+/// A stream of events as one side reads it.
+pub mod feed;
 /// What is traded.
 pub mod instrument;
+/// Double-entry ledger and positions.
+pub mod ledger;
 /// The seeded market: an order flow around a moving value, through a price-time matching engine.
 pub mod market;
+/// The venue as the simulation models it.
+pub mod matching;
+/// Orders and their lifecycle.
+pub mod order;
 /// Randomness drawn by key, so that a new stream changes no other.
 pub mod random;
+/// What was decided, as bytes.
+pub mod record;
+/// The risk gate.
+pub mod risk;
+/// Both sides joined: a backtest.
+pub mod simulation;
+/// What the engine asks of a strategy.
+pub mod strategy;
 /// Time, price, quantity, money, sides, ids.
 pub mod types;

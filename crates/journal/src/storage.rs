@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// The four things a writer does to a disk. [`Disk`] is the one used.
-pub trait Storage: Send {
+pub trait Storage: Send + Sync {
     /// Makes a new file; refuses one that is there.
     ///
     /// # Errors

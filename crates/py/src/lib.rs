@@ -1,7 +1,33 @@
-//! Python's door to the engine.
+//! Python's door to the engine: conversions, errors, and nothing that decides.
+
+mod amounts;
+mod backtest;
+mod build_info;
+mod columns;
+mod context;
+mod decision;
+mod errors;
+mod happenings;
+mod journal;
+mod market;
+mod recording;
+mod strategy;
+mod tables;
+mod views;
+mod window;
+
 use pyo3::prelude::*;
 
 #[pymodule]
-fn _core(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    build_info::register(module)?;
+    backtest::register(module)?;
+    strategy::register(module)?;
+    context::register(module)?;
+    views::register(module)?;
+    happenings::register(module)?;
+    recording::register(module)?;
+    market::register(module)?;
+    journal::register(module)?;
+    decision::register(module)
 }

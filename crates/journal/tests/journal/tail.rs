@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::thread;
+use std::time::Duration;
 
 use kedge_journal::{Disk, Error, GroupCommitter, Options, Record, Session, Tail, Writer};
 
@@ -122,6 +123,8 @@ fn it_keeps_up_with_a_writer_that_rotates() {
         until("the last record", || {
             while let Some(read) = tail.poll().unwrap() {
                 assert_eq!(read, record(next));
+                // The mark on disk comes first, the committer's own figure right after it.
+                assert!(committer.wait_durable(next, Duration::from_secs(5)).unwrap());
                 next += 1;
             }
             next > LAST

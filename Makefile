@@ -1,0 +1,37 @@
+# Every target does its own set-up; `make setup` is quick when nothing changed.
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check bench clean
+
+BIN := .venv/bin
+ARGS ?=
+
+help:
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' Makefile
+
+setup: ## Install what is needed into .venv and build the engine
+	@scripts/setup.sh
+
+run: setup ## Backtest both examples over an hour of the seeded market (ARGS="--seed 7")
+	@$(BIN)/kedge demo $(ARGS)
+
+test: setup ## Run every test, Rust and Python
+	cargo test --locked --quiet
+	$(BIN)/pytest -q $(ARGS)
+
+check: setup ## Formatting, lints, types, layers and budgets
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/stubtest kedge._core --concise --allowlist crates/py/stubtest-allowlist.txt
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/test_tidy.py
+
+bench: setup ## Measure Kedge and its rivals on the same data (W=w1,raw ROUNDS=5 JSON=1)
+	@$(BIN)/python -m benches.run $(if $(W),--work "$(W)") $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json) $(ARGS)
+
+clean: ## Remove everything that was built or installed here, but no runs
+	rm -rf .venv .tools target web/node_modules python/kedge/backtest/report/_assets python/kedge/_core*.so
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find python tests benches -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,1 @@
+"""Workloads, the rivals that run them, and the harness that compares both in one run."""

@@ -1,0 +1,106 @@
+//! Kedge's side of the benches: runs one workload once and prints one JSON line, as each rival's script does.
+//!
+//! `kedge-bench DATA --mode replay|mm|mm_keep [--queue power|risk] [--pace bulk|step]`; `DATA` names columns under
+//! `benches/data`. Timed is the run only; reading the columns and laying out both sides' feeds come before it.
+#![forbid(unsafe_code)]
+
+mod columns;
+mod w1;
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use kedge_core::instrument::money_to_f64;
+use kedge_core::matching::QueueModel;
+use kedge_core::simulation::Pace;
+use rustix::time::{ClockId, clock_gettime};
+
+use columns::Market;
+use w1::{Mode, Outcome, Setup};
+
+const USAGE: &str = "kedge-bench DATA --mode replay|mm|mm_keep [--queue power|risk] [--pace bulk|step]";
+
+fn main() -> ExitCode {
+    match run(std::env::args().skip(1)) {
+        Ok(line) => ExitCode::from(u8::from(writeln!(std::io::stdout(), "{line}").is_err())),
+        Err(message) => {
+            let _ = writeln!(std::io::stderr(), "kedge-bench: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: impl Iterator<Item = String>) -> Result<String, String> {
+    let (data, setup) = parse(arguments)?;
+    let market = Market::read(&data)?;
+    let mut prepared = w1::prepare(&market, setup);
+    let (wall, cpu) = (Instant::now(), cpu_time());
+    prepared.run();
+    let (wall, cpu) = (wall.elapsed(), cpu_time() - cpu);
+    Ok(json(market.events(), wall, cpu, &prepared.outcome()?))
+}
+
+fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(String, Setup), String> {
+    let data = arguments.next().ok_or(USAGE)?;
+    let mut setup = Setup { mode: Mode::Replay, queue: QueueModel::Power(2.0), pace: Pace::Bulk };
+    while let Some(option) = arguments.next() {
+        let value = arguments.next().ok_or_else(|| format!("`{option}` needs a value. {USAGE}"))?;
+        match (option.as_str(), value.as_str()) {
+            ("--mode", "replay") => setup.mode = Mode::Replay,
+            ("--mode", "mm") => setup.mode = Mode::Quote { keep: false },
+            ("--mode", "mm_keep") => setup.mode = Mode::Quote { keep: true },
+            ("--queue", "power") => setup.queue = QueueModel::Power(2.0),
+            ("--queue", "risk") => setup.queue = QueueModel::RiskAverse,
+            ("--pace", "bulk") => setup.pace = Pace::Bulk,
+            ("--pace", "step") => setup.pace = Pace::Step,
+            _ => return Err(format!("`{option} {value}` is not known. {USAGE}")),
+        }
+    }
+    Ok((data, setup))
+}
+
+/// CPU time of this process so far, all threads.
+fn cpu_time() -> Duration {
+    let now = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
+}
+
+fn json(events: usize, wall: Duration, cpu: Duration, outcome: &Outcome) -> String {
+    serde_json::json!({
+        "engine": "kedge",
+        "version": env!("CARGO_PKG_VERSION"),
+        "events": events,
+        "cpu_s": cpu.as_secs_f64(),
+        "wall_s": wall.as_secs_f64(),
+        "wakes": outcome.wakes,
+        "requests": outcome.requests,
+        "fills": outcome.fills,
+        "position": outcome.position,
+        "fees": money_to_f64(outcome.fees),
+        "pnl": money_to_f64(outcome.pnl),
+        "best_bid_tick": outcome.touch.0,
+        "best_ask_tick": outcome.touch.1,
+        "touch_sum": outcome.touch_sum,
+    })
+    .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<(String, Setup), String> {
+        parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn options_are_read_and_unknown_ones_refused() {
+        let (data, setup) = parsed("w1 --mode mm_keep --queue risk --pace step").unwrap();
+        assert_eq!((data.as_str(), setup.mode), ("w1", Mode::Quote { keep: true }));
+        assert_eq!((setup.queue, setup.pace), (QueueModel::RiskAverse, Pace::Step));
+        for (line, named) in [("", "DATA"), ("w1 --mode", "--mode"), ("w1 --queue fifo", "--queue fifo")] {
+            assert!(parsed(line).unwrap_err().contains(named), "{line}");
+        }
+    }
+}

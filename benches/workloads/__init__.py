@@ -1,0 +1,1 @@
+"""Data of the workloads: generated from a seed, or taken from recordings."""

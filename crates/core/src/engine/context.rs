@@ -1,0 +1,176 @@
+//! What a strategy sees and may ask for while it is awake.
+
+use super::state::{State, Timer, TimerKind};
+use crate::book::Book;
+use crate::feature::{BarSeries, Ema};
+use crate::instrument::Instrument;
+use crate::order::{Order, OrderRequest};
+use crate::random::Stream;
+use crate::strategy::Quote;
+use crate::types::{Money, Nanos, OrderId, OrderKind, Qty, Side, StrategyIx, Ticks, TimeInForce};
+
+/// A strategy's wish, carried out when its wake-up ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Intent {
+    Submit(OrderId, OrderRequest),
+    Cancel(OrderId),
+    CancelAll,
+    Amend(OrderId, Ticks, Qty),
+    Quote(Side, Option<Ticks>, Qty),
+    Target(Qty),
+}
+
+/// One strategy's window on the engine, for the length of one wake-up.
+pub struct Context<'a> {
+    pub(super) state: &'a mut State,
+    pub(super) strategy: StrategyIx,
+}
+
+impl Context<'_> {
+    /// The engine's time.
+    #[inline]
+    pub fn now(&self) -> Nanos {
+        self.state.now
+    }
+
+    /// What the strategy trades.
+    #[inline]
+    pub fn instrument(&self) -> &Instrument {
+        &self.state.view_of(self.strategy).instrument
+    }
+
+    /// The book as we see it now.
+    #[inline]
+    pub fn book(&self) -> &Book {
+        &self.state.view_of(self.strategy).book
+    }
+
+    /// Price of the last trade in ticks.
+    pub fn last_trade(&self) -> Option<Ticks> {
+        self.state.view_of(self.strategy).last_trade
+    }
+
+    /// The venue's best prices as quoted apart from the book; zeros before the first quote.
+    pub fn quoted(&self) -> Quote {
+        self.state.view_of(self.strategy).quote
+    }
+
+    /// Held, in steps.
+    #[inline]
+    pub fn position(&self) -> Qty {
+        self.state.ledger.position(self.strategy).qty
+    }
+
+    /// Made so far after fees, at the middle of the book.
+    pub fn pnl(&self) -> Money {
+        self.state.pnl(self.strategy)
+    }
+
+    /// Cash of the account in quote currency.
+    pub fn cash(&self) -> Money {
+        self.state.ledger.cash(self.state.view_of(self.strategy).currencies.quote)
+    }
+
+    /// The strategy's open orders, oldest first.
+    pub fn orders(&self) -> impl Iterator<Item = &Order> + '_ {
+        self.state.orders.open(self.strategy)
+    }
+
+    /// An open order of the strategy.
+    pub fn order(&self, id: OrderId) -> Option<&Order> {
+        self.state.orders.get(id).filter(|order| order.request.strategy == self.strategy)
+    }
+
+    /// The strategy's own randomness.
+    pub fn random(&mut self) -> &mut Stream {
+        &mut self.state.slots[usize::from(self.strategy)].random
+    }
+
+    /// Wakes the strategy every `interval` ns from now on; returns the timer's number. Panics if that is not above 0.
+    pub fn every(&mut self, interval: Nanos) -> u16 {
+        assert!(interval > 0, "`interval` must be above 0");
+        let slot = &mut self.state.slots[usize::from(self.strategy)];
+        let id = slot.timers.len() as u16;
+        slot.timers.push(interval);
+        let at = self.state.now.saturating_add(interval);
+        self.state.timers.push(Timer::at(at, TimerKind::Strategy, self.strategy, id));
+        id
+    }
+
+    /// Wakes the strategy at the close of every bar of this length; returns the series' number. Panics if it is not above 0.
+    pub fn bars(&mut self, interval: Nanos) -> u16 {
+        let now = self.state.now;
+        let instrument = self.state.slots[usize::from(self.strategy)].instrument;
+        let view = &mut self.state.views[usize::from(instrument)];
+        let known = view.series.iter().position(|series| series.interval() == interval);
+        let series = known.unwrap_or_else(|| {
+            let series = BarSeries::new(interval);
+            let at = series.next_close(now);
+            view.series.push(series);
+            let id = view.series.len() - 1;
+            self.state.timers.push(Timer::at(at, TimerKind::Bar, instrument, id as u16));
+            id
+        });
+        let listeners = &mut self.state.views[usize::from(instrument)].bar_listeners;
+        if !listeners.contains(&(series as u16, self.strategy)) {
+            listeners.push((series as u16, self.strategy));
+        }
+        series as u16
+    }
+
+    /// An average over the closes of a series; returns its number. Panics if `period` is 0.
+    pub fn ema(&mut self, series: u16, period: u32) -> usize {
+        let slot = &mut self.state.slots[usize::from(self.strategy)];
+        slot.emas.push((series, Ema::new(period)));
+        slot.emas.len() - 1
+    }
+
+    /// The average of that number. Panics if there is none.
+    pub fn ema_value(&self, id: usize) -> &Ema {
+        &self.state.slots[usize::from(self.strategy)].emas[id].1
+    }
+
+    /// Asks for an order; returns the id it has if the risk gate lets it pass.
+    pub fn submit(
+        &mut self,
+        side: Side,
+        kind: OrderKind,
+        time_in_force: TimeInForce,
+        price: Ticks,
+        qty: Qty,
+    ) -> OrderId {
+        let instrument = self.state.slots[usize::from(self.strategy)].instrument;
+        let request = OrderRequest { strategy: self.strategy, instrument, side, kind, time_in_force, price, qty };
+        let id = self.state.orders.reserve_id();
+        self.state.intents.push(Intent::Submit(id, request));
+        id
+    }
+
+    /// Asks for the end of an order. Of an order that has ended already, nothing comes.
+    pub fn cancel(&mut self, order: OrderId) {
+        self.state.intents.push(Intent::Cancel(order));
+    }
+
+    /// Asks for the end of all the strategy's orders.
+    pub fn cancel_all(&mut self) {
+        self.state.intents.push(Intent::CancelAll);
+    }
+
+    /// Asks for a new price (ticks) and whole quantity (steps) of an order.
+    pub fn amend(&mut self, order: OrderId, price: Ticks, qty: Qty) {
+        self.state.intents.push(Intent::Amend(order, price, qty));
+    }
+
+    /// Keeps a two-sided post-only quote; `None` takes a side away. A side is renewed when its price changes or its
+    /// order is gone; a price that would cross moves to the own touch; a side that balance, minimum or a limit forbids
+    /// is withheld and counted once per change of the reason.
+    pub fn quote(&mut self, bid: Option<Ticks>, ask: Option<Ticks>, qty: Qty) {
+        self.state.intents.push(Intent::Quote(Side::Buy, bid, qty));
+        self.state.intents.push(Intent::Quote(Side::Sell, ask, qty));
+    }
+
+    /// Brings the position to `qty` steps by market orders. What is below the instrument's minimum is left.
+    pub fn target(&mut self, qty: Qty) {
+        self.state.intents.push(Intent::Target(qty));
+    }
+}

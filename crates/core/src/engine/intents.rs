@@ -1,0 +1,200 @@
+//! Carrying out what a strategy asked for: through the risk gate, into the order table, out as commands.
+
+use super::context::Intent;
+use super::state::State;
+use crate::book::Book;
+use crate::ledger::Position;
+use crate::matching::Request;
+use crate::order::{Order, OrderRequest, OrderState, Pending};
+use crate::record::Decision;
+use crate::risk::{Action, Approved, MOST, Refusal};
+use crate::types::{OrderId, OrderKind, Qty, Side, StrategyIx, Ticks, TimeInForce};
+
+impl State {
+    /// Carries out the wishes of one wake-up, in the order they were made.
+    pub(super) fn carry_out(&mut self, strategy: StrategyIx) {
+        let mut intents = std::mem::take(&mut self.intents);
+        for intent in intents.drain(..) {
+            match intent {
+                Intent::Submit(id, request) => self.submit(id, request),
+                Intent::Cancel(order) => self.cancel(strategy, order),
+                Intent::CancelAll => self.cancel_all(strategy),
+                Intent::Amend(order, price, qty) => self.amend(strategy, order, price, qty),
+                Intent::Quote(side, price, qty) => self.quote(strategy, side, price, qty),
+                Intent::Target(qty) => self.target(strategy, qty),
+            }
+        }
+        self.intents = intents;
+    }
+
+    fn submit(&mut self, id: OrderId, request: OrderRequest) {
+        if let Err(refusal) = self.try_submit(id, request) {
+            self.slots[usize::from(request.strategy)].refused[refusal as usize] += 1;
+            self.log.add(&Decision::Refused { ts: self.now, request, refusal });
+        }
+    }
+
+    fn try_submit(&mut self, id: OrderId, request: OrderRequest) -> Result<(), Refusal> {
+        let order = Order::new(id, request, self.now);
+        let approved = self.approve(request.strategy, None, |gate, standing| gate.submit(order, standing))?;
+        self.orders.insert(order);
+        self.send(&approved);
+        Ok(())
+    }
+
+    /// Asks the strategy's gate; the gate is taken out for the moment, because what it looks at is borrowed.
+    fn approve<T>(
+        &mut self,
+        strategy: StrategyIx,
+        without: Option<&Order>,
+        ask: impl FnOnce(&mut crate::risk::Gate, &crate::risk::Standing<'_>) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let mut gate = std::mem::take(&mut self.slots[usize::from(strategy)].gate);
+        // The standing reads whether there is a daily limit from the gate's own slot.
+        self.slots[usize::from(strategy)].gate.limits = gate.limits;
+        let answer = ask(&mut gate, &self.standing(strategy, without));
+        self.slots[usize::from(strategy)].gate = gate;
+        answer
+    }
+
+    /// Sends what was approved. Nothing else can be sent: an [`Approved`] comes from the gate alone.
+    fn send(&mut self, approved: &Approved) {
+        match *approved.action() {
+            Action::Submit(order) => {
+                let request = order.request;
+                self.orders.note(order.id, Some(OrderState::Submitted), None);
+                self.log.add(&Decision::Submit { ts: self.now, order: order.id, request });
+                self.commands.push((request.instrument, Request::Submit(order)));
+            }
+            Action::Amend { order, price, qty } => {
+                let Some(instrument) = self.orders.get(order).map(|order| order.request.instrument) else { return };
+                self.orders.note(order, None, Some(Pending::Amend(price, qty)));
+                self.log.add(&Decision::Amend { ts: self.now, order, price, qty });
+                self.commands.push((instrument, Request::Amend { order, price, qty }));
+            }
+        }
+    }
+
+    pub(super) fn cancel(&mut self, strategy: StrategyIx, id: OrderId) {
+        let Some(order) = self.orders.get(id) else { return };
+        if order.request.strategy != strategy || order.pending.is_cancel() {
+            return;
+        }
+        let (instrument, pending) = (order.request.instrument, order.pending.with_cancel());
+        self.orders.note(id, None, Some(pending));
+        self.log.add(&Decision::Cancel { ts: self.now, order: id });
+        self.commands.push((instrument, Request::Cancel(id)));
+    }
+
+    pub(super) fn cancel_all(&mut self, strategy: StrategyIx) {
+        let ids: Vec<OrderId> = self.orders.open(strategy).map(|order| order.id).collect();
+        ids.into_iter().for_each(|id| self.cancel(strategy, id));
+    }
+
+    fn amend(&mut self, strategy: StrategyIx, id: OrderId, price: Ticks, qty: Qty) {
+        let Some(order) = self.orders.get(id).copied() else { return };
+        if order.request.strategy != strategy || order.pending != Pending::None {
+            return;
+        }
+        match self.approve(strategy, Some(&order), |gate, standing| gate.amend(&order, price, qty, standing)) {
+            Ok(approved) => self.send(&approved),
+            Err(refusal) => {
+                self.slots[usize::from(strategy)].refused[refusal as usize] += 1;
+                let request = OrderRequest { price, qty, ..order.request };
+                self.log.add(&Decision::Refused { ts: self.now, request, refusal });
+            }
+        }
+    }
+
+    fn quote(&mut self, strategy: StrategyIx, side: Side, price: Option<Ticks>, qty: Qty) {
+        let standing = self.slots[usize::from(strategy)].quoted[side as usize];
+        let live = standing.and_then(|id| self.orders.get(id)).copied();
+        let wanted = price.and_then(|price| own_touch(&self.view_of(strategy).book, side, price));
+        if let Some(order) = live {
+            if Some(order.request.price) == wanted && order.pending == Pending::None {
+                return;
+            }
+            self.cancel(strategy, order.id);
+        }
+        if price.is_none() {
+            self.slots[usize::from(strategy)].withheld_now[side as usize] = None;
+            return;
+        }
+        let outcome = match wanted {
+            Some(price) => self.try_quote(strategy, side, price, qty),
+            None => Err(Refusal::BookNotInSync),
+        };
+        let slot = &mut self.slots[usize::from(strategy)];
+        if let Err(refusal) = outcome
+            && slot.withheld_now[side as usize] != Some(refusal)
+        {
+            slot.withheld[refusal as usize] += 1;
+        }
+        slot.withheld_now[side as usize] = outcome.err();
+    }
+
+    fn try_quote(&mut self, strategy: StrategyIx, side: Side, price: Ticks, qty: Qty) -> Result<(), Refusal> {
+        let standing = self.standing(strategy, None);
+        let (lot, spot) = (standing.instrument.lot_steps(), !Position::may_be_short(standing.instrument));
+        // Buys of spot pay their fee in base, so what can be sold is seldom what was bought.
+        let free = if spot && side == Side::Sell { standing.base_available.max(0) / lot * lot } else { Qty::MAX };
+        if free == 0 {
+            return Err(Refusal::NoShort);
+        }
+        let qty = qty.min(free);
+        let instrument = self.slots[usize::from(strategy)].instrument;
+        let (kind, time_in_force) = (OrderKind::Limit, TimeInForce::PostOnly);
+        let id = self.orders.reserve_id();
+        self.try_submit(id, OrderRequest { strategy, instrument, side, kind, time_in_force, price, qty })?;
+        self.slots[usize::from(strategy)].quoted[side as usize] = Some(id);
+        Ok(())
+    }
+
+    fn target(&mut self, strategy: StrategyIx, target: Qty) {
+        let open = self.orders.exposure(strategy).open;
+        let held = self.ledger.position(strategy).qty + open[Side::Buy as usize] - open[Side::Sell as usize];
+        let standing = self.standing(strategy, None);
+        let (lot, spot) = (standing.instrument.lot_steps(), !Position::may_be_short(standing.instrument));
+        // What is beyond every order is refused as such below.
+        let target = target.clamp(-2 * MOST, 2 * MOST);
+        let short = spot && target < 0;
+        let missing = if short { target } else { target - held };
+        let side = if missing > 0 { Side::Buy } else { Side::Sell };
+        let mut qty = missing.abs() / lot * lot;
+        let instrument = standing.instrument;
+        if spot && side == Side::Sell && !short {
+            qty = qty.min(standing.base_available.max(0) / lot * lot);
+        }
+        let best = standing.book.best(side.opposite());
+        let worth = best.and_then(|price| instrument.countable_notional(price, qty));
+        // A position within the venue's minimum of its target is at its target.
+        if !short && (qty == 0 || worth.is_some_and(|worth| worth < instrument.min_notional)) {
+            return;
+        }
+        let request = OrderRequest {
+            strategy,
+            instrument: self.slots[usize::from(strategy)].instrument,
+            side,
+            kind: OrderKind::Market,
+            time_in_force: TimeInForce::Ioc,
+            price: 0,
+            qty,
+        };
+        let id = self.orders.reserve_id();
+        if short {
+            let refusal = Refusal::NoShort;
+            self.slots[usize::from(strategy)].refused[refusal as usize] += 1;
+            return self.log.add(&Decision::Refused { ts: self.now, request, refusal });
+        }
+        self.submit(id, request);
+    }
+}
+
+/// The price itself, or the own best where it would cross; `None` where the book gives no such price.
+fn own_touch(book: &Book, side: Side, price: Ticks) -> Option<Ticks> {
+    let crosses = book.best(side.opposite()).is_some_and(|best| match side {
+        Side::Buy => price >= best,
+        Side::Sell => price <= best,
+    });
+    if crosses { book.best(side) } else { Some(price) }
+}

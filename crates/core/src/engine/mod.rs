@@ -1,0 +1,278 @@
+//! Our side: books as we see them, strategies, orders, risk, ledger. The same in backtest, paper, live and replay.
+//!
+//! Inputs are rows of market data, reports of the venue, and time. At equal times: rows (instruments in their order),
+//! then reports, then timers, so that a timer sees all that reached us by then. What a strategy asks for takes effect
+//! when its wake-up ends.
+
+mod context;
+mod intents;
+mod moments;
+mod readout;
+mod state;
+
+use std::collections::BinaryHeap;
+
+pub use context::Context;
+pub use state::{Blotter, Counts, FillRow, Sample};
+
+use crate::book::Book;
+use crate::instrument::Instrument;
+use crate::ledger::{Currencies, Ledger};
+use crate::matching::Request;
+use crate::order::{LifecycleError, OrderTable, Report, ReportKind};
+use crate::random::Stream;
+use crate::record::{Decision, Log};
+use crate::risk::{Gate, Limits, Refusal};
+use crate::strategy::{Fault, Interest, Quote, Strategy, Wake};
+use crate::types::{InstrumentIx, Money, Nanos, SECOND, StrategyIx};
+use state::{Slot, State, Timer, TimerKind, View};
+
+/// A day in nanoseconds.
+const DAY: Nanos = 86_400 * SECOND;
+
+/// How an engine is set up.
+#[derive(Clone, Copy, Debug)]
+pub struct EngineSettings {
+    /// Of all strategies' randomness.
+    pub seed: u64,
+    /// How often the strategies' values are noted; `None` never.
+    pub sample_every: Option<Nanos>,
+    /// Whether decisions are kept as bytes for a journal or a comparison.
+    pub keep_records: bool,
+}
+
+/// One strategy's place in the engine.
+#[derive(Clone, Copy, Debug)]
+pub struct Seat {
+    /// What it trades.
+    pub instrument: InstrumentIx,
+    /// What it is woken for.
+    pub interest: Interest,
+    /// Its bounds.
+    pub limits: Limits,
+}
+
+/// What became of one strategy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// Requests the gate refused, by reason code.
+    pub refused: [u64; Refusal::ALL.len()],
+    /// Quotes withheld, by reason code.
+    pub withheld: [u64; Refusal::ALL.len()],
+}
+
+/// The engine: one trader, its strategies, its account.
+pub struct Engine {
+    state: State,
+    strategies: Vec<Box<dyn Strategy>>,
+    settings: EngineSettings,
+    faults: Vec<(StrategyIx, Fault)>,
+}
+
+impl Engine {
+    /// An engine without instruments or strategies.
+    pub fn new(settings: EngineSettings) -> Self {
+        let state = State {
+            now: 0,
+            views: Vec::new(),
+            orders: OrderTable::new(1),
+            ledger: Ledger::default(),
+            slots: Vec::new(),
+            timers: BinaryHeap::new(),
+            intents: Vec::new(),
+            commands: Vec::new(),
+            log: Log::new(settings.keep_records),
+            blotter: Blotter::default(),
+            halted: false,
+        };
+        Self { state, strategies: Vec::new(), settings, faults: Vec::new() }
+    }
+
+    /// Adds an instrument; returns its index.
+    pub fn add_instrument(&mut self, instrument: Instrument) -> InstrumentIx {
+        let (base, quote) = instrument.base_quote().expect("a checked instrument has an id with base and quote");
+        let (base, quote) = (base.to_owned(), quote.to_owned());
+        let currencies =
+            Currencies { base: self.state.ledger.currency(&base), quote: self.state.ledger.currency(&quote) };
+        self.state.views.push(View {
+            instrument,
+            currencies,
+            book: Book::default(),
+            series: Vec::new(),
+            bar_listeners: Vec::new(),
+            last_trade: None,
+            quote: Quote::default(),
+            counts: Counts::default(),
+        });
+        (self.state.views.len() - 1) as InstrumentIx
+    }
+
+    /// Adds a strategy; returns its index. Panics if its instrument is not there.
+    pub fn add_strategy(&mut self, seat: Seat, strategy: Box<dyn Strategy>) -> StrategyIx {
+        assert!(usize::from(seat.instrument) < self.state.views.len(), "the strategy's instrument must be added first");
+        let index = self.strategies.len() as StrategyIx;
+        self.state.orders.add_strategy();
+        self.state.ledger.add_strategy();
+        self.state.slots.push(Slot {
+            instrument: seat.instrument,
+            interest: seat.interest,
+            gate: Gate::new(seat.limits),
+            running: true,
+            random: Stream::new(self.settings.seed, u64::from(index)),
+            timers: Vec::new(),
+            emas: Vec::new(),
+            quoted: [None; 2],
+            withheld_now: [None; 2],
+            refused: [0; Refusal::ALL.len()],
+            withheld: [0; Refusal::ALL.len()],
+            day_start: 0,
+        });
+        self.strategies.push(strategy);
+        index
+    }
+
+    /// Puts capital into the account.
+    pub fn deposit(&mut self, currency: &str, amount: Money) {
+        let currency = self.state.ledger.currency(currency);
+        let transaction = self.state.ledger.deposit(currency, amount);
+        self.state.log.add(&Decision::Posting { ts: self.state.now, order: 0, transaction });
+    }
+
+    /// Begins at `now`: timers are set and every strategy is woken with [`Wake::Start`].
+    pub fn start(&mut self, now: Nanos) {
+        self.state.now = now;
+        self.state.timers.push(Timer::at((now.div_euclid(DAY) + 1) * DAY, TimerKind::Midnight, 0, 0));
+        if let Some(every) = self.settings.sample_every {
+            self.state.timers.push(Timer::at(now.saturating_add(every), TimerKind::Sample, 0, 0));
+        }
+        self.wake_all(&Wake::Start);
+        self.sample();
+    }
+
+    /// Ends at `now`: every strategy is woken with [`Wake::Stop`], and its value is noted.
+    pub fn stop(&mut self, now: Nanos) {
+        self.state.now = now;
+        self.wake_all(&Wake::Stop);
+        self.sample();
+    }
+
+    fn wake_all(&mut self, wake: &Wake) {
+        (0..self.strategies.len()).for_each(|index| self.wake(index as StrategyIx, wake));
+    }
+
+    /// Stops all trading: nothing passes the gate any more and every open order is cancelled.
+    pub fn halt(&mut self, now: Nanos) {
+        self.state.now = now;
+        self.state.halted = true;
+        (0..self.strategies.len()).for_each(|index| self.state.cancel_all(index as StrategyIx));
+    }
+
+    /// Stops one strategy: it is not called again and its orders are cancelled.
+    pub fn stop_strategy(&mut self, strategy: StrategyIx, now: Nanos) {
+        self.state.now = now;
+        self.state.slots[usize::from(strategy)].running = false;
+        self.state.log.add(&Decision::Stopped { ts: now, strategy });
+        self.state.cancel_all(strategy);
+    }
+
+    pub(self) fn wake(&mut self, strategy: StrategyIx, wake: &Wake) {
+        if !self.state.slots[usize::from(strategy)].running {
+            return;
+        }
+        let mut context = Context { state: &mut self.state, strategy };
+        match self.strategies[usize::from(strategy)].wake(wake, &mut context) {
+            Ok(()) => self.state.carry_out(strategy),
+            Err(fault) => {
+                self.state.intents.clear();
+                self.faults.push((strategy, fault));
+                self.stop_strategy(strategy, self.state.now);
+            }
+        }
+    }
+
+    /// Takes in one report of the venue.
+    pub fn report(&mut self, report: &Report) {
+        let state = &mut self.state;
+        state.now = state.now.max(report.ts_recv);
+        state.log.add(&Decision::Report(*report));
+        let order = match state.orders.apply(report) {
+            Ok(order) => order,
+            Err(
+                None | Some(LifecycleError::AlreadyFinal | LifecycleError::DuplicateTrade | LifecycleError::Overfilled),
+            ) => {
+                state.blotter.odd_reports += 1;
+                return;
+            }
+        };
+        let strategy = order.request.strategy;
+        if let ReportKind::Filled(fill) = report.kind {
+            let view = &state.views[usize::from(order.request.instrument)];
+            let transaction = state.ledger.fill(strategy, &view.instrument, view.currencies, order.request.side, &fill);
+            state.log.add(&Decision::Posting { ts: state.now, order: order.id, transaction });
+            state.blotter.fills.push(FillRow {
+                order,
+                fill,
+                ts_venue: report.ts_venue,
+                ts_recv: report.ts_recv,
+                position: *state.ledger.position(strategy),
+                twice_mid: view.twice_mid(),
+            });
+        }
+        if order.state.is_final() {
+            state.blotter.ended.push(order);
+        }
+        let interest = state.slots[usize::from(strategy)].interest;
+        match report.kind {
+            ReportKind::Filled(fill) if interest.fill => self.wake(strategy, &Wake::Fill(order, fill)),
+            ReportKind::Filled(_) => {}
+            _ if interest.order => self.wake(strategy, &Wake::Order(order)),
+            _ => {}
+        }
+    }
+
+    /// Whether a report of this instrument could wake somebody.
+    pub fn hears_reports(&self, instrument: InstrumentIx) -> bool {
+        let on = |slot: &&Slot| slot.instrument == instrument && slot.running;
+        self.state.slots.iter().filter(on).any(|slot| slot.interest.fill || slot.interest.order)
+    }
+
+    /// Notes every strategy's value now.
+    fn sample(&mut self) {
+        if self.settings.sample_every.is_none() {
+            return;
+        }
+        for strategy in 0..self.state.slots.len() as StrategyIx {
+            let sample = Sample {
+                ts: self.state.now,
+                strategy,
+                pnl: self.state.pnl(strategy),
+                position: self.state.ledger.position(strategy).qty,
+                twice_mid: self.state.view_of(strategy).twice_mid(),
+            };
+            self.state.blotter.samples.push(sample);
+        }
+    }
+
+    /// Hands over the commands made since the last call, in the order they were made.
+    pub fn commands(&mut self) -> std::vec::Drain<'_, (InstrumentIx, Request)> {
+        self.state.commands.drain(..)
+    }
+
+    /// Strategies that could not go on, and why.
+    pub fn faults(&self) -> &[(StrategyIx, Fault)] {
+        &self.faults
+    }
+
+    /// The engine's time.
+    pub fn now(&self) -> Nanos {
+        self.state.now
+    }
+
+    /// The record of decisions.
+    pub fn log(&mut self) -> &mut Log {
+        &mut self.state.log
+    }
+}
+
+#[cfg(test)]
+mod tests;

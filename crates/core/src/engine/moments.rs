@@ -1,0 +1,200 @@
+//! The engine in time: many rows at once up to the next moment that concerns somebody, or one input at a time.
+
+use std::collections::VecDeque;
+
+use super::Engine;
+use super::state::{Timer, TimerKind};
+use crate::event::{Event, Kind};
+use crate::feed::{Feed, Position as Row};
+use crate::order::{Report, ReportKind};
+use crate::strategy::Wake;
+use crate::types::{InstrumentIx, Nanos, StrategyIx};
+
+/// What comes next; at equal times in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Next {
+    /// A row that somebody subscribed to: of which instrument.
+    Row(usize),
+    /// A report: of which instrument.
+    Report(usize),
+    /// A timer.
+    Timer,
+}
+
+impl Engine {
+    /// The earliest time at which a strategy may act on what is known now: rows it subscribed to, reports that are on
+    /// their way, timers.
+    pub fn next_wake(&self, feeds: &mut [Feed<'_>], reports: &[VecDeque<Report>]) -> Option<Nanos> {
+        let rows =
+            feeds.iter_mut().enumerate().filter_map(|(ix, feed)| feed.find(self.sought(ix)).map(|found| found.0));
+        let heard = reports.iter().enumerate().filter(|(ix, _)| self.hears_reports(*ix as InstrumentIx));
+        let reports = heard.filter_map(|(_, queue)| queue.front().map(|report| report.ts_recv));
+        let timer = self.state.timers.peek().map(|timer| timer.0.at);
+        rows.chain(reports).chain(timer).min()
+    }
+
+    /// The kinds of rows that strategies on an instrument subscribed to, as bits `1 << kind`.
+    fn sought(&self, instrument: usize) -> u8 {
+        let mut kinds = 0;
+        for slot in self.state.slots.iter().filter(|slot| usize::from(slot.instrument) == instrument && slot.running) {
+            let book = 1 << Kind::Delta as u8 | 1 << Kind::Clear as u8 | 1 << Kind::Level as u8 | 1 << Kind::Gap as u8;
+            kinds |= if slot.interest.book { book } else { 0 };
+            kinds |= u8::from(slot.interest.trade) << Kind::Trade as u8;
+            kinds |= u8::from(slot.interest.quote) << Kind::Quote as u8;
+            kinds |= u8::from(slot.interest.funding) << Kind::Funding as u8;
+        }
+        kinds
+    }
+
+    /// Takes in everything up to `until`, waking strategies on the way. `feeds` and `reports` are per instrument.
+    ///
+    /// Ends early where a strategy could not go on; with `prompt` also where one asked for something, because the
+    /// answer may come in the same moment, before what is left of it.
+    pub fn advance(&mut self, feeds: &mut [Feed<'_>], reports: &mut [VecDeque<Report>], until: Nanos, prompt: bool) {
+        let faults = self.faults.len();
+        while let Some((at, next, row)) = self.next(feeds, reports, until) {
+            match next {
+                Next::Row(ix) => {
+                    // Instruments ahead in their order have had this moment; those behind have not.
+                    for (other, feed) in feeds.iter_mut().enumerate() {
+                        let (until, last) = if other == ix { (at, row) } else { (at - i64::from(other > ix), None) };
+                        self.state.views[other].run(feed, until, last);
+                    }
+                    self.state.now = self.state.now.max(at);
+                    let last = row.and_then(|row| feeds[ix].row(row));
+                    last.into_iter().for_each(|event| self.tell(ix, &event));
+                }
+                Next::Report(ix) => {
+                    let hears = self.hears_reports(ix as InstrumentIx);
+                    let Some(report) = reports[ix].pop_front() else { continue };
+                    // A fill is noted with the middle of the book at its time.
+                    if hears || matches!(report.kind, ReportKind::Filled(_)) {
+                        self.run_views(feeds, at);
+                    }
+                    self.report(&report);
+                }
+                Next::Timer => {
+                    self.run_views(feeds, at);
+                    if let Some(timer) = self.state.timers.pop() {
+                        self.timer(timer.0);
+                    }
+                }
+            }
+            if self.faults.len() > faults || prompt && !self.state.commands.is_empty() {
+                return;
+            }
+        }
+        self.run_views(feeds, until);
+        self.state.now = self.state.now.max(until);
+    }
+
+    fn run_views(&mut self, feeds: &mut [Feed<'_>], until: Nanos) {
+        for (view, feed) in self.state.views.iter_mut().zip(feeds) {
+            view.run(feed, until, None);
+        }
+    }
+
+    fn next(
+        &self,
+        feeds: &mut [Feed<'_>],
+        reports: &[VecDeque<Report>],
+        until: Nanos,
+    ) -> Option<(Nanos, Next, Option<Row>)> {
+        let rows = feeds.iter_mut().enumerate().filter_map(|(ix, feed)| {
+            let (at, row) = feed.find(self.sought(ix))?;
+            Some((at, Next::Row(ix), Some(row)))
+        });
+        let reports = reports.iter().enumerate();
+        let reports = reports.filter_map(|(ix, queue)| Some((queue.front()?.ts_recv, Next::Report(ix), None)));
+        let timer = self.state.timers.peek().map(|timer| (timer.0.at, Next::Timer, None));
+        let next = rows.chain(reports).chain(timer).min_by_key(|next| (next.0, next.1))?;
+        (next.0 <= until).then_some(next)
+    }
+
+    /// The one-row case of [`Engine::advance`].
+    pub fn step_row(&mut self, instrument: InstrumentIx, now: Nanos, event: &Event) {
+        let ix = usize::from(instrument);
+        self.state.now = self.state.now.max(now);
+        self.state.views[ix].row(event, now);
+        if event.is_last() || event.kind() == Kind::Trade {
+            self.tell(ix, event);
+        }
+    }
+
+    /// When the next timer is due.
+    pub fn next_timer(&self) -> Option<Nanos> {
+        self.state.timers.peek().map(|timer| timer.0.at)
+    }
+
+    /// The one-timer case of [`Engine::advance`]: fires the next one.
+    pub fn step_timer(&mut self) {
+        if let Some(timer) = self.state.timers.pop() {
+            self.timer(timer.0);
+        }
+    }
+
+    /// Wakes those who subscribed to a row that has just been taken in.
+    fn tell(&mut self, instrument: usize, event: &Event) {
+        let view = &self.state.views[instrument];
+        let wake = match event.kind() {
+            Kind::Delta | Kind::Clear | Kind::Level | Kind::Gap => Wake::Book,
+            Kind::Trade => Wake::Trade(*event),
+            Kind::Quote => Wake::Quote(view.quote),
+            Kind::Funding => Wake::Funding(event.qty),
+            Kind::Mark => return,
+        };
+        for strategy in 0..self.strategies.len() {
+            let slot = &self.state.slots[strategy];
+            let hears = match wake {
+                Wake::Book => slot.interest.book,
+                Wake::Trade(_) => slot.interest.trade,
+                Wake::Quote(_) => slot.interest.quote,
+                _ => slot.interest.funding,
+            };
+            if hears && usize::from(slot.instrument) == instrument {
+                self.wake(strategy as StrategyIx, &wake);
+            }
+        }
+    }
+
+    fn timer(&mut self, timer: Timer) {
+        self.state.now = timer.at;
+        let again = |after: Nanos| Timer::at(timer.at.saturating_add(after), timer.kind, timer.owner, timer.id);
+        match timer.kind {
+            TimerKind::Midnight => {
+                self.state.timers.push(again(super::DAY));
+                for strategy in 0..self.state.slots.len() {
+                    self.state.slots[strategy].day_start = self.state.pnl(strategy as StrategyIx);
+                }
+            }
+            TimerKind::Bar => {
+                let series = &self.state.views[usize::from(timer.owner)].series[usize::from(timer.id)];
+                self.state.timers.push(again(series.interval()));
+                self.close_bar(timer.owner, timer.id, timer.at);
+            }
+            TimerKind::Strategy => {
+                let interval = self.state.slots[usize::from(timer.owner)].timers[usize::from(timer.id)];
+                self.state.timers.push(again(interval));
+                self.wake(timer.owner, &Wake::Timer(timer.id));
+            }
+            TimerKind::Sample => {
+                self.state.timers.push(again(self.settings.sample_every.unwrap_or(Nanos::MAX)));
+                self.sample();
+            }
+        }
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    fn close_bar(&mut self, instrument: InstrumentIx, series: u16, end: Nanos) {
+        let view = &mut self.state.views[usize::from(instrument)];
+        let Some(bar) = view.series[usize::from(series)].close(end) else { return };
+        let close = view.instrument.tick_size.times(bar.close as f64);
+        let listeners: Vec<StrategyIx> =
+            view.bar_listeners.iter().filter(|listener| listener.0 == series).map(|listener| listener.1).collect();
+        for strategy in listeners {
+            let emas = self.state.slots[usize::from(strategy)].emas.iter_mut();
+            emas.filter(|(of, _)| *of == series).for_each(|(_, ema)| ema.update(close));
+            self.wake(strategy, &Wake::Bar(series, bar));
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What others may read of the engine.
+
+use super::{Blotter, Counts, Engine, Tally};
+use crate::book::Book;
+use crate::instrument::InstrumentKind;
+use crate::ledger::{Account, Ledger};
+use crate::order::OrderTable;
+use crate::types::{InstrumentIx, Money, StrategyIx};
+
+impl Engine {
+    /// The ledger.
+    pub fn ledger(&self) -> &Ledger {
+        &self.state.ledger
+    }
+
+    /// What a strategy trades.
+    pub fn instrument_of(&self, strategy: StrategyIx) -> InstrumentIx {
+        self.state.slots[usize::from(strategy)].instrument
+    }
+
+    /// What the books fail to balance by: postings that do not cancel, and the difference between each strategy's PnL
+    /// and what its postings and position are worth. 0 in a ledger that is right.
+    pub fn imbalance(&self) -> Money {
+        let unexplained = (0..self.strategies.len() as StrategyIx).map(|strategy| {
+            let (view, position) = (self.state.view_of(strategy), self.state.ledger.position(strategy));
+            let of = |account| self.state.ledger.balance(strategy + 1, account, view.currencies.quote);
+            let worth = match view.instrument.kind {
+                InstrumentKind::Spot => position.value(&view.instrument, view.twice_mid()),
+                InstrumentKind::LinearPerpetual => position.unrealised(&view.instrument, view.twice_mid()),
+            };
+            (of(Account::Cash) + of(Account::Rounding) + worth - position.pnl(&view.instrument, view.twice_mid())).abs()
+        });
+        self.state.ledger.imbalance() + unexplained.sum::<Money>()
+    }
+
+    /// The orders that have not ended.
+    pub fn orders(&self) -> &OrderTable {
+        &self.state.orders
+    }
+
+    /// What the run leaves for its report.
+    pub fn blotter(&self) -> &Blotter {
+        &self.state.blotter
+    }
+
+    /// What came in on an instrument.
+    pub fn counts(&self, instrument: InstrumentIx) -> Counts {
+        self.state.views[usize::from(instrument)].counts
+    }
+
+    /// Our book of an instrument.
+    pub fn book(&self, instrument: InstrumentIx) -> &Book {
+        &self.state.views[usize::from(instrument)].book
+    }
+
+    /// Refusals and withheld quotes of a strategy.
+    pub fn tally(&self, strategy: StrategyIx) -> Tally {
+        let slot = &self.state.slots[usize::from(strategy)];
+        Tally { refused: slot.refused, withheld: slot.withheld }
+    }
+
+    /// A strategy's PnL after fees, at the middle of the book.
+    pub fn pnl(&self, strategy: StrategyIx) -> Money {
+        self.state.pnl(strategy)
+    }
+}

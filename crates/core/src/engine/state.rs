@@ -1,0 +1,298 @@
+//! What the engine knows: views of the market, orders, ledger, strategies' standing, timers.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::context::Intent;
+use crate::book::{Book, Stop, Watch};
+use crate::event::{Event, Kind};
+use crate::feature::{BarSeries, Ema};
+use crate::feed::{Feed, Position as Row};
+use crate::instrument::Instrument;
+use crate::ledger::{Currencies, Ledger, Position};
+use crate::matching::Request;
+use crate::order::{Fill, Order, OrderTable};
+use crate::random::Stream;
+use crate::record::Log;
+use crate::risk::{Gate, Refusal, Standing};
+use crate::strategy::{Interest, Quote};
+use crate::types::{InstrumentIx, Money, Nanos, OrderId, Qty, Side, StrategyIx, Ticks};
+
+/// One instrument as we see it.
+pub(super) struct View {
+    pub(super) instrument: Instrument,
+    pub(super) currencies: Currencies,
+    pub(super) book: Book,
+    pub(super) series: Vec<BarSeries>,
+    /// (series, strategy), in the order subscribed.
+    pub(super) bar_listeners: Vec<(u16, StrategyIx)>,
+    pub(super) last_trade: Option<Ticks>,
+    pub(super) quote: Quote,
+    pub(super) counts: Counts,
+}
+
+/// What came in on one instrument.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Rows.
+    pub events: u64,
+    /// Breaks of the sequence.
+    pub gaps: u64,
+    /// Snapshots that mended one.
+    pub resyncs: u64,
+}
+
+/// One strategy's standing.
+pub(super) struct Slot {
+    pub(super) instrument: InstrumentIx,
+    pub(super) interest: Interest,
+    pub(super) gate: Gate,
+    pub(super) running: bool,
+    pub(super) random: Stream,
+    pub(super) timers: Vec<Nanos>,
+    pub(super) emas: Vec<(u16, Ema)>,
+    /// The order that keeps each side of the quote.
+    pub(super) quoted: [Option<OrderId>; 2],
+    /// Why each side is withheld now.
+    pub(super) withheld_now: [Option<Refusal>; 2],
+    pub(super) refused: [u64; Refusal::ALL.len()],
+    pub(super) withheld: [u64; Refusal::ALL.len()],
+    /// PnL at midnight UTC.
+    pub(super) day_start: Money,
+}
+
+/// What a timer is for; at equal times in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum TimerKind {
+    Midnight,
+    Bar,
+    Strategy,
+    Sample,
+}
+
+/// A moment to act at: (when, what for, whose, which).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Timer {
+    pub(super) at: Nanos,
+    pub(super) kind: TimerKind,
+    pub(super) owner: u16,
+    pub(super) id: u16,
+}
+
+impl Timer {
+    pub(super) fn at(at: Nanos, kind: TimerKind, owner: u16, id: u16) -> Reverse<Self> {
+        Reverse(Self { at, kind, owner, id })
+    }
+}
+
+/// A fill as it is told to people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FillRow {
+    /// The order after it.
+    pub order: Order,
+    /// What was executed.
+    pub fill: Fill,
+    /// The venue's time.
+    pub ts_venue: Nanos,
+    /// Ours.
+    pub ts_recv: Nanos,
+    /// The strategy's position after it.
+    pub position: Position,
+    /// Bid + ask in ticks as we saw them when the report came.
+    pub twice_mid: Ticks,
+}
+
+/// The value of a strategy at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// When.
+    pub ts: Nanos,
+    /// Whose.
+    pub strategy: StrategyIx,
+    /// Made so far after fees.
+    pub pnl: Money,
+    /// Held, in steps.
+    pub position: Qty,
+    /// Bid + ask in ticks.
+    pub twice_mid: Ticks,
+}
+
+/// What a run leaves for its report.
+#[derive(Clone, Debug, Default)]
+pub struct Blotter {
+    /// Orders that ended, in the order they did.
+    pub ended: Vec<Order>,
+    /// Executions.
+    pub fills: Vec<FillRow>,
+    /// Values over time.
+    pub samples: Vec<Sample>,
+    /// Reports that fitted no order's life.
+    pub odd_reports: u64,
+}
+
+/// Everything but the strategies themselves.
+pub(super) struct State {
+    pub(super) now: Nanos,
+    pub(super) views: Vec<View>,
+    pub(super) orders: OrderTable,
+    pub(super) ledger: Ledger,
+    pub(super) slots: Vec<Slot>,
+    pub(super) timers: BinaryHeap<Reverse<Timer>>,
+    pub(super) intents: Vec<Intent>,
+    pub(super) commands: Vec<(InstrumentIx, Request)>,
+    pub(super) log: Log,
+    pub(super) blotter: Blotter,
+    pub(super) halted: bool,
+}
+
+impl View {
+    /// Applies rows up to a time, and no further than a row (inclusive) if one is given.
+    pub(super) fn run(&mut self, feed: &mut Feed<'_>, until: Nanos, last: Option<Row>) {
+        let watch = if self.series.is_empty() { Watch::NONE } else { Watch::NONE.with_trades() };
+        while let Some((block, at)) = feed.current() {
+            let (columns, times) = (block.columns(), block.times());
+            let end = match last {
+                Some(last) if last.block < at.block => return,
+                Some(last) if last.block == at.block => (last.row + 1).max(at.row),
+                _ => columns.len(),
+            };
+            let stop = self.book.advance(&columns, times, at.row..end, until, watch);
+            let (Stop::Time(next) | Stop::Row(next)) = stop;
+            self.counts.events += (next - at.row) as u64;
+            // The book lets trades pass unless there are bars; of those that passed only the last is of interest.
+            let trade = |code: &u8| Kind::of(*code) == Kind::Trade;
+            if let Some(passed) = columns.flags[at.row..next].iter().rposition(trade) {
+                self.last_trade = Some(columns.price_qty(at.row + passed).0);
+            }
+            if let Stop::Time(next) = stop {
+                let done = next < columns.len();
+                feed.seek(next);
+                if done {
+                    return;
+                }
+            } else {
+                let (event, now) = (columns.get(next), times[next]);
+                feed.seek(next + 1);
+                self.row(&event, now);
+            }
+        }
+    }
+
+    /// Takes in one row.
+    pub(super) fn row(&mut self, event: &Event, now: Nanos) {
+        self.counts.events += 1;
+        match event.kind() {
+            Kind::Trade => {
+                self.last_trade = Some(event.price);
+                let by_buyer = event.side() == Side::Buy;
+                self.series.iter_mut().for_each(|series| series.trade(now, event.price, event.qty, by_buyer));
+                return;
+            }
+            Kind::Quote if event.side() == Side::Buy => (self.quote.bid, self.quote.bid_qty) = (event.price, event.qty),
+            Kind::Quote => (self.quote.ask, self.quote.ask_qty) = (event.price, event.qty),
+            Kind::Gap => self.counts.gaps += 1,
+            Kind::Clear if self.counts.gaps > self.counts.resyncs => self.counts.resyncs = self.counts.gaps,
+            _ => {}
+        }
+        self.book.apply(event, now);
+    }
+
+    /// Bid + ask, or twice the last trade where a side is empty; 0 before any price.
+    pub(super) fn twice_mid(&self) -> Ticks {
+        match (self.book.best(Side::Buy), self.book.best(Side::Sell)) {
+            (Some(bid), Some(ask)) => bid + ask,
+            _ => 2 * self.last_trade.unwrap_or(0),
+        }
+    }
+}
+
+impl State {
+    #[inline]
+    pub(super) fn view_of(&self, strategy: StrategyIx) -> &View {
+        &self.views[usize::from(self.slots[usize::from(strategy)].instrument)]
+    }
+
+    pub(super) fn pnl(&self, strategy: StrategyIx) -> Money {
+        let view = self.view_of(strategy);
+        let position = self.ledger.position(strategy);
+        if position.qty == 0 {
+            return position.realised - position.fees;
+        }
+        position.pnl(&view.instrument, view.twice_mid())
+    }
+
+    /// What the risk gate looks at, for a request of `strategy`; `without` is left out of what is open.
+    pub(super) fn standing(&self, strategy: StrategyIx, without: Option<&Order>) -> Standing<'_> {
+        let (slot, view) = (&self.slots[usize::from(strategy)], self.view_of(strategy));
+        let mut exposure = self.orders.exposure(strategy);
+        if let Some(order) = without {
+            exposure.open[order.request.side as usize] -= order.reserved();
+        }
+        let day_pnl = if slot.gate.limits.daily_loss.is_some() { self.pnl(strategy) - slot.day_start } else { 0 };
+        let (quote_available, notional_elsewhere) = if Position::may_be_short(&view.instrument) {
+            self.margin(strategy)
+        } else {
+            (self.quote_free(strategy, without), 0)
+        };
+        Standing {
+            now: self.now,
+            halted: self.halted || !slot.running,
+            instrument: &view.instrument,
+            book: &view.book,
+            position: self.ledger.position(strategy).qty,
+            exposure,
+            quote_available,
+            notional_elsewhere,
+            base_available: self.base_free(strategy, without),
+            day_pnl,
+        }
+    }
+
+    /// Open spot orders of the account on a side, but one, with the view each is on.
+    fn open_spot<'a>(&'a self, side: Side, without: Option<&'a Order>) -> impl Iterator<Item = (&'a View, &'a Order)> {
+        let strategies = (0..self.slots.len() as StrategyIx).map(|other| (other, self.view_of(other)));
+        strategies
+            .filter(|(_, view)| !Position::may_be_short(&view.instrument))
+            .flat_map(|(other, view)| self.orders.open(other).map(move |order| (view, order)))
+            .filter(move |(_, order)| order.request.side == side && without.is_none_or(|not| not.id != order.id))
+    }
+
+    /// Quote currency of the account that no open spot buy has spoken for. A market order speaks for the best ask.
+    fn quote_free(&self, strategy: StrategyIx, without: Option<&Order>) -> Money {
+        let quote = self.view_of(strategy).currencies.quote;
+        let spoken_for = self.open_spot(Side::Buy, without).filter(|(view, _)| view.currencies.quote == quote);
+        let cost = |(view, order): (&View, &Order)| {
+            order.reserved_cost(&view.instrument, view.book.best(Side::Sell).unwrap_or(0))
+        };
+        self.ledger.cash(quote) - spoken_for.map(cost).sum::<Money>()
+    }
+
+    /// Base currency of the account that no open sell has spoken for, in steps.
+    fn base_free(&self, strategy: StrategyIx, without: Option<&Order>) -> Qty {
+        let mine = self.view_of(strategy);
+        let step = mine.instrument.base_step_value();
+        let spoken_for =
+            self.open_spot(Side::Sell, without).filter(|(view, _)| view.currencies.base == mine.currencies.base);
+        let sold = spoken_for
+            .map(|(view, order)| i128::from(order.reserved()) * view.instrument.base_step_value())
+            .sum::<Money>();
+        Qty::try_from((self.ledger.cash(mine.currencies.base) - sold) / step).unwrap_or(Qty::MAX)
+    }
+
+    /// Equity of the account, and the notional of the other strategies' perpetual positions.
+    fn margin(&self, strategy: StrategyIx) -> (Money, Money) {
+        let quote = self.view_of(strategy).currencies.quote;
+        let (mut equity, mut elsewhere) = (self.ledger.cash(quote), 0);
+        for other in 0..self.slots.len() as StrategyIx {
+            let (view, position) = (self.view_of(other), self.ledger.position(other));
+            if position.qty == 0 || view.currencies.quote != quote || !Position::may_be_short(&view.instrument) {
+                continue;
+            }
+            equity += position.unrealised(&view.instrument, view.twice_mid());
+            if other != strategy {
+                elsewhere += position.value(&view.instrument, view.twice_mid()).abs();
+            }
+        }
+        (equity, elsewhere)
+    }
+}

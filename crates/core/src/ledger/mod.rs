@@ -1,0 +1,241 @@
+//! Double-entry ledger: every fill becomes postings that sum to zero in each currency.
+//!
+//! Cash of spot is the currencies themselves; a perpetual moves cash only by what is realised. A venue settles in
+//! 10⁻⁸: what is finer goes to a rounding account and is never dropped.
+
+mod position;
+
+pub use position::Position;
+
+use crate::instrument::{Instrument, InstrumentKind};
+use crate::order::Fill;
+use crate::types::{CurrencyIx, Money, Side, StrategyIx};
+
+/// The step a venue settles cash in: 10⁻⁸ of a currency.
+pub const SETTLEMENT: Money = 100_000_000;
+
+/// What an account of the ledger holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Account {
+    /// Ours.
+    Cash = 0,
+    /// The other side of every trade.
+    Trading = 1,
+    /// Paid to the venue.
+    Fees = 2,
+    /// Paid to or by other holders of a perpetual.
+    Funding = 3,
+    /// What is finer than the venue settles.
+    Rounding = 4,
+    /// Put in from outside.
+    Capital = 5,
+}
+
+const ACCOUNTS: usize = 6;
+
+impl Account {
+    /// All of them, in the order of their codes.
+    pub const ALL: [Self; ACCOUNTS] =
+        [Self::Cash, Self::Trading, Self::Fees, Self::Funding, Self::Rounding, Self::Capital];
+
+    /// The name users meet.
+    pub fn name(self) -> &'static str {
+        ["cash", "trading", "fees", "funding", "rounding", "capital"][self as usize]
+    }
+}
+
+/// One line of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Posting {
+    /// 0 for the account as a whole, else the strategy's index + 1.
+    pub owner: u16,
+    /// Which account.
+    pub account: Account,
+    /// Of which currency.
+    pub currency: CurrencyIx,
+    /// Positive adds to the account.
+    pub amount: Money,
+}
+
+/// The lines of one transaction: at most eight, and zero in sum per currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transaction {
+    lines: [Posting; 8],
+    len: usize,
+}
+
+impl Transaction {
+    fn new() -> Self {
+        let empty = Posting { owner: 0, account: Account::Cash, currency: 0, amount: 0 };
+        Self { lines: [empty; 8], len: 0 }
+    }
+
+    fn add(&mut self, owner: u16, account: Account, currency: CurrencyIx, amount: Money) {
+        if amount != 0 {
+            self.lines[self.len] = Posting { owner, account, currency, amount };
+            self.len += 1;
+        }
+    }
+
+    /// A transaction of these lines, as read back from a record; `None` if they are more than eight.
+    pub fn from_lines(lines: &[Posting]) -> Option<Self> {
+        let mut transaction = Self::new();
+        transaction.lines.get_mut(..lines.len())?.copy_from_slice(lines);
+        transaction.len = lines.len();
+        Some(transaction)
+    }
+
+    /// The lines.
+    pub fn lines(&self) -> &[Posting] {
+        &self.lines[..self.len]
+    }
+}
+
+/// The currencies an instrument moves, as indices of its ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Currencies {
+    /// What is bought (spot).
+    pub base: CurrencyIx,
+    /// What is paid with, or settled in.
+    pub quote: CurrencyIx,
+}
+
+/// Balances of every account, owner and currency, and the position of every strategy.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    currencies: Vec<String>,
+    /// `[owner][currency × accounts]`
+    balances: Vec<Vec<Money>>,
+    positions: Vec<Position>,
+    /// Cash of all owners, per currency.
+    cash: Vec<Money>,
+}
+
+impl Ledger {
+    /// The index of a currency, made on first use.
+    pub fn currency(&mut self, code: &str) -> CurrencyIx {
+        let found = self.currencies.iter().position(|c| c == code).unwrap_or_else(|| {
+            self.currencies.push(code.to_owned());
+            self.cash.push(0);
+            self.currencies.len() - 1
+        });
+        if self.balances.is_empty() {
+            self.balances.push(Vec::new());
+        }
+        let cells = ACCOUNTS * self.currencies.len();
+        self.balances.iter_mut().for_each(|row| row.resize(cells, 0));
+        found as CurrencyIx
+    }
+
+    /// The currencies, by index.
+    pub fn currencies(&self) -> &[String] {
+        &self.currencies
+    }
+
+    /// Opens the books of one more strategy.
+    pub fn add_strategy(&mut self) {
+        self.balances.push(vec![0; ACCOUNTS * self.currencies.len()]);
+        self.positions.push(Position::default());
+    }
+
+    /// Balance of one account.
+    pub fn balance(&self, owner: u16, account: Account, currency: CurrencyIx) -> Money {
+        self.balances[usize::from(owner)][cell(account, currency)]
+    }
+
+    /// Cash of all owners together.
+    #[inline]
+    pub fn cash(&self, currency: CurrencyIx) -> Money {
+        self.cash[usize::from(currency)]
+    }
+
+    /// What a strategy holds.
+    #[inline]
+    pub fn position(&self, strategy: StrategyIx) -> &Position {
+        &self.positions[usize::from(strategy)]
+    }
+
+    /// Capital put in (or taken out, if negative).
+    pub fn deposit(&mut self, currency: CurrencyIx, amount: Money) -> Transaction {
+        let mut transaction = Transaction::new();
+        transaction.add(0, Account::Cash, currency, amount);
+        transaction.add(0, Account::Capital, currency, -amount);
+        self.post(&transaction);
+        transaction
+    }
+
+    /// Books an execution of a strategy's order.
+    pub fn fill(
+        &mut self,
+        strategy: StrategyIx,
+        instrument: &Instrument,
+        currencies: Currencies,
+        side: Side,
+        fill: &Fill,
+    ) -> Transaction {
+        let owner = strategy + 1;
+        let position = &mut self.positions[usize::from(strategy)];
+        let realised = position.trade(instrument, side, fill);
+        let mut transaction = Transaction::new();
+        match instrument.kind {
+            InstrumentKind::Spot => {
+                let (paid, bought) = (
+                    instrument.notional(fill.price, fill.qty) * i128::from(side.sign()),
+                    i128::from(fill.qty * side.sign()) * instrument.base_step_value(),
+                );
+                transaction.add(owner, Account::Cash, currencies.quote, -paid);
+                transaction.add(owner, Account::Trading, currencies.quote, paid);
+                transaction.add(owner, Account::Cash, currencies.base, bought);
+                transaction.add(owner, Account::Trading, currencies.base, -bought);
+            }
+            InstrumentKind::LinearPerpetual => {
+                let settled = round_to_settlement(realised);
+                transaction.add(owner, Account::Cash, currencies.quote, settled);
+                transaction.add(owner, Account::Rounding, currencies.quote, realised - settled);
+                transaction.add(owner, Account::Trading, currencies.quote, -realised);
+            }
+        }
+        let fee_currency = if fee_in_base(instrument, side) { currencies.base } else { currencies.quote };
+        transaction.add(owner, Account::Cash, fee_currency, -fill.fee);
+        transaction.add(owner, Account::Fees, fee_currency, fill.fee);
+        self.post(&transaction);
+        transaction
+    }
+
+    fn post(&mut self, transaction: &Transaction) {
+        for line in transaction.lines() {
+            self.balances[usize::from(line.owner)][cell(line.account, line.currency)] += line.amount;
+            if line.account == Account::Cash {
+                self.cash[usize::from(line.currency)] += line.amount;
+            }
+        }
+    }
+
+    /// Sum over currencies of what the postings fail to cancel: 0 in a ledger that is right. Summed from the balances.
+    pub fn imbalance(&self) -> Money {
+        let of = |currency: usize| {
+            let cells = currency * ACCOUNTS..(currency + 1) * ACCOUNTS;
+            self.balances.iter().flat_map(|row| &row[cells.clone()]).sum::<Money>().abs()
+        };
+        (0..self.currencies.len()).map(of).sum()
+    }
+}
+
+fn cell(account: Account, currency: CurrencyIx) -> usize {
+    usize::from(currency) * ACCOUNTS + account as usize
+}
+
+/// Whether the venue takes the fee of this trade in base currency: on spot, a buyer's is.
+pub fn fee_in_base(instrument: &Instrument, side: Side) -> bool {
+    instrument.kind == InstrumentKind::Spot && side == Side::Buy
+}
+
+/// To the nearest step a venue settles in, halves away from zero.
+pub fn round_to_settlement(amount: Money) -> Money {
+    let half = if amount < 0 { -SETTLEMENT / 2 } else { SETTLEMENT / 2 };
+    (amount + half) / SETTLEMENT * SETTLEMENT
+}
+
+#[cfg(test)]
+mod tests;

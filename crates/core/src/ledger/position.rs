@@ -1,0 +1,83 @@
+//! What a strategy holds and what it cost: average cost, exact to the last unit.
+
+use crate::instrument::{Instrument, InstrumentKind};
+use crate::ledger::fee_in_base;
+use crate::order::Fill;
+use crate::types::{Money, Qty, Side, Ticks};
+
+/// A strategy's position in its instrument.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// Held, in quantity steps; negative when short. A spot buyer's fee is taken from it.
+    pub qty: Qty,
+    /// What is held cost: notional of the opening trades, negative when short.
+    pub cost: Money,
+    /// Made by closing, before fees, in quote currency.
+    pub realised: Money,
+    /// Paid, in quote currency; a fee in base currency is valued at its trade's price.
+    pub fees: Money,
+    /// Traded, in quote currency.
+    pub turnover: Money,
+}
+
+impl Position {
+    /// Takes a trade in; returns what it realised.
+    pub(super) fn trade(&mut self, instrument: &Instrument, side: Side, fill: &Fill) -> Money {
+        let signed = fill.qty * side.sign();
+        let notional = instrument.notional(fill.price, fill.qty);
+        let closing = if self.qty.signum() * signed.signum() < 0 { fill.qty.min(self.qty.abs()) } else { 0 };
+        let released = share(self.cost, closing, self.qty.abs());
+        let closed = instrument.notional(fill.price, closing) * i128::from(self.qty.signum());
+        let realised = closed - released;
+        self.cost += (notional - closed.abs()) * i128::from(side.sign()) - released;
+        self.qty += signed;
+        self.realised += realised;
+        self.turnover += notional;
+        if fee_in_base(instrument, side) {
+            // The fee is base currency given away at the trade's price.
+            let qty = Qty::try_from(fill.fee / instrument.base_step_value()).unwrap_or(Qty::MAX);
+            let value = instrument.notional(fill.price, qty);
+            self.qty -= qty;
+            self.cost -= value;
+            self.fees += value;
+        } else {
+            self.fees += fill.fee;
+        }
+        realised
+    }
+
+    /// Made on paper at a price, in quote currency. `twice_mark` is bid + ask in ticks, or twice a last price.
+    pub fn unrealised(&self, instrument: &Instrument, twice_mark: Ticks) -> Money {
+        self.value(instrument, twice_mark) - self.cost
+    }
+
+    /// Signed notional of what is held.
+    pub fn value(&self, instrument: &Instrument, twice_mark: Ticks) -> Money {
+        instrument.notional(twice_mark, self.qty) / 2
+    }
+
+    /// Made so far at a price, after fees, in quote currency.
+    pub fn pnl(&self, instrument: &Instrument, twice_mark: Ticks) -> Money {
+        self.realised + self.unrealised(instrument, twice_mark) - self.fees
+    }
+
+    /// Average price of what is held in ticks, for reports; `None` when flat.
+    pub fn average_price(&self, instrument: &Instrument) -> Option<f64> {
+        #[allow(clippy::cast_precision_loss)]
+        (self.qty != 0).then(|| self.cost as f64 / (self.qty as f64 * instrument.step_value() as f64))
+    }
+
+    /// Whether positions of this kind may be negative.
+    pub fn may_be_short(instrument: &Instrument) -> bool {
+        instrument.kind != InstrumentKind::Spot
+    }
+}
+
+/// `cost × part / whole`, rounded toward zero, without overflow; all of it when `part` is `whole`.
+fn share(cost: Money, part: Qty, whole: Qty) -> Money {
+    if part == 0 {
+        return 0;
+    }
+    let (part, whole) = (i128::from(part), i128::from(whole));
+    cost / whole * part + cost % whole * part / whole
+}

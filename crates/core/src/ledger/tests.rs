@@ -1,0 +1,117 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::instrument::money;
+use crate::types::{Liquidity, Qty};
+
+const SPOT: &str = r#"{"id": "BTC/USDT@binance", "symbol": "BTCUSDT", "kind": "spot", "tick_size": "0.01", "lot_size": "0.00001",
+    "quantity_step_in_data": "0.00000001", "min_notional": "5", "maker_fee": "0.001", "taker_fee": "0.001"}"#;
+const PERPETUAL: &str = r#"{"id": "BTC/USDT:USDT@binance", "symbol": "BTCUSDT", "kind": "linear_perpetual", "tick_size": "0.1",
+    "lot_size": "0.001", "quantity_step_in_data": "0.001", "min_notional": "100", "maker_fee": "0.0002", "taker_fee": "0.0005", "settle": "USDT"}"#;
+
+fn books(definition: &str) -> (Ledger, Instrument, Currencies) {
+    let mut ledger = Ledger::default();
+    let currencies = Currencies { base: ledger.currency("BTC"), quote: ledger.currency("USDT") };
+    ledger.add_strategy();
+    ledger.deposit(currencies.quote, money("10000").unwrap());
+    (ledger, Instrument::from_json(definition).unwrap(), currencies)
+}
+
+fn fill(price: i64, qty: Qty, fee: &str) -> Fill {
+    Fill { trade: 1, price, qty, liquidity: Liquidity::Maker, fee: money(fee).unwrap() }
+}
+
+/// Buy 0.01 BTC at 60,000 paying 0.00001 BTC, sell 0.00999 at 60,100 paying 0.600399 USDT.
+#[test]
+fn a_round_trip_on_spot() {
+    let (mut ledger, spot, c) = books(SPOT);
+    ledger.fill(0, &spot, c, Side::Buy, &fill(6_000_000, 1_000_000, "0.00001"));
+    assert_eq!(ledger.cash(c.quote), money("9400").unwrap());
+    assert_eq!(ledger.cash(c.base), money("0.00999").unwrap());
+    let held = ledger.position(0);
+    assert_eq!((held.qty, held.cost, held.fees), (999_000, money("599.4").unwrap(), money("0.6").unwrap()));
+    assert_eq!(held.average_price(&spot), Some(6_000_000.0));
+    // Marked at its own price, exactly the fee is lost.
+    assert_eq!(held.pnl(&spot, 12_000_000), money("-0.6").unwrap());
+
+    ledger.fill(0, &spot, c, Side::Sell, &fill(6_010_000, 999_000, "0.600399"));
+    let flat = ledger.position(0);
+    assert_eq!((flat.qty, flat.cost), (0, 0));
+    assert_eq!(flat.realised, money("0.999").unwrap());
+    assert_eq!(flat.fees, money("1.200399").unwrap());
+    // 9,400 + 600.399 − 0.600399
+    assert_eq!(ledger.cash(c.quote), money("9999.798601").unwrap());
+    assert_eq!(ledger.cash(c.quote) - money("10000").unwrap(), flat.pnl(&spot, 1));
+    assert_eq!(ledger.balance(1, Account::Fees, c.base), money("0.00001").unwrap());
+    assert_eq!(ledger.imbalance(), 0);
+}
+
+/// Long 0.003 at 60,000.0 and 0.001 at 60,000.4, sell 0.006 at 60,010.0: 0.004 closed, short 0.002.
+#[test]
+fn a_perpetual_turned_round() {
+    let (mut ledger, perpetual, c) = books(PERPETUAL);
+    ledger.fill(0, &perpetual, c, Side::Buy, &fill(600_000, 3, "0.036"));
+    ledger.fill(0, &perpetual, c, Side::Buy, &fill(600_004, 1, "0.01200008"));
+    assert_eq!(ledger.cash(c.quote), money("9999.95199992").unwrap());
+    ledger.fill(0, &perpetual, c, Side::Sell, &fill(600_100, 6, "0.180030"));
+    let short = ledger.position(0);
+    // 0.003 × 10.0 + 0.001 × 9.6
+    assert_eq!(short.realised, money("0.0396").unwrap());
+    assert_eq!((short.qty, short.cost), (-2, money("-120.02").unwrap()));
+    assert_eq!(short.unrealised(&perpetual, 2 * 600_000), money("0.02").unwrap());
+    assert_eq!(ledger.cash(c.quote), money("9999.81156992").unwrap());
+    assert_eq!(ledger.cash(c.base), 0);
+    assert_eq!(ledger.imbalance(), 0);
+}
+
+#[test]
+fn what_is_finer_than_the_venue_settles_is_kept() {
+    let (mut ledger, _, c) = books(PERPETUAL);
+    let fine =
+        Instrument::from_json(&PERPETUAL.replace("\"tick_size\": \"0.1\"", "\"tick_size\": \"0.0000001\"")).unwrap();
+    ledger.fill(0, &fine, c, Side::Buy, &fill(1_000, 3, "0"));
+    ledger.fill(0, &fine, c, Side::Sell, &fill(1_007, 3, "0"));
+    // 7e-7 × 0.003 = 2.1e-9: below the 1e-8 that moves.
+    assert_eq!(ledger.cash(c.quote), money("10000").unwrap());
+    assert_eq!(ledger.balance(1, Account::Rounding, c.quote), 21_000_000);
+    assert_eq!(ledger.imbalance(), 0);
+    assert_eq!(round_to_settlement(-SETTLEMENT / 2), -SETTLEMENT);
+    assert_eq!(round_to_settlement(SETTLEMENT / 2 - 1), 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+    /// Whatever is traded: postings cancel, cash and position agree, and PnL is the change of equity to the last unit.
+    #[test]
+    fn random_histories_sum_to_zero(
+        spot in prop::bool::ANY,
+        trades in prop::collection::vec((prop::bool::ANY, 1_i64..200_000_000, 1_i64..3_000, 0_i64..1_000), 1..30),
+        mark in 1_i64..400_000_000,
+    ) {
+        let (mut ledger, instrument, c) = books(if spot { SPOT } else { PERPETUAL });
+        let (mut held, mut fees_in_base) = (0, 0);
+        for &(buy, price, qty, fee) in &trades {
+            let side = if buy { Side::Buy } else { Side::Sell };
+            let in_base = fee_in_base(&instrument, side);
+            // Fees are whole settlement steps; a base fee is below what was bought.
+            let fee = i128::from(if in_base { fee.min(qty) } else { fee }) * SETTLEMENT;
+            let lines = ledger.fill(0, &instrument, c, side, &Fill { trade: 1, price, qty, liquidity: Liquidity::Taker, fee });
+            for currency in [c.base, c.quote] {
+                prop_assert_eq!(lines.lines().iter().filter(|l| l.currency == currency).map(|l| l.amount).sum::<Money>(), 0);
+            }
+            held += qty * side.sign();
+            fees_in_base += if in_base { fee / instrument.base_step_value() } else { 0 };
+        }
+        let position = ledger.position(0);
+        prop_assert_eq!(ledger.imbalance(), 0);
+        prop_assert_eq!(i128::from(position.qty), i128::from(held) - fees_in_base);
+        let rounding = ledger.balance(1, Account::Rounding, c.quote);
+        let gained = ledger.cash(c.quote) - money("10000").unwrap() + rounding;
+        let paper = if spot { position.value(&instrument, 2 * mark) } else { position.unrealised(&instrument, 2 * mark) };
+        prop_assert_eq!(gained + paper, position.pnl(&instrument, 2 * mark));
+        if spot {
+            prop_assert_eq!(ledger.cash(c.base), i128::from(position.qty) * instrument.base_step_value());
+        }
+    }
+}

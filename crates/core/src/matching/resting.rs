@@ -1,0 +1,153 @@
+//! Our orders that rest at the venue, and what rows of the feed do to them.
+
+use super::queue::{Place, QueueModel};
+use crate::book::Watch;
+use crate::types::{OrderId, Qty, Side, Ticks, TimeInForce};
+
+/// One resting order.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Resting {
+    pub(super) id: OrderId,
+    /// Mirrored price: the smaller, the nearer the touch.
+    pub(super) x: i64,
+    pub(super) leaves: Qty,
+    pub(super) filled: Qty,
+    pub(super) place: Place,
+    pub(super) time_in_force: TimeInForce,
+}
+
+/// An execution of a resting order at its own price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct MakerFill {
+    pub(super) id: OrderId,
+    pub(super) side: Side,
+    pub(super) price: Ticks,
+    pub(super) qty: Qty,
+}
+
+/// Resting orders of both sides, each best price first and first come first at a price.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RestingOrders {
+    sides: [Vec<Resting>; 2],
+}
+
+impl RestingOrders {
+    /// What rows could touch an order.
+    pub(super) fn watch(&self) -> Watch {
+        let ends = |side: Side| {
+            let orders = &self.sides[side as usize];
+            let price = |order: &Resting| order.x ^ side.mirror();
+            orders.first().map(price).zip(orders.last().map(price))
+        };
+        Watch::orders(ends(Side::Buy), ends(Side::Sell))
+    }
+
+    pub(super) fn add(&mut self, side: Side, order: Resting) {
+        let orders = &mut self.sides[side as usize];
+        let at = orders.partition_point(|other| other.x <= order.x);
+        orders.insert(at, order);
+    }
+
+    pub(super) fn remove(&mut self, id: OrderId) -> Option<(Side, Resting)> {
+        for side in [Side::Buy, Side::Sell] {
+            let orders = &mut self.sides[side as usize];
+            if let Some(at) = orders.iter().position(|order| order.id == id) {
+                return Some((side, orders.remove(at)));
+            }
+        }
+        None
+    }
+
+    /// Less of an order in its place.
+    pub(super) fn reduce(&mut self, id: OrderId, leaves: Qty) {
+        let orders = self.sides.iter_mut().flatten();
+        for order in orders.filter(|order| order.id == id) {
+            order.leaves = leaves;
+        }
+    }
+
+    pub(super) fn find(&self, id: OrderId) -> Option<(Side, &Resting)> {
+        let on = |side: Side| self.sides[side as usize].iter().find(|order| order.id == id).map(|order| (side, order));
+        on(Side::Buy).or_else(|| on(Side::Sell))
+    }
+
+    /// A level of the book changed: orders at it move in their queue.
+    pub(super) fn level(&mut self, model: QueueModel, side: Side, price: Ticks, previous: Qty, now: Qty) {
+        let x = price ^ side.mirror();
+        for order in self.sides[side as usize].iter_mut().filter(|order| order.x == x) {
+            order.place.level(model, previous, now);
+        }
+    }
+
+    /// After a snapshot: nobody is further back than the level is long.
+    pub(super) fn requeue(&mut self, level: impl Fn(Side, Ticks) -> Qty) {
+        for side in [Side::Buy, Side::Sell] {
+            for order in &mut self.sides[side as usize] {
+                let now = level(side, order.x ^ side.mirror());
+                order.place.level(QueueModel::RiskAverse, now, now);
+            }
+        }
+    }
+
+    /// The opposite side now offers at `price`: orders that it reaches or passes fill, up to `available` in all.
+    pub(super) fn cross(&mut self, side: Side, price: Ticks, available: Qty, out: &mut Vec<MakerFill>) {
+        self.fill_through(side, price ^ side.mirror(), available, out);
+    }
+
+    /// A trade whose aggressor hit `side` at `price`.
+    ///
+    /// Orders priced better would have been hit first and fill at their own price; orders at the price fill once the
+    /// queue ahead of them is traded away. With `partial` all of them together get no more than was traded; without
+    /// it each fills whole or not at all.
+    pub(super) fn trade(
+        &mut self,
+        side: Side,
+        price: Ticks,
+        traded: Qty,
+        lot: Qty,
+        partial: bool,
+        out: &mut Vec<MakerFill>,
+    ) {
+        let x = price ^ side.mirror();
+        // Better priced than the trade: strictly nearer the touch.
+        let first = out.len();
+        self.fill_through(side, x - 1, if partial { traded } else { Qty::MAX }, out);
+        let mut left = traded - if partial { out[first..].iter().map(|fill| fill.qty).sum() } else { 0 };
+        for order in self.sides[side as usize].iter_mut().filter(|order| order.x == x) {
+            if left <= 0 {
+                break;
+            }
+            let reached = order.place.trade(left, lot);
+            if reached == 0 {
+                continue;
+            }
+            let qty = if partial { order.leaves.min(reached).min(left) } else { order.leaves };
+            order.leaves -= qty;
+            order.filled += qty;
+            left -= if partial { qty } else { 0 };
+            out.push(MakerFill { id: order.id, side, price, qty });
+        }
+        self.sides[side as usize].retain(|order| order.leaves > 0);
+    }
+
+    /// Fills orders at `x` or nearer the touch, best first, up to `available`.
+    fn fill_through(&mut self, side: Side, x: i64, available: Qty, out: &mut Vec<MakerFill>) {
+        let (orders, mut left) = (&mut self.sides[side as usize], available);
+        for order in orders.iter_mut().take_while(|order| order.x <= x) {
+            let qty = order.leaves.min(left);
+            if qty <= 0 {
+                break;
+            }
+            order.leaves -= qty;
+            order.filled += qty;
+            left -= qty;
+            out.push(MakerFill { id: order.id, side, price: order.x ^ side.mirror(), qty });
+        }
+        orders.retain(|order| order.leaves > 0);
+    }
+
+    /// Every resting order, for tests of invariants.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Resting> {
+        self.sides.iter().flatten()
+    }
+}

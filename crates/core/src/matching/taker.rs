@@ -1,0 +1,101 @@
+//! Orders that take: they walk the book, and what they took stays taken until the venue replenishes it.
+
+use std::collections::VecDeque;
+
+use super::VenueModel;
+use crate::book::Watch;
+use crate::order::{OrderRequest, Report};
+use crate::types::{Liquidity, Nanos, OrderId, OrderKind, Qty, Side, Ticks, TimeInForce};
+
+/// The worst price a request may trade at.
+pub(super) fn limit(request: &OrderRequest) -> Ticks {
+    match (request.kind, request.side) {
+        (OrderKind::Limit, _) => request.price,
+        (OrderKind::Market, Side::Buy) => Ticks::MAX,
+        (OrderKind::Market, Side::Sell) => Ticks::MIN,
+    }
+}
+
+/// Whether what does not fill at once waits in the book.
+pub(super) fn may_rest(request: &OrderRequest) -> bool {
+    request.kind == OrderKind::Limit && matches!(request.time_in_force, TimeInForce::Gtc | TimeInForce::PostOnly)
+}
+
+/// What we took off levels that the feed has not touched since: (side, price, steps).
+#[derive(Clone, Debug, Default)]
+pub(super) struct Consumed {
+    levels: Vec<(Side, Ticks, Qty)>,
+}
+
+impl Consumed {
+    pub(super) fn at(&self, side: Side, price: Ticks) -> Qty {
+        self.levels.iter().find(|level| (level.0, level.1) == (side, price)).map_or(0, |level| level.2)
+    }
+
+    fn add(&mut self, side: Side, price: Ticks, qty: Qty) {
+        match self.levels.iter_mut().find(|level| (level.0, level.1) == (side, price)) {
+            Some(level) => level.2 += qty,
+            None => self.levels.push((side, price, qty)),
+        }
+    }
+
+    pub(super) fn replenish(&mut self, side: Side, price: Ticks) {
+        self.levels.retain(|level| (level.0, level.1) != (side, price));
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.levels.clear();
+    }
+
+    /// The watch that also hands back rows at consumed levels.
+    pub(super) fn watch(&self, watch: Watch) -> Watch {
+        self.levels.iter().fold(watch, |watch, level| watch.with_level(level.0, level.1))
+    }
+}
+
+impl VenueModel {
+    /// What a taker of `side` finds up to `limit`, level by level: price and whole lots.
+    fn offers(&self, side: Side, limit: Ticks) -> impl Iterator<Item = (Ticks, Qty)> + '_ {
+        let (lot, against) = (self.instrument.lot_steps(), side.opposite());
+        let within = move |price: Ticks| match side {
+            Side::Buy => price <= limit,
+            Side::Sell => price >= limit,
+        };
+        self.book
+            .levels(against)
+            .take_while(move |level| within(level.0))
+            .map(move |(price, qty)| (price, (qty - self.consumed.at(against, price)) / lot * lot))
+            .filter(|offer| offer.1 > 0)
+    }
+
+    /// Whether an order of `side` at `limit` would trade on arrival.
+    pub(super) fn would_take(&self, side: Side, limit: Ticks) -> bool {
+        self.offers(side, limit).next().is_some()
+    }
+
+    /// All that a taker finds up to `limit`, in steps.
+    pub(super) fn available(&self, side: Side, limit: Ticks) -> Qty {
+        self.offers(side, limit).fold(0, |sum: Qty, offer| sum.saturating_add(offer.1))
+    }
+
+    /// Takes up to `qty` at `limit` or better; returns what is left.
+    pub(super) fn take(
+        &mut self,
+        now: Nanos,
+        order: OrderId,
+        side: Side,
+        limit: Ticks,
+        qty: Qty,
+        out: &mut VecDeque<Report>,
+    ) -> Qty {
+        let mut leaves = qty;
+        while leaves > 0 {
+            let Some((price, offered)) = self.offers(side, limit).next() else { break };
+            let filled = leaves.min(offered);
+            self.consumed.add(side.opposite(), price, filled);
+            self.report_fill(now, order, side, price, filled, Liquidity::Taker, out);
+            leaves -= filled;
+        }
+        leaves
+    }
+}

@@ -1,0 +1,140 @@
+//! The orders that live, in slots of an array: no hash map, no allocation once it has grown.
+
+use std::collections::VecDeque;
+
+use super::{LifecycleError, Order, OrderState, Pending, Report};
+use crate::types::{OrderId, Qty, StrategyIx};
+
+const NO_SLOT: u32 = u32::MAX;
+
+/// What the open orders of a strategy could still do to its position, in steps, per [`Side`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Exposure {
+    /// Buys and sells not yet executed, the larger quantity where an amendment is under way.
+    pub open: [Qty; 2],
+}
+
+/// Every order that has not ended, and what they could still do.
+#[derive(Clone, Debug, Default)]
+pub struct OrderTable {
+    slots: Vec<Order>,
+    free: Vec<u32>,
+    /// Slot of order `first_id + i`.
+    slot_of: VecDeque<u32>,
+    first_id: OrderId,
+    next_id: OrderId,
+    /// Slots of each strategy's open orders, oldest first.
+    open: Vec<Vec<u32>>,
+    exposure: Vec<Exposure>,
+}
+
+impl OrderTable {
+    /// An empty table whose first order gets this id.
+    pub fn new(first_id: OrderId) -> Self {
+        Self { first_id, next_id: first_id, ..Self::default() }
+    }
+
+    /// Makes room for one more strategy.
+    pub fn add_strategy(&mut self) {
+        self.open.push(Vec::new());
+        self.exposure.push(Exposure::default());
+    }
+
+    /// Gives the next order id away. An id that no order takes stays unused.
+    pub fn reserve_id(&mut self) -> OrderId {
+        self.slot_of.push_back(NO_SLOT);
+        self.next_id += 1;
+        self.next_id - 1
+    }
+
+    /// Puts an order into the table. Panics if its id was not reserved, or is older than every order there.
+    pub fn insert(&mut self, order: Order) {
+        let at = (order.id - self.first_id) as usize;
+        assert!(self.slot_of[at] == NO_SLOT, "order {} is in the table already", order.id);
+        let strategy = usize::from(order.request.strategy);
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(order);
+            (self.slots.len() - 1) as u32
+        });
+        self.slots[slot as usize] = order;
+        self.slot_of[at] = slot;
+        self.open[strategy].push(slot);
+        self.exposure[strategy].open[order.request.side as usize] += order.reserved();
+    }
+
+    fn slot(&self, id: OrderId) -> Option<usize> {
+        let at = usize::try_from(id.checked_sub(self.first_id)?).ok()?;
+        self.slot_of.get(at).filter(|&&slot| slot != NO_SLOT).map(|&slot| slot as usize)
+    }
+
+    /// An order that has not ended.
+    #[inline]
+    pub fn get(&self, id: OrderId) -> Option<&Order> {
+        self.slot(id).map(|slot| &self.slots[slot])
+    }
+
+    /// Open orders of a strategy, oldest first.
+    pub fn open(&self, strategy: StrategyIx) -> impl Iterator<Item = &Order> + '_ {
+        self.open[usize::from(strategy)].iter().map(|&slot| &self.slots[slot as usize])
+    }
+
+    /// What a strategy's open orders could still do.
+    #[inline]
+    pub fn exposure(&self, strategy: StrategyIx) -> Exposure {
+        self.exposure[usize::from(strategy)]
+    }
+
+    /// Marks an order sent, or a request about it as under way.
+    pub fn note(&mut self, id: OrderId, state: Option<OrderState>, pending: Option<Pending>) {
+        let Some(slot) = self.slot(id) else { return };
+        self.change(slot, |order| {
+            order.state = state.unwrap_or(order.state);
+            order.pending = pending.unwrap_or(order.pending);
+            Ok::<(), std::convert::Infallible>(())
+        })
+        .unwrap_or_else(|never| match never {});
+    }
+
+    /// Takes a report into its order's life and returns the order as it is then; an order that ended has left the table.
+    ///
+    /// # Errors
+    /// `None` where the table does not hold the order, else what does not fit its life.
+    pub fn apply(&mut self, report: &Report) -> Result<Order, Option<LifecycleError>> {
+        let slot = self.slot(report.order).ok_or(None)?;
+        self.change(slot, |order| order.apply(report)).map_err(Some)?;
+        let order = self.slots[slot];
+        if order.state.is_final() {
+            self.remove(slot, &order);
+        }
+        Ok(order)
+    }
+
+    fn change<E>(&mut self, slot: usize, f: impl FnOnce(&mut Order) -> Result<(), E>) -> Result<(), E> {
+        let order = &mut self.slots[slot];
+        let before = order.reserved();
+        f(order)?;
+        let open = &mut self.exposure[usize::from(order.request.strategy)].open[order.request.side as usize];
+        *open += order.reserved() - before;
+        Ok(())
+    }
+
+    fn remove(&mut self, slot: usize, order: &Order) {
+        self.open[usize::from(order.request.strategy)].retain(|&open| open as usize != slot);
+        let at = (order.id - self.first_id) as usize;
+        self.slot_of[at] = NO_SLOT;
+        self.free.push(slot as u32);
+        while self.slot_of.front() == Some(&NO_SLOT) {
+            self.slot_of.pop_front();
+            self.first_id += 1;
+        }
+    }
+
+    /// The exposure of every strategy summed again from its orders: for tests of the running sums.
+    pub fn exposure_recounted(&self, strategy: StrategyIx) -> Exposure {
+        let mut exposure = Exposure::default();
+        for order in self.open(strategy) {
+            exposure.open[order.request.side as usize] += order.reserved();
+        }
+        exposure
+    }
+}

@@ -1,0 +1,249 @@
+//! Decisions as bytes and back.
+
+use super::Decision;
+use crate::ledger::{Account, Posting, Transaction};
+use crate::order::{Fill, OrderRequest, Reason, Report, ReportKind};
+use crate::risk::Refusal;
+use crate::types::{Liquidity, OrderKind, Side, TimeInForce};
+
+#[repr(u8)]
+enum Tag {
+    Submit = 1,
+    Cancel = 2,
+    Amend = 3,
+    Report = 4,
+    Posting = 5,
+    Refused = 6,
+    Stopped = 7,
+}
+
+/// Appends the bytes of a decision. Little-endian; the first byte tells what it is.
+pub fn encode(decision: &Decision, out: &mut Vec<u8>) {
+    match decision {
+        Decision::Submit { ts, order, request } => {
+            out.push(Tag::Submit as u8);
+            put(out, &[*ts, *order as i64]);
+            put_request(out, request);
+        }
+        Decision::Cancel { ts, order } => {
+            out.push(Tag::Cancel as u8);
+            put(out, &[*ts, *order as i64]);
+        }
+        Decision::Amend { ts, order, price, qty } => {
+            out.push(Tag::Amend as u8);
+            put(out, &[*ts, *order as i64, *price, *qty]);
+        }
+        Decision::Report(report) => {
+            out.push(Tag::Report as u8);
+            put(out, &[report.ts_recv, report.order as i64, report.ts_venue]);
+            put_report(out, &report.kind);
+        }
+        Decision::Posting { ts, order, transaction } => {
+            out.push(Tag::Posting as u8);
+            put(out, &[*ts, *order as i64]);
+            transaction.lines().iter().for_each(|line| put_posting(out, line));
+        }
+        Decision::Refused { ts, request, refusal } => {
+            out.push(Tag::Refused as u8);
+            put(out, &[*ts, 0]);
+            put_request(out, request);
+            out.push(*refusal as u8);
+        }
+        Decision::Stopped { ts, strategy } => {
+            out.push(Tag::Stopped as u8);
+            put(out, &[*ts, i64::from(*strategy)]);
+        }
+    }
+}
+
+fn put(out: &mut Vec<u8>, values: &[i64]) {
+    values.iter().for_each(|value| out.extend_from_slice(&value.to_le_bytes()));
+}
+
+fn put_request(out: &mut Vec<u8>, request: &OrderRequest) {
+    out.extend_from_slice(&request.strategy.to_le_bytes());
+    out.extend_from_slice(&request.instrument.to_le_bytes());
+    out.extend_from_slice(&[request.side as u8, request.kind as u8, request.time_in_force as u8]);
+    put(out, &[request.price, request.qty]);
+}
+
+fn put_report(out: &mut Vec<u8>, kind: &ReportKind) {
+    match kind {
+        ReportKind::Accepted { queue_ahead } => {
+            out.push(0);
+            put(out, &[*queue_ahead]);
+        }
+        ReportKind::Rejected(reason) => out.extend_from_slice(&[1, *reason as u8]),
+        ReportKind::Filled(fill) => {
+            out.extend_from_slice(&[2, fill.liquidity as u8]);
+            put(out, &[fill.trade as i64, fill.price, fill.qty]);
+            out.extend_from_slice(&fill.fee.to_le_bytes());
+        }
+        ReportKind::Canceled => out.push(3),
+        ReportKind::Expired(reason) => out.extend_from_slice(&[4, *reason as u8]),
+        ReportKind::CancelRejected(reason) => out.extend_from_slice(&[5, *reason as u8]),
+        ReportKind::Amended { price, qty } => {
+            out.push(6);
+            put(out, &[*price, *qty]);
+        }
+        ReportKind::AmendRejected(reason) => out.extend_from_slice(&[7, *reason as u8]),
+        ReportKind::Unknown => out.push(8),
+    }
+}
+
+fn put_posting(out: &mut Vec<u8>, line: &Posting) {
+    out.extend_from_slice(&line.owner.to_le_bytes());
+    out.push(line.account as u8);
+    out.extend_from_slice(&line.currency.to_le_bytes());
+    out.extend_from_slice(&line.amount.to_le_bytes());
+}
+
+/// Reads one record; `None` if the bytes are not exactly one.
+pub fn decode(bytes: &[u8]) -> Option<Decision> {
+    let mut read = Reader { bytes };
+    let tag = read.byte()?;
+    let (ts, id) = (read.int()?, read.int()? as u64);
+    let decision = match tag {
+        1 => Decision::Submit { ts, order: id, request: read.request()? },
+        2 => Decision::Cancel { ts, order: id },
+        3 => Decision::Amend { ts, order: id, price: read.int()?, qty: read.int()? },
+        4 => Decision::Report(Report { order: id, ts_recv: ts, ts_venue: read.int()?, kind: read.report()? }),
+        5 => Decision::Posting { ts, order: id, transaction: read.transaction()? },
+        6 => Decision::Refused { ts, request: read.request()?, refusal: *Refusal::ALL.get(read.index()?)? },
+        7 => Decision::Stopped { ts, strategy: u16::try_from(id).ok()? },
+        _ => return None,
+    };
+    read.bytes.is_empty().then_some(decision)
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+}
+
+impl Reader<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, rest) = self.bytes.split_first_chunk()?;
+        self.bytes = rest;
+        Some(*head)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.take::<1>().map(|b| b[0])
+    }
+
+    fn index(&mut self) -> Option<usize> {
+        self.byte().map(usize::from)
+    }
+
+    fn int(&mut self) -> Option<i64> {
+        self.take().map(i64::from_le_bytes)
+    }
+
+    fn short(&mut self) -> Option<u16> {
+        self.take().map(u16::from_le_bytes)
+    }
+
+    fn reason(&mut self) -> Option<Reason> {
+        Reason::ALL.get(self.index()?).copied()
+    }
+
+    fn request(&mut self) -> Option<OrderRequest> {
+        Some(OrderRequest {
+            strategy: self.short()?,
+            instrument: self.short()?,
+            side: *[Side::Buy, Side::Sell].get(self.index()?)?,
+            kind: *[OrderKind::Limit, OrderKind::Market].get(self.index()?)?,
+            time_in_force: *[TimeInForce::Gtc, TimeInForce::Ioc, TimeInForce::Fok, TimeInForce::PostOnly]
+                .get(self.index()?)?,
+            price: self.int()?,
+            qty: self.int()?,
+        })
+    }
+
+    fn report(&mut self) -> Option<ReportKind> {
+        Some(match self.byte()? {
+            0 => ReportKind::Accepted { queue_ahead: self.int()? },
+            1 => ReportKind::Rejected(self.reason()?),
+            2 => ReportKind::Filled(Fill {
+                liquidity: *[Liquidity::Maker, Liquidity::Taker].get(self.index()?)?,
+                trade: self.int()? as u64,
+                price: self.int()?,
+                qty: self.int()?,
+                fee: self.take().map(i128::from_le_bytes)?,
+            }),
+            3 => ReportKind::Canceled,
+            4 => ReportKind::Expired(self.reason()?),
+            5 => ReportKind::CancelRejected(self.reason()?),
+            6 => ReportKind::Amended { price: self.int()?, qty: self.int()? },
+            7 => ReportKind::AmendRejected(self.reason()?),
+            8 => ReportKind::Unknown,
+            _ => return None,
+        })
+    }
+
+    fn transaction(&mut self) -> Option<Transaction> {
+        let mut lines = Vec::new();
+        while !self.bytes.is_empty() {
+            let (owner, account) = (self.short()?, *Account::ALL.get(self.index()?)?);
+            lines.push(Posting {
+                owner,
+                account,
+                currency: self.short()?,
+                amount: self.take().map(i128::from_le_bytes)?,
+            });
+        }
+        Transaction::from_lines(&lines)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::SECOND;
+
+    fn samples() -> Vec<Decision> {
+        let request = OrderRequest {
+            strategy: 3,
+            instrument: 1,
+            side: Side::Sell,
+            kind: OrderKind::Limit,
+            time_in_force: TimeInForce::PostOnly,
+            price: 6_183_763,
+            qty: 1_000_000,
+        };
+        let report = |kind| Decision::Report(Report { order: 7, ts_venue: SECOND, ts_recv: 2 * SECOND, kind });
+        let fill = Fill { trade: 9, price: 5, qty: 6, liquidity: Liquidity::Taker, fee: -(1 << 80) };
+        let line = Posting { owner: 2, account: Account::Rounding, currency: 1, amount: -5 };
+        vec![
+            Decision::Submit { ts: 1, order: 2, request },
+            Decision::Cancel { ts: -1, order: u64::MAX },
+            Decision::Amend { ts: 1, order: 2, price: 3, qty: 4 },
+            report(ReportKind::Accepted { queue_ahead: -1 }),
+            report(ReportKind::Rejected(Reason::BookNotInSync)),
+            report(ReportKind::Filled(fill)),
+            report(ReportKind::Canceled),
+            report(ReportKind::Expired(Reason::NotWhole)),
+            report(ReportKind::CancelRejected(Reason::UnknownOrder)),
+            report(ReportKind::Amended { price: 8, qty: 9 }),
+            report(ReportKind::AmendRejected(Reason::BelowFilled)),
+            report(ReportKind::Unknown),
+            Decision::Posting { ts: 4, order: 0, transaction: Transaction::from_lines(&[line; 8]).unwrap() },
+            Decision::Posting { ts: 4, order: 0, transaction: Transaction::from_lines(&[]).unwrap() },
+            Decision::Refused { ts: 5, request, refusal: Refusal::DailyLoss },
+            Decision::Stopped { ts: 6, strategy: 4 },
+        ]
+    }
+
+    #[test]
+    fn every_decision_survives_its_bytes() {
+        for decision in samples() {
+            let mut bytes = Vec::new();
+            encode(&decision, &mut bytes);
+            assert_eq!(decode(&bytes), Some(decision));
+            // Cut anywhere it is no record; a posting cut between its lines is one with fewer lines.
+            for cut in 0..bytes.len() {
+                assert!(decode(&bytes[..cut]).is_none_or(|other| other != decision), "{decision:?} cut at {cut}");
+            }
+        }
+    }
+}

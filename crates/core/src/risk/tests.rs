@@ -1,0 +1,137 @@
+use super::*;
+use crate::event::{Event, Kind, flag};
+use crate::instrument::money;
+use crate::order::Order;
+use crate::types::TimeInForce;
+
+const SPOT: &str = r#"{"id": "BTC/USDT@binance", "symbol": "BTCUSDT", "kind": "spot", "tick_size": "0.01", "lot_size": "0.00001",
+    "quantity_step_in_data": "0.00000001", "min_notional": "5", "maker_fee": "0.001", "taker_fee": "0.001"}"#;
+
+/// 60,000.00 × 1 / 60,000.10 × 1.
+fn book() -> Book {
+    let mut book = Book::default();
+    for (kind, side, price, last) in [
+        (Kind::Clear, Side::Buy, 0, 0),
+        (Kind::Level, Side::Buy, 6_000_000, 0),
+        (Kind::Level, Side::Sell, 6_000_010, flag::LAST),
+    ] {
+        let mut event = Event::new(0, 0, kind, side, price, 100_000_000);
+        event.flags |= last;
+        book.apply(&event, 0);
+    }
+    book
+}
+
+fn buy(price: Ticks, qty: Qty) -> OrderRequest {
+    let (kind, time_in_force) = (OrderKind::Limit, TimeInForce::Gtc);
+    OrderRequest { strategy: 0, instrument: 0, side: Side::Buy, kind, time_in_force, price, qty }
+}
+
+/// One row a reason: what is changed from a request that passes, and which refusal that must give.
+#[test]
+fn every_refusal_has_its_cause() {
+    type Change = fn(&mut OrderRequest, &mut Standing<'_>, &mut Limits);
+    let rows: [(Refusal, Change); 16] = [
+        (Refusal::Halted, |_, s, _| s.halted = true),
+        (Refusal::BookNotInSync, |_, s, _| s.book = Box::leak(Box::default())),
+        (Refusal::StaleBook, |_, s, l| (s.now, l.stale_after) = (5 * SECOND + 1, Some(5 * SECOND))),
+        (Refusal::BadQuantity, |r, _, _| r.qty = -1_000_000),
+        (Refusal::OffLot, |r, _, _| r.qty += 1),
+        (Refusal::BadPrice, |r, _, _| r.price = 0),
+        (Refusal::BelowMinNotional, |r, _, _| r.qty = 8_000),
+        (Refusal::OrderSize, |_, _, l| l.order_size = Some(999_999)),
+        (Refusal::OrderNotional, |_, _, l| l.order_notional = money("599.99").ok()),
+        (Refusal::Position, |_, s, l| (s.exposure.open[0], l.position) = (1, Some(1_000_000))),
+        (Refusal::PositionNotional, |_, s, l| (s.position, l.position_notional) = (1_000_000, money("1199.99").ok())),
+        (Refusal::PriceBand, |r, _, l| (r.price, l.price_band) = (6_006_011, Some(RATE_SCALE / 1_000))),
+        (Refusal::OrderRate, |_, s, l| (s.now, l.orders_per_second) = (1, Some(1))),
+        (Refusal::NoShort, |r, s, _| (r.side, s.base_available) = (Side::Sell, 0)),
+        (Refusal::InsufficientBalance, |_, s, _| s.quote_available = money("599").unwrap()),
+        (Refusal::DailyLoss, |_, s, l| (s.day_pnl, l.daily_loss) = (money("-200").unwrap(), money("200").ok())),
+    ];
+    let (instrument, book) = (Instrument::from_json(SPOT).unwrap(), book());
+    for (refusal, change) in rows {
+        let (mut request, mut limits) = (buy(6_000_000, 1_000_000), Limits::default());
+        let mut standing = Standing {
+            now: 0,
+            halted: false,
+            instrument: &instrument,
+            book: &book,
+            position: 0,
+            exposure: Exposure::default(),
+            quote_available: money("10000").unwrap(),
+            notional_elsewhere: 0,
+            base_available: 1_000_000,
+            day_pnl: 0,
+        };
+        let order = |request| Order::new(1, request, 0);
+        assert!(Gate::new(limits).submit(order(request), &standing).is_ok());
+        change(&mut request, &mut standing, &mut limits);
+        let mut gate = Gate::new(limits);
+        if refusal == Refusal::OrderRate {
+            assert!(gate.submit(order(request), &standing).is_ok());
+        }
+        assert_eq!(gate.submit(order(request), &standing), Err(refusal));
+        assert_eq!(
+            gate.amend(&order(request), request.price, request.qty, &standing),
+            Err(refusal),
+            "an amendment too"
+        );
+    }
+    let named: std::collections::BTreeSet<_> = rows.iter().map(|row| row.0.name()).collect();
+    assert_eq!(named.len(), Refusal::ALL.len(), "each reason once");
+    assert!(Refusal::ALL.iter().enumerate().all(|(code, refusal)| *refusal as usize == code));
+}
+
+#[test]
+fn what_reduces_passes_where_what_adds_does_not() {
+    let perpetual = SPOT.replace("\"spot\"", "\"linear_perpetual\"");
+    let (instrument, book) = (Instrument::from_json(&perpetual).unwrap(), book());
+    let limits = Limits {
+        position: Some(500_000),
+        position_notional: money("300").ok(),
+        daily_loss: money("10").ok(),
+        ..Limits::default()
+    };
+    let standing = Standing {
+        now: 0,
+        halted: false,
+        instrument: &instrument,
+        book: &book,
+        position: -1_000_000,
+        exposure: Exposure::default(),
+        quote_available: 0,
+        notional_elsewhere: 0,
+        base_available: 0,
+        day_pnl: money("-11").unwrap(),
+    };
+    let gate = Gate::new(limits);
+    assert_eq!(gate.check(&buy(6_000_000, 1_000_000), &standing), Ok(()), "closing a short");
+    assert_eq!(gate.check(&buy(6_000_000, 2_000_000), &standing), Err(Refusal::Position), "turning it round");
+    let sell = OrderRequest { side: Side::Sell, ..buy(6_000_010, 1_000_000) };
+    assert_eq!(gate.check(&sell, &standing), Err(Refusal::Position));
+}
+
+#[test]
+fn the_rate_is_counted_over_any_second() {
+    let (instrument, book) = (Instrument::from_json(SPOT).unwrap(), book());
+    let mut gate = Gate::new(Limits { orders_per_second: Some(3), ..Limits::default() });
+    let mut passes = |now| {
+        let standing = Standing {
+            now,
+            halted: false,
+            instrument: &instrument,
+            book: &book,
+            position: 0,
+            exposure: Exposure::default(),
+            quote_available: money("10000").unwrap(),
+            notional_elsewhere: 0,
+            base_available: 0,
+            day_pnl: 0,
+        };
+        gate.submit(Order::new(1, buy(6_000_000, 1_000_000), now), &standing).is_ok()
+    };
+    let tenth = SECOND / 10;
+    let sent: Vec<bool> = [0, 1, 2, 3, 9, 10, 11, 12, 13].iter().map(|&t| passes(t * tenth)).collect();
+    assert_eq!(sent, [true, true, true, false, false, true, true, true, false]);
+}

@@ -1,0 +1,168 @@
+//! Both sides joined: the engine and a model of each venue, each advanced to the next moment at which they can touch.
+
+use std::collections::VecDeque;
+
+use crate::engine::Engine;
+use crate::event::Columns;
+use crate::feed::Feed;
+use crate::instrument::Instrument;
+use crate::matching::{VenueModel, VenueSettings};
+use crate::order::Report;
+use crate::types::{InstrumentIx, Nanos};
+
+/// How a simulation goes through time. Both give the same decisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Many rows at once.
+    Bulk,
+    /// One input at a time, everything merged by time.
+    Step,
+}
+
+/// Instruments, their recorded events, and the engine that trades them.
+pub struct Simulation<'a> {
+    engine: Engine,
+    venues: Vec<VenueModel>,
+    theirs: Vec<Feed<'a>>,
+    ours: Vec<Feed<'a>>,
+    reports: Vec<VecDeque<Report>>,
+    span: Option<(Nanos, Nanos)>,
+    /// Whether some venue answers in the moment it is asked.
+    prompt: bool,
+}
+
+/// One input of [`Pace::Step`]; at equal times in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Input {
+    Venue(usize),
+    Row(usize),
+    Report(usize),
+    Timer,
+}
+
+impl<'a> Simulation<'a> {
+    /// A simulation around an engine to which instruments and strategies can still be added.
+    pub fn new(engine: Engine) -> Self {
+        let (venues, theirs, ours, reports) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { engine, venues, theirs, ours, reports, span: None, prompt: false }
+    }
+
+    /// Adds an instrument with its recorded blocks; returns its index.
+    pub fn add_instrument(
+        &mut self,
+        instrument: Instrument,
+        settings: VenueSettings,
+        blocks: &[Columns<'a>],
+    ) -> InstrumentIx {
+        let (theirs, ours) = (Feed::venue(blocks), Feed::ours(blocks, settings.latency.feed));
+        for (first, last) in [theirs.span(), ours.span()].into_iter().flatten() {
+            let (start, end) = self.span.unwrap_or((first, last));
+            self.span = Some((start.min(first), end.max(last)));
+        }
+        self.prompt |= settings.latency.entry + settings.latency.response == 0;
+        self.venues.push(VenueModel::new(instrument.clone(), settings));
+        self.theirs.push(theirs);
+        self.ours.push(ours);
+        self.reports.push(VecDeque::new());
+        self.engine.add_instrument(instrument)
+    }
+
+    /// First and last moment of the data: the run begins with the first venue event and ends with the last arrival.
+    pub fn span(&self) -> Option<(Nanos, Nanos)> {
+        self.span
+    }
+
+    /// The engine.
+    pub fn engine(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
+
+    /// The venue of an instrument.
+    pub fn venue(&self, instrument: InstrumentIx) -> &VenueModel {
+        &self.venues[usize::from(instrument)]
+    }
+
+    /// Begins at `now`.
+    pub fn start(&mut self, now: Nanos) {
+        self.engine.start(now);
+        self.send();
+    }
+
+    /// Goes on to `until`. Stops early only when a strategy could not go on: see [`Engine::faults`].
+    pub fn run(&mut self, until: Nanos, pace: Pace) {
+        match pace {
+            Pace::Bulk => self.run_in_bulk(until),
+            Pace::Step => self.run_by_step(until),
+        }
+    }
+
+    /// Ends at `now`.
+    pub fn stop(&mut self, now: Nanos) {
+        self.engine.stop(now);
+    }
+
+    fn run_in_bulk(&mut self, until: Nanos) {
+        while self.engine.faults().is_empty() {
+            let wake = self.engine.next_wake(&mut self.ours, &self.reports);
+            let mut horizon = wake.map_or(until, |wake| wake.min(until));
+            for (ix, venue) in self.venues.iter_mut().enumerate() {
+                // A report that wakes a strategy is where its venue has to wait: what the strategy asks for then comes
+                // back to this venue. Other venues may be ahead, since each strategy trades one instrument.
+                let waits = self.engine.hears_reports(ix as InstrumentIx);
+                let reached = venue.advance(&mut self.theirs[ix], horizon, waits, &mut self.reports[ix]);
+                horizon = horizon.min(reached);
+            }
+            self.engine.advance(&mut self.ours, &mut self.reports, horizon, self.prompt);
+            let waiting = wake.is_some_and(|wake| wake <= until) || horizon < until;
+            // What was asked for at the last moment may still arrive in it.
+            if !self.send() && !waiting {
+                return;
+            }
+        }
+    }
+
+    fn run_by_step(&mut self, until: Nanos) {
+        while let Some((at, input)) = self.next_input()
+            && at <= until
+            && self.engine.faults().is_empty()
+        {
+            match input {
+                Input::Venue(ix) => self.venues[ix].step(&mut self.theirs[ix], &mut self.reports[ix]),
+                Input::Row(ix) => {
+                    if let Some((now, event)) = self.ours[ix].pop() {
+                        self.engine.step_row(ix as InstrumentIx, now, &event);
+                    }
+                }
+                Input::Report(ix) => {
+                    if let Some(report) = self.reports[ix].pop_front() {
+                        self.engine.report(&report);
+                    }
+                }
+                Input::Timer => self.engine.step_timer(),
+            }
+            self.send();
+        }
+    }
+
+    fn next_input(&mut self) -> Option<(Nanos, Input)> {
+        let mut next: Option<(Nanos, Input)> = self.engine.next_timer().map(|at| (at, Input::Timer));
+        for ix in 0..self.venues.len() {
+            let venue = self.venues[ix].next_time(&mut self.theirs[ix]).map(|at| (at, Input::Venue(ix)));
+            let row = self.ours[ix].next_time().map(|at| (at, Input::Row(ix)));
+            let report = self.reports[ix].front().map(|report| (report.ts_recv, Input::Report(ix)));
+            next = [next, venue, row, report].into_iter().flatten().min();
+        }
+        next
+    }
+
+    /// Hands the engine's commands to their venues; whether there were any.
+    fn send(&mut self) -> bool {
+        let now = self.engine.now();
+        let mut any = false;
+        for (instrument, request) in self.engine.commands() {
+            self.venues[usize::from(instrument)].send(now, request);
+            any = true;
+        }
+        any
+    }
+}

@@ -1,0 +1,178 @@
+//! One backtest in one call: columns and strategies in, tables out.
+
+use std::rc::Rc;
+
+use kedge_core::decimal::Step;
+use kedge_core::engine::{Engine, EngineSettings, Seat};
+use kedge_core::event::Columns;
+use kedge_core::instrument::{Instrument, RATE_SCALE, money};
+use kedge_core::matching::{Latency, QueueModel, VenueSettings};
+use kedge_core::risk::Limits;
+use kedge_core::simulation::{Pace, Simulation};
+use kedge_core::types::{InstrumentIx, Money, Nanos};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use serde_json::Value;
+
+use crate::columns::HeldColumns;
+use crate::errors::kedge_error;
+use crate::strategy::{PythonStrategy, Raised};
+use crate::tables;
+
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(run_backtest, module)?)
+}
+
+/// Parts a run is cut into, so that progress shows, records flow out and Ctrl-C is heard.
+const SLICES: i64 = 200;
+
+/// Runs a backtest.
+///
+/// `settings` is JSON (see `kedge.backtest.run`), `streams` a list of (instrument definition as JSON, blocks), and
+/// `strategies` a list of (index of the instrument, limits as JSON, strategy object, base class). `on_slice(time,
+/// records)` is called between slices of the run with the records made since.
+#[pyfunction]
+#[pyo3(signature = (settings, streams, strategies, step, on_slice=None))]
+fn run_backtest<'py>(
+    py: Python<'py>,
+    settings: &str,
+    streams: Vec<(String, Vec<Bound<'py, PyAny>>)>,
+    strategies: Vec<(InstrumentIx, String, Bound<'py, PyAny>, Bound<'py, PyAny>)>,
+    step: bool,
+    on_slice: Option<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let settings = Settings::parse(settings)?;
+    let instruments: Vec<Instrument> = streams.iter().map(|stream| instrument(&stream.0)).collect::<PyResult<_>>()?;
+    let held: Vec<Vec<HeldColumns<'py>>> =
+        streams.iter().map(|stream| stream.1.iter().map(HeldColumns::hold).collect()).collect::<PyResult<_>>()?;
+    let blocks: Vec<Vec<Columns<'_>>> =
+        held.iter().map(|stream| stream.iter().map(HeldColumns::columns).collect()).collect::<PyResult<_>>()?;
+
+    let mut simulation = Simulation::new(Engine::new(settings.engine));
+    for (instrument, blocks) in instruments.iter().zip(&blocks) {
+        simulation.add_instrument(instrument.clone(), settings.venue, blocks);
+    }
+    for (currency, amount) in &settings.deposits {
+        simulation.engine().deposit(currency, *amount);
+    }
+    let raised = Raised::default();
+    for (at, limits, strategy, base) in &strategies {
+        let instrument =
+            instruments.get(usize::from(*at)).ok_or_else(|| invalid("strategies", "no such instrument"))?;
+        let strategy = PythonStrategy::new(strategy, base, Rc::clone(&raised))?;
+        let seat = Seat { instrument: *at, interest: strategy.interest(), limits: parse_limits(limits, instrument)? };
+        simulation.engine().add_strategy(seat, Box::new(strategy));
+    }
+    run(py, &mut simulation, if step { Pace::Step } else { Pace::Bulk }, on_slice.as_ref(), &raised)?;
+    tables::results(py, &mut simulation, &instruments, strategies.len())
+}
+
+fn run(
+    py: Python<'_>,
+    simulation: &mut Simulation<'_>,
+    pace: Pace,
+    on_slice: Option<&Bound<'_, PyAny>>,
+    raised: &Raised,
+) -> PyResult<()> {
+    let Some((start, end)) = simulation.span() else {
+        return Err(kedge_error("DataError", "the data has no events", "check the files given to --data"));
+    };
+    let between = |simulation: &mut Simulation<'_>, now: Nanos| -> PyResult<()> {
+        if let Some(error) = raised.borrow_mut().take() {
+            return Err(error);
+        }
+        py.check_signals()?;
+        let Some(on_slice) = on_slice else { return Ok(()) };
+        let records = simulation.engine().log().drain();
+        on_slice.call1((now, PyBytes::new(py, &records))).map(|_| ())
+    };
+    simulation.start(start);
+    between(simulation, start)?;
+    for slice in 1..=SLICES {
+        let until = start + ((end - start) as i128 * i128::from(slice) / i128::from(SLICES)) as i64;
+        simulation.run(until, pace);
+        between(simulation, until)?;
+    }
+    simulation.stop(end);
+    between(simulation, end)
+}
+
+/// What a run is set up with.
+struct Settings {
+    engine: EngineSettings,
+    venue: VenueSettings,
+    deposits: Vec<(String, Money)>,
+}
+
+fn invalid(key: &str, rule: &str) -> PyErr {
+    kedge_error("UsageError", format!("backtest setting `{key}`: {rule}"), "")
+}
+
+impl Settings {
+    fn parse(text: &str) -> PyResult<Self> {
+        let json: Value = serde_json::from_str(text).map_err(|error| invalid("settings", &error.to_string()))?;
+        let int = |key: &str| json[key].as_i64().filter(|n| *n >= 0);
+        let need = |key: &str| int(key).ok_or_else(|| invalid(key, "must be a whole number, 0 or more"));
+        let queue = match json["queue"].as_str() {
+            Some("risk_averse") => QueueModel::RiskAverse,
+            Some("power") => {
+                let n = json["queue_power"].as_f64().filter(|n| n.is_finite() && *n > 0.0);
+                QueueModel::Power(n.ok_or_else(|| invalid("queue_power", "must be a finite number above 0"))?)
+            }
+            _ => return Err(invalid("queue", "must be \"risk_averse\" or \"power\"")),
+        };
+        let latency = Latency { feed: int("feed_ns"), entry: need("entry_ns")?, response: need("response_ns")? };
+        let partial_fills =
+            json["partial_fills"].as_bool().ok_or_else(|| invalid("partial_fills", "must be true or false"))?;
+        let mut deposits = Vec::new();
+        for (currency, amount) in json["balances"].as_object().into_iter().flatten() {
+            let amount = amount.as_str().and_then(|amount| money(amount).ok());
+            deposits.push((currency.clone(), amount.ok_or_else(|| invalid("balances", "amounts are decimal text"))?));
+        }
+        Ok(Self {
+            engine: EngineSettings {
+                seed: json["seed"].as_u64().ok_or_else(|| invalid("seed", "must be a whole number, 0 or more"))?,
+                sample_every: Some(need("sample_ns")?).filter(|every| *every > 0),
+                keep_records: json["keep_records"].as_bool().unwrap_or(false),
+            },
+            venue: VenueSettings { queue, partial_fills, latency },
+            deposits,
+        })
+    }
+}
+
+/// The definition as a checked instrument.
+///
+/// # Errors
+/// A `UsageError` naming the instrument, field and rule.
+pub(crate) fn instrument(definition: &str) -> PyResult<Instrument> {
+    Instrument::from_json(definition)
+        .map_err(|error| kedge_error("UsageError", error.0, "correct the instruments' definition file"))
+}
+
+fn parse_limits(text: &str, instrument: &Instrument) -> PyResult<Limits> {
+    let json: Value = serde_json::from_str(text).map_err(|error| invalid("limits", &error.to_string()))?;
+    let text_of = |key: &str| json[key].as_str();
+    let wrong = |key: &str| invalid(key, "must be a decimal number");
+    let size = |key: &str| {
+        let steps = |text: &str| instrument.quantity_step_in_data.count(text.as_bytes()).map_err(|_| wrong(key));
+        text_of(key).map(steps).transpose()
+    };
+    let cash = |key: &str| text_of(key).map(|text| money(text).map_err(|_| wrong(key))).transpose();
+    let rate = |key: &str| {
+        let rate = |text: &str| Step { mantissa: 1, decimals: 9 }.count(text.as_bytes()).map_err(|_| wrong(key));
+        text_of(key).map(rate).transpose()
+    };
+    let orders_per_second = json["orders_per_second"].as_u64().map(u32::try_from).transpose();
+    Ok(Limits {
+        order_size: size("order_size")?,
+        position: size("position")?,
+        order_notional: cash("order_notional")?,
+        position_notional: cash("position_notional")?,
+        price_band: rate("price_band")?.map(i128::from),
+        orders_per_second: orders_per_second.map_err(|_| wrong("orders_per_second"))?,
+        stale_after: json["stale_after_ns"].as_i64(),
+        daily_loss: cash("daily_loss")?,
+        leverage: rate("leverage")?.map_or(RATE_SCALE, i128::from),
+    })
+}

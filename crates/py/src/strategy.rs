@@ -1,0 +1,142 @@
+//! A Python strategy in the engine: its callbacks, bound once, called for what they subscribed to.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use kedge_core::engine::Context;
+use kedge_core::strategy::{Fault, Interest, Strategy, Wake};
+use pyo3::prelude::*;
+
+use crate::context::PyContext;
+use crate::happenings::{PyBar, PyFill, PyOrder, PyQuote, PyTrade};
+use crate::views::PyBook;
+use crate::window::Window;
+
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(callback_count, module)?)
+}
+
+/// Callbacks begun and ended: odd while one runs. A watchdog thread sees from it that a callback does not end.
+static CALLBACKS: AtomicU64 = AtomicU64::new(0);
+
+/// How many times a callback was begun or ended in this process; odd while one runs.
+#[pyfunction]
+fn callback_count() -> u64 {
+    CALLBACKS.load(Ordering::Relaxed)
+}
+
+/// The exception that stopped a strategy, for whoever runs the engine.
+pub(crate) type Raised = Rc<RefCell<Option<PyErr>>>;
+
+const CALLBACK_NAMES: [&str; 10] = [
+    "on_start",
+    "on_book",
+    "on_trade",
+    "on_quote",
+    "on_bar",
+    "on_funding",
+    "on_timer",
+    "on_fill",
+    "on_order",
+    "on_stop",
+];
+
+/// One strategy object with its bound callbacks; `None` for those it does not define.
+pub(crate) struct PythonStrategy {
+    window: Window,
+    ctx: Py<PyContext>,
+    book: Py<PyBook>,
+    callbacks: [Option<Py<PyAny>>; CALLBACK_NAMES.len()],
+    raised: Raised,
+}
+
+impl PythonStrategy {
+    /// Binds a strategy's callbacks. What its class does not define itself (above `base`) is not subscribed to.
+    ///
+    /// # Errors
+    /// Whatever reading its attributes raises.
+    pub(crate) fn new(strategy: &Bound<'_, PyAny>, base: &Bound<'_, PyAny>, raised: Raised) -> PyResult<Self> {
+        let py = strategy.py();
+        let window = Window::default();
+        let class = strategy.get_type();
+        let mut callbacks = [const { None }; CALLBACK_NAMES.len()];
+        for (slot, name) in callbacks.iter_mut().zip(CALLBACK_NAMES) {
+            if !class.getattr(name)?.is(&base.getattr(name)?) {
+                *slot = Some(strategy.getattr(name)?.unbind());
+            }
+        }
+        Ok(Self {
+            ctx: Py::new(py, PyContext::new(py, window.clone())?)?,
+            book: Py::new(py, PyBook { window: window.clone() })?,
+            window,
+            callbacks,
+            raised,
+        })
+    }
+
+    /// What the callbacks subscribe to.
+    pub(crate) fn interest(&self) -> Interest {
+        let has =
+            |name: &str| CALLBACK_NAMES.iter().position(|n| *n == name).is_some_and(|at| self.callbacks[at].is_some());
+        Interest {
+            book: has("on_book"),
+            trade: has("on_trade"),
+            quote: has("on_quote"),
+            funding: has("on_funding"),
+            fill: has("on_fill"),
+            order: has("on_order"),
+        }
+    }
+
+    fn call(&self, py: Python<'_>, wake: &Wake, ctx: &mut Context<'_>) -> PyResult<()> {
+        let at = match wake {
+            Wake::Start => 0,
+            Wake::Book => 1,
+            Wake::Trade(_) => 2,
+            Wake::Quote(_) => 3,
+            Wake::Bar(..) => 4,
+            Wake::Funding(_) => 5,
+            Wake::Timer(_) => 6,
+            Wake::Fill(..) => 7,
+            Wake::Order(_) => 8,
+            Wake::Stop => 9,
+        };
+        let Some(callback) = &self.callbacks[at] else { return Ok(()) };
+        let told = told(py, wake, ctx, &self.book)?;
+        CALLBACKS.fetch_add(1, Ordering::Relaxed);
+        let outcome = self.window.open(ctx, || match told {
+            None => callback.call1(py, (&self.ctx,)),
+            Some(told) => callback.call1(py, (&self.ctx, told)),
+        });
+        CALLBACKS.fetch_add(1, Ordering::Relaxed);
+        outcome.map(|_| ())
+    }
+}
+
+/// The second argument of a callback; `None` for those that take `ctx` alone.
+#[allow(clippy::cast_precision_loss)]
+fn told(py: Python<'_>, wake: &Wake, ctx: &Context<'_>, book: &Py<PyBook>) -> PyResult<Option<Py<PyAny>>> {
+    let instrument = ctx.instrument();
+    Ok(Some(match wake {
+        Wake::Start | Wake::Stop => return Ok(None),
+        Wake::Book => book.clone_ref(py).into_any(),
+        Wake::Trade(event) => Py::new(py, PyTrade::new(event, instrument))?.into_any(),
+        Wake::Quote(quote) => Py::new(py, PyQuote::new(quote, instrument))?.into_any(),
+        Wake::Bar(_, bar) => Py::new(py, PyBar::new(bar, instrument))?.into_any(),
+        Wake::Funding(rate) => (*rate as f64 / 1e9).into_pyobject(py)?.into_any().unbind(),
+        Wake::Timer(timer) => timer.into_pyobject(py)?.into_any().unbind(),
+        Wake::Fill(order, fill) => Py::new(py, PyFill::new(order, fill, instrument))?.into_any(),
+        Wake::Order(order) => Py::new(py, PyOrder::new(order, instrument))?.into_any(),
+    }))
+}
+
+impl Strategy for PythonStrategy {
+    fn wake(&mut self, wake: &Wake, ctx: &mut Context<'_>) -> Result<(), Fault> {
+        Python::attach(|py| self.call(py, wake, ctx)).map_err(|error| {
+            let fault = Fault(error.to_string());
+            *self.raised.borrow_mut() = Some(error);
+            fault
+        })
+    }
+}

@@ -1,0 +1,89 @@
+"""What a run takes for granted, in plain sentences, and what a reader should be warned of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from kedge.backtest.markets import Market
+from kedge.backtest.spec import RunSpec
+from kedge.model.settings import Settings
+
+_QUEUE = {
+    "risk_averse": "An order waits behind everything shown at its price when it arrives; only trades move it forward, "
+    "never cancellations ahead of it (risk-averse queue). Pessimistic where many cancel.",
+    "power": "An order waits behind everything shown at its price when it arrives; cancellations are shared between "
+    "those ahead and those behind by the power model, exponent {power}. A guess: venues do not tell.",
+}
+
+
+def assumptions(settings: Settings, spec: RunSpec, market: Market) -> list[str]:
+    """What the simulation takes for granted, most flattering first."""
+    perpetual = any(definition["kind"] != "spot" for definition in spec.instruments)
+    said = ["Your orders do not move the market: others trade as they did without you."]
+    if perpetual:
+        said.insert(0, "Funding is not paid or received (--funding none).")
+        said.append(
+            f"Margin is only a limit: positions may reach {settings.risk.leverage:f} times the account's equity, and "
+            "nothing is liquidated."
+        )
+    said.append("What you take off the book stays taken until the venue's feed changes that level.")
+    said.append(_QUEUE[settings.backtest.queue].format(power=settings.backtest.queue_power))
+    said.append(
+        "Resting orders fill in part, by no more than was traded past the queue ahead of them."
+        if settings.backtest.partial_fills
+        else "Resting orders fill whole or not at all, as soon as one lot reaches them."
+    )
+    said.append(_latency(settings))
+    said.append(_fees(spec.instruments))
+    said.append("Open positions are valued at the middle of the book; selling them would pay the spread and a fee.")
+    if market.seeded is not None:
+        said.append("The market is made from a seed: it resembles a recorded one, but an edge on it proves nothing.")
+    else:
+        said.append(
+            "Receive times are corrected by the recorder's clock offset, taken from its fastest messages: the shortest "
+            "latency counts as none."
+        )
+    return said
+
+
+def _latency(settings: Settings) -> str:
+    feed = settings.latency.feed
+    heard = "as late as recorded" if feed == "recorded" else f"{feed / 1e6:g} ms after the venue's time"
+    entry, response = settings.latency.entry / 1e6, settings.latency.response / 1e6
+    return (
+        f"Market data reaches you {heard}; an order reaches the venue after {entry:g} ms, its report you after "
+        f"{response:g} ms."
+    )
+
+
+def _fees(instruments: Any) -> str:
+    fees = (f"{i['id']} maker {_percent(i['maker_fee'])}, taker {_percent(i['taker_fee'])}" for i in instruments)
+    return f"Fees, without rebates for volume: {'; '.join(fees)}. A spot buy pays its fee in the base currency."
+
+
+def _percent(rate: str) -> str:
+    return f"{(Decimal(rate) * 100).normalize():f} %"
+
+
+def warnings(market: Market, results: Mapping[str, Any]) -> list[str]:
+    """What at the head of a report a reader must not miss."""
+    said = []
+    if any(stream.instrument["kind"] != "spot" for stream in market.streams):
+        said.append("Funding is left out (--funding none): a perpetual pays or receives it every few hours.")
+    if results["gaps"]:
+        said.append(
+            f"The recording has {results['gaps']:,} gaps; the book was out of sync, and no order passed, until each of "
+            f"{results['resyncs']:,} new snapshots."
+        )
+    if results["negative_latencies"]:
+        said.append(
+            f"{results['negative_latencies']:,} messages seem to arrive before they were sent, even with the "
+            "recorder's clock corrected; they are taken to arrive at once."
+        )
+    if results["levels_ignored"]:
+        said.append(f"{results['levels_ignored']:,} book levels lay too far from the market to be kept.")
+    if results["ledger_imbalance"]:
+        said.append(f"The ledger does not balance, by {results['ledger_imbalance']}: this is a fault in Kedge.")
+    return said

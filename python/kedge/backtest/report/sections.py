@@ -1,0 +1,389 @@
+"""The parts of the report that need no script: every figure, assumption, hash and setting as HTML."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from kedge.backtest import trades
+from kedge.backtest.metrics import METRICS, Metric
+from kedge.backtest.report import words
+from kedge.backtest.report.graphics import interval, signed_bar
+from kedge.backtest.report.markup import Child, Markup, join, tag
+from kedge.backtest.report.view import Cost, View
+
+COLUMNS: Final = 4
+"""At most so many strategies get a column of their own in the tables of figures."""
+_HEADS: Final = {
+    "pnl": "What it made",
+    "max_drawdown": "At which risk",
+    "sharpe": "How sure one can be",
+    "orders": "How it traded",
+}
+"""The metric that opens each group of the metrics table."""
+
+
+def render(view: View) -> dict[str, Markup]:
+    """Each part by the name of its place in the template."""
+    return {
+        "name": _text(view.run.meta["name"]),
+        "period": _period(view),
+        "top_figures": _top_figures(view),
+        "warnings": _warnings(view),
+        "verdict": _verdict(view),
+        "figures": _figures(view),
+        "strategies": _strategies(view),
+        "attribution": _attribution(view),
+        "costs": _costs(view),
+        "refusals": _refusals(view),
+        "certainty": _certainty(view),
+        "metrics": _metrics(view),
+        "assumptions": _assumptions(view),
+        "data_sources": _data_sources(view),
+        "settings": _settings(view),
+        "again": _again(view),
+        "made_by": _made_by(view),
+    }
+
+
+def _text(value: object) -> Markup:
+    return join(str(value))
+
+
+def _time(value: str | int | None) -> Markup:
+    if value is None:
+        return _text(words.NONE)
+    return tag("time", words.when(value), datetime=words.moment(value).isoformat())
+
+
+def _colour(value: float | None) -> str:
+    return "" if not value else " up" if value > 0 else " down"
+
+
+def _money(view: View, value: Any, signed: bool = False) -> str:
+    return words.number(value, view.decimals, signed)
+
+
+def _float(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _table(heads: Iterable[Markup], rows: Iterable[Child], caption: str, class_: str | None = None) -> Markup:
+    """A table in a frame of its own that scrolls sideways where the page is narrow."""
+    body = tag("table", tag("caption", caption), tag("thead", tag("tr", heads)), tag("tbody", rows), class_=class_)
+    return tag("div", body, class_="scroll", tabindex="0", role="region", aria_label=caption)
+
+
+def _head(label: str, unit: str = "", number: bool = True) -> Markup:
+    return tag("th", label, tag("small", unit) if unit else None, scope="col", class_="number" if number else None)
+
+
+def _number(text: str, value: Any = None) -> Markup:
+    return tag("td", text, class_="number" + _colour(_float(value)))
+
+
+def _hash(text: str) -> Markup:
+    """A hash, shortened; a click copies it whole, and paper has it whole."""
+    short = tag("button", f"{text[:10]}…", type="button", class_="copy", data_copy=text, title=f"{text} (click copies)")
+    return tag("code", short, tag("span", text, class_="on-paper"), class_="hash")
+
+
+def _period(view: View) -> Markup:
+    if view.span is None:
+        return _text("no samples")
+    start, end = view.span
+    return join([_time(start), " → ", _time(end), " UTC"])
+
+
+def _top_figures(view: View) -> Markup:
+    account = view.account
+    gain, fall = account["pnl"], account["max_drawdown"]
+    return join(
+        [
+            tag("span", "PnL ", tag("b", _money(view, gain, True), class_=_colour(_float(gain))), f" {view.currency}"),
+            tag("span", "drawdown ", tag("b", _money(view, fall)), f" {view.currency}"),
+        ]
+    )
+
+
+def _warnings(view: View) -> Markup:
+    results = view.run.results
+    said: list[tuple[str, str]] = []
+    if float(results.get("ledger_imbalance", 0) or 0):
+        imbalance = results["ledger_imbalance"]
+        said.append(("bad", f"The ledger is out of balance by {imbalance}: do not trust the amounts below."))
+    said += [("warn", warning) for warning in view.run.meta["warnings"]]
+    for source in view.run.meta["data"]:
+        if source.get("gaps"):
+            text = f"{source['name']}: {source['gaps']} gaps, {source.get('resyncs', 0)} resyncs; no order was priced "
+            said.append(("warn", f"{text}on the book in between."))
+    if not said:
+        return Markup("")
+    items = [tag("li", tag("span", "!", class_="sign", aria_hidden="true"), text, class_=kind) for kind, text in said]
+    return tag("ul", items, class_="warnings", aria_label="Warnings")
+
+
+def _verdict(view: View) -> Markup:
+    first, second = words.verdict(view.account, view.currency, view.seconds, view.decimals)
+    return join([tag("h1", first), tag("p", second, class_="certainty") if second else None])
+
+
+def _figures(view: View) -> Markup:
+    """The handful of figures one looks for first."""
+    account, currency = view.account, view.currency
+    sharpe = words.number(_float(account["sharpe"]), 1, True), words.number(_float(account["sharpe_se"]), 1)
+    shown: list[tuple[str, str, str, Any]] = [
+        ("Profit and loss", _money(view, account["pnl"], True), currency, account["pnl"]),
+        ("Maximum drawdown", _money(view, account["max_drawdown"]), currency, None),
+        ("Sharpe a year", f"{sharpe[0]} ± {sharpe[1]}", "", None),
+        ("Fees", _money(view, account["fees"]), currency, None),
+        ("Turnover", words.number(_float(account["turnover"]), 0), currency, None),
+        ("Fills", f"{account['fills']:,}", f"of {account['orders']:,} orders", None),
+        ("Maker share", words.percent(_float(account["maker_share"]), 1), "%", None),
+        ("Round trips won", words.percent(_float(account["win_share"]), 1), f"% of {account['round_trips']:,}", None),
+    ]
+    return tag(
+        "dl",
+        [
+            tag(
+                "div",
+                tag("dt", label),
+                tag("dd", tag("b", text, class_=_colour(_float(value))), " ", tag("small", unit)),
+            )
+            for label, text, unit, value in shown
+        ],
+        class_="figures",
+    )
+
+
+def _strategies(view: View) -> Markup:
+    money = view.currency
+    heads = [_head("Strategy", number=False), _head("Profit and loss", money), _head("Drawdown", money)]
+    heads += [_head("Sharpe a year", "± standard error"), _head("Told from zero", number=False), _head("Fees", money)]
+    heads += [_head("Turnover", money), _head("Orders"), _head("Fills"), _head("Maker", "%")]
+    heads += [_head("Position", "base"), _head("Instrument", number=False)]
+    return _table(heads, [_strategy_row(view, entry) for entry in view.run.meta["strategies"]], "Strategies")
+
+
+def _strategy_row(view: View, entry: Mapping[str, Any]) -> Markup:
+    name, instrument = entry["name"], entry["instrument"]
+    figures = view.figures[name]
+    position = view.tracks[name].position
+    sharpe, error = _float(figures["sharpe"]), _float(figures["sharpe_se"])
+    decided = "no" if words.indistinct(figures) else "yes, above" if (sharpe or 0) > 0 else "yes, below"
+    return tag(
+        "tr",
+        tag("th", name, scope="row"),
+        _number(_money(view, figures["pnl"], True), figures["pnl"]),
+        _number(_money(view, figures["max_drawdown"])),
+        _number(f"{words.number(sharpe, 1, True)} ± {words.number(error, 1)}"),
+        tag("td", decided),
+        _number(_money(view, figures["fees"])),
+        _number(words.number(_float(figures["turnover"]), 0)),
+        _number(_count(figures["orders"])),
+        _number(_count(figures["fills"])),
+        _number(words.percent(_float(figures["maker_share"]), 1)),
+        _number(words.number(position, view.quantity_decimals(instrument), True)),
+        tag("td", instrument),
+    )
+
+
+def _shown_tracks(view: View) -> list[tuple[str, str]]:
+    """Name and head of the columns of figures: each strategy if they are few and more than one, and the account."""
+    own = view.names if 1 < len(view.names) <= COLUMNS else []
+    return [(name, name) for name in own] + [("", "Account")]
+
+
+def _attribution(view: View) -> Markup:
+    shown = _shown_tracks(view)
+    parts = [("spread_earned", 1, "Spread against the mid"), ("holding_pnl", 1, "Price moves while holding")]
+    parts += [("fees", -1, "Fees"), ("pnl", 1, "Profit and loss")]
+    largest = max((abs(_float(view.account[name]) or 0) for name, _, _ in parts), default=0)
+    rows = []
+    for name, sign, label in parts:
+        values = {track: _times(view.figures[track][name], sign) for track, _ in shown}
+        cells: list[Child] = [_number(_money(view, values[track], True), values[track]) for track, _ in shown]
+        bar = tag("td", signed_bar(values[""], largest), class_="bar")
+        rows.append(tag("tr", tag("th", label, scope="row"), cells, bar, class_="total" if name == "pnl" else None))
+    heads = [_head("Part", number=False), *(_head(head, view.currency) for _, head in shown), tag("td", class_="bar")]
+    return _table(heads, rows, "What made the money")
+
+
+def _times(value: Any, sign: int) -> float | None:
+    return None if value is None else sign * float(value)
+
+
+def _costs(view: View) -> Markup:
+    money = view.currency
+    heads = [_head("", number=False), _head("Fills"), _head("Turnover", money), _head("Fees", money)]
+    heads += [_head("Fees", "bps"), _head("Spread", money), _head("Spread", "bps")]
+    heads += [_head(f"Markout {horizon} s", "bps") for horizon in trades.HORIZONS]
+    rows = [_cost_row(view, cost) for cost in view.costs()]
+    return _table(heads, rows, "Makers and takers: fees paid, spread earned or paid, markouts")
+
+
+def _cost_row(view: View, cost: Cost) -> Markup:
+    return tag(
+        "tr",
+        tag("th", cost.name, scope="row"),
+        _number(f"{cost.fills:,}"),
+        _number(words.number(cost.turnover, 0)),
+        _number(_money(view, cost.fees)),
+        _number(words.number(cost.bps(cost.fees), 2)),
+        _number(_money(view, cost.spread, True), cost.spread),
+        _number(words.number(cost.bps(cost.spread), 2, True)),
+        [_number(words.number(after, 2, True)) for after in cost.markouts.values()],
+        class_="total" if cost.name == "all" else None,
+    )
+
+
+def _refusals(view: View) -> Markup:
+    counts = [
+        _count_table("Refused by the risk gate or the venue", "Reason", view.run.results.get("refusals") or {}),
+        _count_table("Withheld: one side of a quote not sent", "Reason", view.run.results.get("withheld") or {}),
+    ]
+    return tag("div", counts, class_="columns")
+
+
+def _count_table(caption: str, head: str, counts: Mapping[str, int]) -> Markup:
+    if not counts:
+        return tag("div", tag("h3", caption), tag("p", "None.", class_="muted"))
+    ordered = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+    rows = [tag("tr", tag("td", tag("code", reason)), _number(f"{count:,}")) for reason, count in ordered]
+    table = _table([_head(head, number=False), _head("Times")], rows, caption)
+    return tag("div", tag("h3", caption), table)
+
+
+def _certainty(view: View) -> Markup:
+    shown = [*((name, name) for name in view.names), ("", "Account")] if len(view.names) > 1 else [("", "Account")]
+    reach = 0.0
+    for name, _ in shown:
+        sharpe, error = view.figures[name]["sharpe"], view.figures[name]["sharpe_se"]
+        reach = max(reach, abs(_float(sharpe) or 0) + 2 * (_float(error) or 0))
+    rows = [_certainty_row(view, name, label, reach) for name, label in shown]
+    heads = [
+        _head("", number=False),
+        _head("Sharpe a year"),
+        _head("Standard error"),
+        _head("Two errors around it", number=False),
+    ]
+    heads += [_head("Above zero", "% probable"), _head("Skewness"), _head("Kurtosis"), _head("Samples")]
+    return _table(heads, rows, "How sure one can be")
+
+
+def _certainty_row(view: View, name: str, label: str, reach: float) -> Markup:
+    figures = view.figures[name]
+    sharpe, error = _float(figures["sharpe"]), _float(figures["sharpe_se"])
+    return tag(
+        "tr",
+        tag("th", label, scope="row"),
+        _number(words.number(sharpe, 1, True)),
+        _number(words.number(error, 1)),
+        tag("td", interval(sharpe, error, reach), class_="bar"),
+        _number(words.percent(_float(figures["sharpe_above_zero"]), 1)),
+        _number(words.number(_float(figures["skewness"]), 2, True)),
+        _number(words.number(_float(figures["kurtosis"]), 1)),
+        _number(f"{figures['samples']:,}"),
+        class_="total" if not name and len(view.names) > 1 else None,
+    )
+
+
+def _metrics(view: View) -> Markup:
+    shown = _shown_tracks(view)
+    heads = [_head("Metric", number=False), *(_head(head) for _, head in shown), _head("Unit", number=False)]
+    heads.append(_head("What it means and its formula", number=False))
+    rows: list[Child] = []
+    for metric in METRICS:
+        if metric.name in _HEADS:
+            group = tag("th", _HEADS[metric.name], scope="rowgroup", colspan=str(len(shown) + 3))
+            rows.append(tag("tr", group, class_="group"))
+        rows.append(_metric_row(view, metric, shown))
+    return _table(heads, rows, "Metrics", "metrics")
+
+
+def _metric_row(view: View, metric: Metric, shown: list[tuple[str, str]]) -> Markup:
+    cells = []
+    for name, head in shown:
+        text = words.shown(metric.kind, view.figures[name][metric.name], metric.signed, view.decimals)
+        cells.append(tag("td", text, class_="number", data_track=head if len(shown) > 1 else None))
+    meaning = tag("td", metric.meaning, tag("code", metric.formula, class_="formula"), class_="meaning")
+    unit = tag("td", words.unit(metric, view.currency), class_="unit")
+    return tag("tr", tag("th", metric.label, scope="row"), cells, unit, meaning, data_metric=metric.name)
+
+
+def _assumptions(view: View) -> Markup:
+    said = view.run.meta["assumptions"]
+    return tag("ul", [tag("li", text) for text in said], class_="plain") if said else tag("p", "None was recorded.")
+
+
+def _data_sources(view: View) -> Markup:
+    heads = [_head("File", number=False), _head("Instrument", number=False), _head("Rows")]
+    heads += [_head("First", "UTC", number=False), _head("Last", "UTC", number=False), _head("Clock offset", "ms")]
+    heads += [_head("Negative latencies"), _head("Gaps"), _head("Resyncs"), _head("SHA-256", number=False)]
+    rows = []
+    for source in view.run.meta["data"]:
+        counts = [_number(_count(source.get(key))) for key in ("negative_latencies", "gaps", "resyncs")]
+        offset = words.number(_float(source.get("clock_offset_ms")), 3, True)
+        rows.append(
+            tag(
+                "tr",
+                tag("th", source["name"], scope="row"),
+                tag("td", source["instrument"]),
+                _number(_count(source.get("rows"))),
+                tag("td", _time(source.get("first"))),
+                tag("td", _time(source.get("last"))),
+                _number(offset),
+                counts,
+                tag("td", _hash(source["sha256"]) if source.get("sha256") else words.NONE),
+            )
+        )
+    return _table(heads, rows, "Data")
+
+
+def _count(value: Any) -> str:
+    return words.NONE if value is None else f"{int(value):,}"
+
+
+def _settings(view: View) -> Markup:
+    parts: list[Child] = []
+    for entry in view.run.meta["strategies"]:
+        facts: list[tuple[str, Child]] = [("instrument", entry["instrument"]), ("file", entry["file"])]
+        facts.append(("sha256", _hash(entry["sha256"]) if entry.get("sha256") else words.NONE))
+        facts += list(_flat("params", entry.get("params") or {})) + list(_flat("limits", entry.get("limits") or {}))
+        parts.append(tag("div", tag("h3", entry["name"]), _facts(facts)))
+    parts.append(tag("div", tag("h3", "Run"), _facts(_flat("", view.run.settings))))
+    return tag("div", parts, class_="columns")
+
+
+def _facts(facts: Iterable[tuple[str, Child]]) -> Markup:
+    return tag("dl", [tag("div", tag("dt", key), tag("dd", value)) for key, value in facts], class_="facts")
+
+
+def _flat(prefix: str, values: Mapping[str, Any]) -> Iterable[tuple[str, Child]]:
+    """Nested settings as `section.key` and value."""
+    for key, value in values.items():
+        name = f"{prefix}.{key}" if prefix else key
+        if isinstance(value, Mapping):
+            yield from _flat(name, value)
+        else:
+            yield name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _again(view: View) -> Markup:
+    meta = view.run.meta
+    command = meta.get("command")
+    if command is None:
+        sources = [f"strategies/{entry['file'].rpartition('/')[2]}" for entry in meta["strategies"]]
+        command = ["kedge", "backtest", *dict.fromkeys(sources), "--data", *(source["name"] for source in meta["data"])]
+    line = command if isinstance(command, str) else shlex.join(command)
+    trace = view.run.results.get("trace_hash")
+    same = join(["Same inputs, same settings: trace hash ", _hash(str(trace))]) if trace else None
+    button = tag("button", "Copy", type="button", class_="copy", data_copy=line)
+    return join([tag("pre", tag("code", line), class_="command"), button, tag("p", same, class_="muted")])
+
+
+def _made_by(view: View) -> Markup:
+    meta = view.run.meta
+    return join([f"Kedge {meta['kedge']}, run made ", _time(meta["created"]), f" UTC, folder {view.run.path.name}"])

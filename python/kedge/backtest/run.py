@@ -1,0 +1,284 @@
+"""One backtest from request to run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from kedge import _core
+from kedge.backtest import frames, markets, metrics, report, run_folder
+from kedge.backtest.assumptions import assumptions, warnings
+from kedge.backtest.journaling import RunJournal
+from kedge.backtest.spec import Outcome, RunSpec, Seat, checked, execute
+from kedge.catalog import candles
+from kedge.model.errors import UsageError
+from kedge.model.instruments import from_definition
+from kedge.model.settings import Limits, Settings
+from kedge.model.stream import RecordedStream
+from kedge.strategies.source import read_source
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestRequest:
+    """What to run: a strategy file (or, without it, the strategies of the settings) over files, catalogs or a seed."""
+
+    settings: Settings
+    strategy: Path | None = None
+    data: Sequence[str] = ()
+    instruments: Path | None = None
+    instrument: str | None = None
+    seeded: int | None = None
+    seed: int = 1
+    params: Mapping[str, object] = field(default_factory=dict)
+    funding: str | None = None
+    journal: bool = False
+    step: bool = False
+
+
+def backtest(request: BacktestRequest, on_progress: Progress | None = None) -> Path:
+    """Runs it and returns the run folder, with its report. Nothing is left behind if anything fails.
+
+    Raises the errors of `kedge.model.errors`, each naming what, which value and which bound.
+    """
+    created = datetime.now(UTC)
+    # A strategy that cannot be made should not wait for the data.
+    _check_strategies(request)
+    market = _market(request, on_progress)
+    markets.require_funding(market.streams, request.funding)
+    spec = checked(_spec(request, market))
+    blocks = [stream.blocks for stream in market.streams]
+    with run_folder.draft(Path(request.settings.backtest.out)) as draft:
+        journal = RunJournal(draft.path / "journal", spec, market, created) if request.journal else None
+        outcome = execute(spec, blocks, step=request.step, on_slice=_slices(journal, blocks, on_progress))
+        if journal is not None:
+            journal.close(outcome)
+        tables = _tables(request, spec, market, outcome, created)
+        name = run_folder.folder_name(created, str(tables.meta["name"]), str(outcome.tables["trace_hash"]))
+        folder = draft.publish(tables, name)
+    report.write(folder)
+    return folder
+
+
+def _market(request: BacktestRequest, on_progress: Progress | None) -> markets.Market:
+    if request.seeded is not None:
+        return markets.seeded_market(request.instrument, request.seeded, request.seed, on_progress)
+    return markets.recorded_market(request.data, request.instruments, request.instrument, on_progress)
+
+
+def _check_strategies(request: BacktestRequest) -> None:
+    if request.strategy is None and not request.settings.strategy:
+        raise UsageError(
+            "no strategy is given, and the settings name none",
+            "give a strategy file, or add a [[strategy]] to kedge.toml",
+        )
+    if request.strategy is None and request.params:
+        raise UsageError("`--param` needs a strategy file", "set `params` of the [[strategy]] in kedge.toml")
+
+
+def _spec(request: BacktestRequest, market: markets.Market) -> RunSpec:
+    settings = request.settings
+    definitions = [dict(stream.instrument) for stream in market.streams]
+    engine = {
+        "seed": request.seed,
+        "sample_ns": settings.backtest.sample_seconds * 1_000_000_000,
+        "queue": settings.backtest.queue,
+        "queue_power": settings.backtest.queue_power,
+        "partial_fills": settings.backtest.partial_fills,
+        "feed_ns": None if settings.latency.feed == "recorded" else settings.latency.feed,
+        "entry_ns": settings.latency.entry,
+        "response_ns": settings.latency.response,
+        "balances": {currency: f"{amount:f}" for currency, amount in settings.account.balances.items()},
+        "keep_records": request.journal,
+    }
+    return RunSpec(
+        engine, definitions, _seats(request, definitions), market.as_json(), settings.backtest.callback_seconds
+    )
+
+
+def _seats(request: BacktestRequest, definitions: Sequence[Mapping[str, Any]]) -> list[Seat]:
+    settings, ids = request.settings, [str(definition["id"]) for definition in definitions]
+    if request.strategy is not None:
+        source = read_source(str(request.strategy))
+        stem = Path(source.file).stem.replace("_", "-")
+        return [
+            Seat(
+                _seat_name(stem, definition, ids),
+                source,
+                ix,
+                dict(request.params),
+                _limits(settings, Limits(), definition),
+            )
+            for ix, definition in enumerate(definitions)
+        ]
+    seats = []
+    for entry in settings.strategy:
+        if entry.instrument not in ids:
+            raise UsageError(
+                f"strategy `{entry.name}` trades `{entry.instrument}`, which is not in the data",
+                f"the data holds: {', '.join(ids)}",
+            )
+        ix = ids.index(entry.instrument)
+        limits = _limits(settings, entry.limits, definitions[ix])
+        seats.append(Seat(entry.name, read_source(entry.file), ix, entry.params, limits))
+    return seats
+
+
+def _seat_name(stem: str, definition: Mapping[str, Any], ids: Sequence[str]) -> str:
+    """`quoting`, or `quoting-btc-usdt-usdt` where the strategy runs on several instruments."""
+    if len(ids) == 1:
+        return stem
+    pair = str(definition["id"]).partition("@")[0]
+    return f"{stem}-{pair.lower().replace('/', '-').replace(':', '-')}"
+
+
+def _limits(settings: Settings, own: Limits, definition: Mapping[str, Any]) -> dict[str, Any]:
+    """The tighter of the account's and the strategy's limits, as the engine takes them."""
+    account = settings.risk.model_dump()
+    tightest: dict[str, Any] = {}
+    for key, value in own.model_dump().items():
+        bounds = [bound for bound in (value, account[key]) if bound is not None]
+        if bounds:
+            tightest[key] = min(bounds)
+    if "daily_loss" in tightest:
+        tightest["daily_loss"] *= _capital(settings, definition)
+    if "stale_after" in tightest:
+        tightest["stale_after_ns"] = tightest.pop("stale_after")
+    tightest["leverage"] = settings.risk.leverage
+    return {key: f"{value:f}" if isinstance(value, Decimal) else value for key, value in tightest.items()}
+
+
+def quote_currency(definition: Mapping[str, Any]) -> str:
+    """What prices are in: `USDT` of `BTC/USDT:USDT@binance`."""
+    return str(definition["id"]).partition("@")[0].partition("/")[2].partition(":")[0]
+
+
+def _capital(settings: Settings, definition: Mapping[str, Any]) -> Decimal:
+    return Decimal(settings.account.balances.get(quote_currency(definition), 0))
+
+
+def _slices(
+    journal: RunJournal | None, blocks: Sequence[Sequence[Any]], on_progress: Progress | None
+) -> Callable[[int, bytes], None]:
+    times = [block.ts_recv for own in blocks for block in own if len(block)]
+    first, last = min((int(t[0]) for t in times), default=0), max((int(t[-1]) for t in times), default=1)
+
+    def on_slice(now: int, records: bytes) -> None:
+        if journal is not None:
+            journal.add(now, records)
+        if on_progress is not None:
+            on_progress(max(0, min(now, last) - first), max(1, last - first))
+
+    return on_slice
+
+
+def _tables(
+    request: BacktestRequest, spec: RunSpec, market: markets.Market, outcome: Outcome, created: datetime
+) -> run_folder.RunTables:
+    names, kinds = (
+        [seat.name for seat in spec.seats],
+        [str(spec.instruments[seat.instrument]["kind"]) for seat in spec.seats],
+    )
+    ids = [str(definition["id"]) for definition in spec.instruments]
+    quotes = {quote_currency(definition) for definition in spec.instruments}
+    if len(quotes) != 1:
+        raise UsageError(f"instruments of one run must share their quote currency, were in {', '.join(sorted(quotes))}")
+    table = outcome.tables
+    fills = frames.fills_frame(table["fills"], names, spec.instruments)
+    built = [_candles(stream) for stream in market.streams]
+    tables = run_folder.RunTables(
+        meta=_meta(request, spec, market, created),
+        orders=frames.orders_frame(table["orders"], names, ids),
+        fills=fills,
+        equity=frames.equity_frame(table["samples"], names, kinds, _capital(request.settings, spec.instruments[0])),
+        positions=frames.positions_frame(table["fills"], fills),
+        candles=built[0].vstack(built[1]) if len(built) == 2 else built[0],
+        sources={Path(seat.source.file).name: seat.source.text for seat in spec.seats},
+    )
+    results = metrics.results(tables) | _engine_results(market, outcome, names)
+    results["start"], results["end"] = tables.equity["ts"].min(), tables.equity["ts"].max()
+    meta = {**tables.meta, "results": results, "warnings": warnings(market, results)}
+    return replace(tables, meta=meta)
+
+
+def _candles(stream: RecordedStream) -> Any:
+    return candles.build(stream.blocks, from_definition(stream.instrument, "the data"))
+
+
+def _engine_results(market: markets.Market, outcome: Outcome, names: Sequence[str]) -> dict[str, Any]:
+    table = outcome.tables
+    refused: dict[str, int] = {}
+    withheld: dict[str, int] = {}
+    for own_refused, own_withheld in table["tallies"]:
+        for total, own in ((refused, own_refused), (withheld, own_withheld)):
+            for reason, count in own:
+                total[reason] = total.get(reason, 0) + count
+    sources = [source for stream in market.streams for source in stream.sources]
+    return {
+        "events": sum(count[0] for count in table["counts"]),
+        "orders": len(table["orders"]["order_id"]),
+        "fills": len(table["fills"]["ts"]),
+        "gaps": sum(count[1] for count in table["counts"]),
+        "resyncs": sum(count[2] for count in table["counts"]),
+        "levels_ignored": sum(count[3] for count in table["counts"]),
+        "refusals": refused,
+        "withheld": withheld,
+        "ledger_imbalance": _plain(table["imbalance"]),
+        "clock_offset_ms": {source["name"]: source["clock_offset_ms"] for source in sources},
+        "negative_latencies": sum(source["negative_latencies"] for source in sources),
+        "balances": {code: Decimal(amount) / frames.MONEY_SCALE for code, amount in table["balances"]},
+        "trace_hash": table["trace_hash"],
+        "engine": _core.__version__,
+    }
+
+
+def _plain(money: int) -> int | Decimal:
+    """0 as a number, so that nobody has to parse it; anything else exactly."""
+    return Decimal(money) / frames.MONEY_SCALE if money else 0
+
+
+def _meta(request: BacktestRequest, spec: RunSpec, market: markets.Market, created: datetime) -> dict[str, Any]:
+    data = [{**source, "instrument": stream.instrument["id"]} for stream in market.streams for source in stream.sources]
+    name = Path(str(request.strategy)).stem if request.strategy is not None else "strategies"
+    return {
+        "kedge": _core.__version__,
+        "created": created,
+        "name": name.replace("_", "-"),
+        "command": _command(request),
+        "strategies": [
+            {
+                "name": seat.name,
+                "file": Path(seat.source.file).name,
+                "sha256": seat.source.sha256,
+                "instrument": spec.instruments[seat.instrument]["id"],
+                "params": dict(seat.params),
+                "limits": dict(seat.limits),
+            }
+            for seat in spec.seats
+        ],
+        "data": data,
+        "settings": request.settings.model_dump(mode="json"),
+        "assumptions": assumptions(request.settings, spec, market),
+        "warnings": [],
+        "results": {},
+        "instruments": [dict(definition) for definition in spec.instruments],
+    }
+
+
+def _command(request: BacktestRequest) -> list[str]:
+    """The command line that runs this again."""
+    command = ["kedge", "backtest"]
+    command += [str(request.strategy)] if request.strategy is not None else []
+    command += ["--data", *request.data] if request.data else []
+    command += ["--seeded", f"{(request.seeded or 0) // 1_000_000}ms"] if request.seeded is not None else []
+    command += ["--seed", str(request.seed)] if request.seed != 1 else []
+    command += ["--instrument", request.instrument] if request.instrument is not None else []
+    command += ["--instruments", str(request.instruments)] if request.instruments is not None else []
+    command += ["--param", *(f"{name}={value}" for name, value in request.params.items())] if request.params else []
+    command += ["--funding", request.funding] if request.funding is not None else []
+    return command

@@ -1,0 +1,262 @@
+"""What `kedge.toml` may say: every setting with its type, its bound, its default and an example.
+
+The environment goes over the file: `KEDGE_RISK_ORDER_SIZE=0.5` sets `order_size` in `[risk]`.
+Amounts are decimals, read from their text (`0.1` is a tenth); durations are text with a unit and nanoseconds inside.
+`settings.model_dump(mode="json")` is what a run folder keeps; `Settings.model_validate` reads it back.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from kedge.model.durations import duration_text, parse_duration
+from kedge.model.errors import UsageError
+from kedge.model.settings_errors import explain, unknown_variable
+
+FILE_NAME = "kedge.toml"
+# Variables with our prefix that are no settings.
+RESERVED = frozenset({"KEDGE_TEST_DATA"})
+# The engine holds money in units of 10⁻¹⁶; these keep every amount far from its 128 bits.
+PLACES = 16
+LARGEST = 10**15
+
+
+def _decimal(value: object) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, (int, str, Decimal)):
+        raise ValueError("must be a number")
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        raise ValueError("must be a number") from None
+    if not number.is_finite():
+        raise ValueError("must be a finite number")
+    if -int(number.as_tuple().exponent) > PLACES:
+        raise ValueError(f"must have at most {PLACES} decimal places")
+    return number
+
+
+def _float(value: object) -> float:
+    return value if isinstance(value, float) else float(_decimal(value))
+
+
+def _plain(number: Decimal) -> str:
+    return f"{number:f}"
+
+
+def _duration(value: object) -> int:
+    try:
+        return parse_duration(value if isinstance(value, str) else str(value))
+    except UsageError as error:
+        raise ValueError(error.message.removeprefix("`duration` ").partition(", was ")[0]) from None
+
+
+def _feed(value: object) -> object:
+    if value == "recorded":
+        return value
+    try:
+        return _duration(value)
+    except ValueError as error:
+        raise ValueError(f'must be "recorded" or a duration, which {error}') from None
+
+
+def _feed_text(feed: str | int) -> str:
+    return feed if isinstance(feed, str) else duration_text(feed)
+
+
+def _parameter(value: object) -> object:
+    value = float(value) if isinstance(value, Decimal) else value
+    if not isinstance(value, (bool, int, float, str)) or (isinstance(value, float) and not math.isfinite(value)):
+        raise ValueError("must be a finite number, true, false or text")
+    return value
+
+
+# In JSON every value is the text that reads back as itself.
+Number = Annotated[Decimal, BeforeValidator(_decimal), PlainSerializer(_plain, when_used="json")]
+Amount = Annotated[Number, Field(gt=0, le=LARGEST)]
+Fraction = Annotated[Number, Field(gt=0, le=1)]
+Duration = Annotated[int, BeforeValidator(_duration), PlainSerializer(duration_text, when_used="json")]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2,12}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+InstrumentId = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]+/[A-Z0-9]+(:[A-Z0-9]+)?@[a-z0-9_]+$")]
+Parameter = Annotated[bool | int | float | str, BeforeValidator(_parameter)]
+
+
+class Section(BaseModel):
+    """A table of the file: frozen, and a key it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class AccountSettings(Section):
+    """What the account holds when a backtest starts."""
+
+    balances: dict[Currency, Annotated[Number, Field(ge=0, le=LARGEST)]] = Field(
+        {"USDT": Decimal(10_000)}, description="Cash by currency", examples=['{ USDT = "10000" }']
+    )
+
+
+class BacktestSettings(Section):
+    """How the simulated venue fills, and what a run writes."""
+
+    queue: Literal["risk_averse", "power"] = Field(
+        "risk_averse", description="Model of the queue ahead of a resting order", examples=['"power"']
+    )
+    queue_power: Annotated[float, BeforeValidator(_float), Field(gt=0, allow_inf_nan=False)] = Field(
+        2.0, description="Exponent of the power model", examples=["2.0"]
+    )
+    partial_fills: bool = Field(True, description="Whether a trade may fill an order in part", examples=["true"])
+    sample_seconds: int = Field(1, ge=1, le=86_400, description="Spacing of the equity curve", examples=["1"])
+    callback_seconds: Annotated[float, BeforeValidator(_float), Field(gt=0, le=3_600, allow_inf_nan=False)] = Field(
+        2.0, description="Longest a strategy's callback may run", examples=["2.0"]
+    )
+    out: str = Field("runs", min_length=1, description="Folder that run folders go to", examples=['"runs"'])
+
+
+class LatencySettings(Section):
+    """How late we see the market, the venue sees our orders, and we see its reports."""
+
+    feed: Annotated[
+        Literal["recorded"] | int, BeforeValidator(_feed), PlainSerializer(_feed_text, when_used="json")
+    ] = Field("recorded", description="Market data: as recorded, or constant", examples=['"recorded"', '"20ms"'])
+    entry: Duration = Field(50_000_000, description="From us to the venue", examples=['"50ms"'])
+    response: Duration = Field(50_000_000, description="From the venue to us", examples=['"50ms"'])
+
+
+class Limits(Section):
+    """What risk lets through. A limit that is not set does not bind."""
+
+    order_size: Amount | None = Field(None, description="Most base units in one order", examples=['"0.5"'])
+    position: Amount | None = Field(None, description="Most base units held, long or short", examples=['"2"'])
+    order_notional: Amount | None = Field(None, description="Most quote currency in one order", examples=["1_000"])
+    position_notional: Amount | None = Field(None, description="Most quote currency held", examples=["5_000"])
+    price_band: Fraction | None = Field(
+        None, description="Furthest beyond the opposite best, as a fraction of it", examples=["0.05"]
+    )
+    orders_per_second: int | None = Field(None, ge=1, description="Most orders in any second", examples=["20"])
+    stale_after: Duration | None = Field(None, description="Age at which a book is stale", examples=['"5s"'])
+    daily_loss: Fraction | None = Field(
+        None, description="Most lost in a UTC day, as a fraction of the starting balance", examples=["0.02"]
+    )
+
+
+class RiskSettings(Limits):
+    """Limits that hold for each strategy; one of its own holds where it is tighter."""
+
+    stale_after: Duration | None = Field(5_000_000_000, description="Age at which a book is stale", examples=['"5s"'])
+    leverage: Annotated[Number, Field(ge=1, le=125)] = Field(
+        Decimal(10), description="Most notional of perpetuals per unit of equity", examples=["10"]
+    )
+
+
+class ExecutionSettings(Section):
+    """How a target becomes orders."""
+
+    target: Literal["market"] = Field("market", description="Policy that moves a position", examples=['"market"'])
+
+
+class StrategySettings(Section):
+    """One strategy on one instrument."""
+
+    name: Name = Field(description="Its name in tables and reports", examples=['"quoting-btc"'])
+    file: str = Field(min_length=1, description="Its Python file", examples=['"examples/quoting.py"'])
+    instrument: InstrumentId = Field(description="What it trades", examples=['"BTC/USDT@binance"'])
+    params: dict[str, Parameter] = Field({}, description="Its parameters", examples=["{ half_spread = 1.0 }"])
+    limits: Limits = Field(Limits(), description="Its own limits", examples=["{ order_notional = 1_000 }"])
+
+
+class Settings(Section):
+    """The whole file."""
+
+    account: AccountSettings = AccountSettings()
+    backtest: BacktestSettings = BacktestSettings()
+    latency: LatencySettings = LatencySettings()
+    risk: RiskSettings = RiskSettings()
+    execution: ExecutionSettings = ExecutionSettings()
+    strategy: Annotated[tuple[StrategySettings, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [strategy.name for strategy in self.strategy]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"`strategy.name` must differ between strategies, was {name!r} twice")
+        return self
+
+
+SECTIONS: Mapping[str, type[Section]] = {
+    "account": AccountSettings,
+    "backtest": BacktestSettings,
+    "latency": LatencySettings,
+    "risk": RiskSettings,
+    "execution": ExecutionSettings,
+}
+
+
+def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings of a file (without a path: of `kedge.toml` here, if there is one) with the environment over it.
+
+    Raises `UsageError` naming file, line, key, value and bound.
+    """
+    if path is None and Path(FILE_NAME).is_file():
+        path = Path(FILE_NAME)
+    text = "" if path is None else _read(path)
+    try:
+        table = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not TOML: {error}", "correct that line; docs/settings.md shows the form") from None
+    variables = _overlay(table, os.environ if environ is None else environ)
+    try:
+        return Settings.model_validate(table)
+    except ValidationError as error:
+        raise explain(error, Settings, str(path or FILE_NAME), text, variables) from None
+
+
+def setting_value(text: str) -> Any:
+    """The value of a setting given outside the file: TOML where it reads as TOML, else the text itself."""
+    try:
+        table = tomllib.loads(f"value = {text}", parse_float=Decimal)
+    except tomllib.TOMLDecodeError:
+        return text
+    return table["value"] if len(table) == 1 else text
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UsageError(f"settings file {path} is not there", "check the path given with --settings") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"settings file {path} cannot be read: {error}", "make it a readable UTF-8 file") from None
+
+
+def _overlay(table: dict[str, Any], environ: Mapping[str, str]) -> dict[tuple[str, str], str]:
+    """Puts `KEDGE_*` variables into the table. Returns which setting came from which variable."""
+    origin = {}
+    for variable in sorted(environ):
+        if not variable.startswith("KEDGE_") or variable in RESERVED:
+            continue
+        section, _, key = variable.removeprefix("KEDGE_").lower().partition("_")
+        if section not in SECTIONS or key not in SECTIONS[section].model_fields:
+            raise unknown_variable(variable, SECTIONS)
+        held = table.setdefault(section, {})
+        if isinstance(held, dict):
+            held[key] = setting_value(environ[variable])
+            origin[section, key] = variable
+    return origin

@@ -1,0 +1,130 @@
+"""The benches' own arithmetic: what a ratio is, what passes, and columns that come back as they went."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benches.cases import GROUPS, Case
+from benches.expected import SHARED, W1, differences
+from benches.measure import summary
+from benches.run import table
+from benches.workloads import columns, raw
+
+CASE = Case("w1_mm", "power", "hftbacktest", "benches.rivals.hftbacktest_l2", (), (), W1["power"])
+
+
+def a_run(rate: float, **changes: Any) -> dict[str, Any]:
+    return dict.fromkeys(SHARED, 0) | W1["power"] | {"events": 100, "version": "2.4.4", "rate": rate} | changes
+
+
+def test_the_ratio_is_of_medians_and_its_bounds_are_pair_by_pair() -> None:
+    line = summary(CASE, [a_run(60), a_run(90), a_run(80)], [a_run(10), a_run(30), a_run(20)])
+    assert (line["kedge_rate"], line["rival_rate"], line["ratio"]) == (80, 20, 4.0)
+    assert (line["ratio_min"], line["ratio_max"]) == (3.0, 6.0)
+    assert (line["check"], line["differences"]) == ("PASS", [])
+    assert "310,235" in table([line])
+
+
+@pytest.mark.parametrize(
+    ("kedge", "rival", "said"),
+    [
+        ({"requests": 310_236}, {}, ["requests 310,236, expected 310,235", "requests 310,236, hftbacktest 310,235"]),
+        ({"pnl": -13_132.02}, {}, ["pnl -13,132.02, expected -13,132.03", "pnl -13,132.02, hftbacktest -13,132.03"]),
+        ({"touch_sum": 5}, {}, ["touch_sum 5, hftbacktest 0"]),
+        ({}, {"fills": 1}, ["fills 109,381, hftbacktest 1", "hftbacktest: fills 1, expected 109,381"]),
+    ],
+)
+def test_a_difference_is_said_with_both_numbers(kedge: dict[str, Any], rival: dict[str, Any], said: list[str]) -> None:
+    line = summary(CASE, [a_run(1, **kedge)], [a_run(1, **rival)])
+    assert (line["check"], line["differences"]) == ("DIFFERS", said)
+    assert said[0] in table([line])
+
+
+def test_rounds_that_disagree_do_not_pass() -> None:
+    line = summary(CASE, [a_run(1), a_run(1, wakes=7)], [a_run(1), a_run(1)])
+    assert line["differences"] == ["Kedge, another round: wakes 7, first 0"]
+
+
+def test_money_is_held_to_the_cent_and_counts_exactly() -> None:
+    assert differences({"pnl": -13_132.0295, "fills": 5}, {"pnl": -13_132.03, "fills": 5}, "expected") == []
+    assert differences({}, {"fills": 5}, "expected") == ["fills missing, expected 5"]
+
+
+def test_each_case_has_a_script_and_a_locked_environment() -> None:
+    benches = Path(columns.__file__).parents[1]
+    for case in (case for group in GROUPS.values() for case in group.cases):
+        assert (benches.parent / case.rival_module.replace(".", "/")).with_suffix(".py").exists()
+        locked = (benches / "rivals" / f"{case.rival}.txt").read_text()
+        assert "--hash=sha256:" in locked
+        assert "://" not in locked
+
+
+def test_columns_come_back_as_they_went(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns, "DATA", tmp_path)
+    times = np.arange(5, dtype=np.int64)
+    prices = np.array([6_183_763, 1, 2**40, 6_183_764, 7], np.int64)
+    quantities = np.array([378_826_000, 0, 1_000, 2**50 * 1_000, 5_000], np.int64)
+    flags = np.array([0, columns.SELL, columns.TRADE, columns.LAST, columns.TRADE | columns.LAST], np.uint8)
+    packed = columns.pack(times, times + 9, prices, quantities, flags, price_base=6_183_763)
+    assert packed.qty_scale == 1_000
+    columns.write("five", packed, {"repeat": 2})
+    read, about = columns.read("five")
+    assert (about["repeat"], about["rows"]) == (2, 5)
+    for was, expected in ((read.prices(), prices), (read.quantities(), quantities), (read.ts_recv, times + 9)):
+        np.testing.assert_array_equal(was, expected)
+    np.testing.assert_array_equal(np.flatnonzero(read.flags & columns.WIDE), [2, 3])
+    np.testing.assert_array_equal(read.flags & ~np.uint8(columns.WIDE), flags)
+
+
+def book_after(book: dict[tuple[int, int], int], rows: columns.Columns) -> dict[tuple[int, int], int]:
+    """The naive book: every row by itself. Fails where the touch is crossed."""
+    book = dict(book)
+    for flags, tick, qty in zip(rows.flags.tolist(), rows.prices().tolist(), rows.quantities().tolist(), strict=True):
+        if flags & columns.KIND == columns.TRADE:
+            continue
+        book[flags & columns.SELL, tick] = qty
+        book = {level: left for level, left in book.items() if left}
+        bids, asks = ([tick for at, tick in book if at == side] for side in (0, columns.SELL))
+        assert not bids or not asks or max(bids) < min(asks)
+    return book
+
+
+def test_a_recorded_period_can_follow_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns, "DATA", tmp_path)
+    random = np.random.default_rng(3)
+    rows = [(columns.TRADE | columns.LAST, 100, 5), (columns.CLEAR, 0, 0)]
+    rows += [(columns.LEVEL, tick, 10) for tick in range(90, 100)]
+    rows += [(columns.LEVEL | columns.SELL, tick, 10) for tick in range(101, 111)]
+    rows[-1] = (rows[-1][0] | columns.LAST, *rows[-1][1:])
+    middle = 100
+    for _ in range(300):
+        # The market moves one tick: its side gives way, then the other follows.
+        up = bool(random.integers(2))
+        gone, next_side = (columns.SELL, 0) if up else (0, columns.SELL)
+        rows += [(gone, middle + (1 if up else -1), 0), (next_side, middle, int(random.integers(1, 9)))]
+        middle += 1 if up else -1
+        rows += [(gone, middle + (1 if up else -1), 4), (next_side, middle, 0)]
+        rows += [(columns.QUOTE, middle, 1), (columns.TRADE | columns.LAST, middle, 2)]
+    flags, ticks, quantities = (np.array(column, np.int64) for column in zip(*rows, strict=True))
+    times = np.arange(len(rows), dtype=np.int64)
+    blocks = [
+        columns.pack(times[part], times[part] - 5, ticks[part], quantities[part], flags[part].astype(np.uint8))
+        for part in (slice(0, 500), slice(500, None))
+    ]
+    raw.write("raw_some", blocks, {"id": "A/B@c"})
+    snapshot, _ = columns.read("raw_some_snapshot")
+    period, about = columns.read("raw_some")
+    start = book_after({}, snapshot)
+    assert len(start) == 20
+    assert book_after(start, period) == start
+    kinds = period.flags & columns.KIND
+    assert np.count_nonzero(kinds == columns.TRADE) == 300
+    assert len(period) == 300 * 5 + about["closing_rows"]
+    assert about["repeat"] * len(period) >= raw.EVENTS
+    assert np.all(period.ts_recv >= period.ts_event)
+    assert np.all(np.diff(period.ts_recv) >= 0)
+    assert about["period_ns"] > period.ts_recv[-1] - period.ts_event[0]
