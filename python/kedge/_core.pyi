@@ -325,7 +325,7 @@ class JournalWriter:
     """The only writer of a session. What was not committed when it is dropped is lost, as in a crash.
 
     Raises `UsageError` if something is in the folder, `UnsafeStateError` if another writer holds it, `KedgeError` if
-    the disk fails: then nothing is tried again.
+    the disk fails: then nothing is tried again. Threads may share it; it waits for the disk without the GIL.
     """
 
     def __new__(cls, path: str, session_id: bytes, header_json: str, ts_engine: int, ts_wall: int) -> JournalWriter: ...
@@ -337,12 +337,15 @@ class JournalWriter:
     def commit(self) -> int:
         """Makes all that was appended durable; returns the last durable sequence."""
     def close(self) -> None:
-        """Commits and lets the session go."""
+        """Commits and lets the session go, also where the commit fails."""
 
 @final
 class JournalReader:
-    """A session read from its beginning as (seq, stream, kind, ts_engine, ts_wall, payload); each record is checked when
-    it is reached. Raises `UnsafeStateError` naming file and offset of damage, `UsageError` for another version."""
+    """A session read from its beginning as (seq, stream, kind, ts_engine, ts_wall, payload).
+
+    Each record is checked when it is reached. Raises `UnsafeStateError` naming file and offset of damage, `UsageError`
+    for another version.
+    """
 
     def __new__(cls, path: str) -> JournalReader: ...
     @property
