@@ -287,7 +287,13 @@ class BinanceRecording:
     def feed(self, lines: bytes) -> None:
         """Reads whole lines, each ended by a line feed."""
     def end_file(self) -> dict[str, Any]:
-        """Closes the file: corrects its rows by its clock offset and says what it held."""
+        """Closes the file: corrects its rows' `ts_recv` by its clock offset and says what it held.
+
+        Counts: lines, rows, depth, trades, quotes, marks, snapshots, ignored, gaps, resyncs, snapshots_refused,
+        stale_dropped, overflow_dropped, off_step, recv_backwards, timed (messages that tell when they were sent),
+        negative_latencies. Nanoseconds: clock_offset_ns (the 0.1 % quantile of received − sent where that is negative,
+        else 0), min_latency_ns, median_latency_ns. The book: first_update_id, last_update_id (0: none), in_sync.
+        """
     def take(self) -> _Columns:
         """The rows of all files ended since the last call."""
 
@@ -343,8 +349,8 @@ class JournalWriter:
 class JournalReader:
     """A session read from its beginning as (seq, stream, kind, ts_engine, ts_wall, payload).
 
-    Each record is checked when it is reached. Raises `UnsafeStateError` naming file and offset of damage, `UsageError`
-    for another version.
+    Each record is checked when it is reached. Raises `UnsafeStateError` naming file and offset of damage,
+    `UsageError` for another version.
     """
 
     def __new__(cls, path: str) -> JournalReader: ...
