@@ -331,7 +331,7 @@ class JournalWriter:
     """The only writer of a session. What was not committed when it is dropped is lost, as in a crash.
 
     Raises `UsageError` if something is in the folder, `UnsafeStateError` if another writer holds it, `KedgeError` if
-    the disk fails: then nothing is tried again.
+    the disk fails: then nothing is tried again. Threads may share it; it waits for the disk without the GIL.
     """
 
     def __new__(cls, path: str, session_id: bytes, header_json: str, ts_engine: int, ts_wall: int) -> JournalWriter: ...
@@ -343,7 +343,7 @@ class JournalWriter:
     def commit(self) -> int:
         """Makes all that was appended durable; returns the last durable sequence."""
     def close(self) -> None:
-        """Commits and lets the session go."""
+        """Commits and lets the session go, also where the commit fails."""
 
 @final
 class JournalReader:

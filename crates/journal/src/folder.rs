@@ -84,7 +84,14 @@ pub(crate) fn first_other_entry(folder: &Path) -> Result<Option<String>> {
 /// The right to write a session, held until dropped: an exclusive `flock`, so that it dies with its process.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Said, not only closed: a child process that was forked meanwhile may hold a copy of the descriptor.
+        let _ = self.file.unlock();
+    }
 }
 
 impl Lock {
@@ -94,7 +101,7 @@ impl Lock {
         let file = options.map_err(Error::io("open", &path))?;
         for _ in 0..LOCK_TRIES {
             match file.try_lock() {
-                Ok(()) => return Ok(Self { _file: file }),
+                Ok(()) => return Ok(Self { file }),
                 // A reader may hold it for the moment in which it asks whether there is a writer.
                 Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(2)),
                 Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),

@@ -147,7 +147,7 @@ impl Merge {
     /// The expected record had been durable, as the bytes at `offset` of `witness` say, and is gone.
     fn lost(&self, witness: &Path, offset: u64) -> Error {
         let what = format!(
-            "the file ends before sequence {}, which had been durable ({} says so at byte {offset})",
+            "the file ends before sequence {}, which had been durable ({} says so at byte {offset}) and is no input",
             self.expected,
             witness.display(),
         );

@@ -1,4 +1,9 @@
 //! Sessions of the journal: written record by record, read in the order of their sequence.
+//!
+//! Whatever may touch the disk happens without the GIL; a lock orders the threads that share a writer or a reader.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use kedge_journal::{Error, Record, Records, Session, Stream, TornTail, Writer, kind};
 use pyo3::prelude::*;
@@ -22,15 +27,34 @@ fn raised(error: &Error) -> PyErr {
     kedge_error(class, error.to_string(), error.hint())
 }
 
+/// Runs what may wait for the disk or for another thread without the GIL.
+fn off_gil<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T, Error> + Send) -> PyResult<T> {
+    py.detach(work).map_err(|error| raised(&error))
+}
+
+fn with<T, R>(shared: &Mutex<T>, work: impl FnOnce(&mut T) -> R) -> R {
+    // The writer poisons itself when something fails; a panic adds nothing to that.
+    work(&mut shared.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
 /// The only writer of a session. What was not committed when it is dropped is lost, as in a crash.
-#[pyclass(name = "JournalWriter", module = "kedge._core")]
+#[pyclass(name = "JournalWriter", module = "kedge._core", frozen)]
 struct PyJournalWriter {
-    writer: Option<Writer>,
+    writer: Mutex<Option<Writer>>,
 }
 
 impl PyJournalWriter {
-    fn open(&mut self) -> PyResult<&mut Writer> {
-        self.writer.as_mut().ok_or_else(|| kedge_error("UsageError", "the journal's writer is closed", ""))
+    fn of(writer: Writer) -> Self {
+        Self { writer: Mutex::new(Some(writer)) }
+    }
+
+    fn act<T: Send>(&self, py: Python<'_>, work: impl FnOnce(&mut Writer) -> Result<T, Error> + Send) -> PyResult<T> {
+        off_gil(py, || {
+            with(&self.writer, |writer| match writer {
+                Some(writer) => work(writer),
+                None => Err(Error::Usage("the journal's writer is closed".into())),
+            })
+        })
     }
 }
 
@@ -40,82 +64,92 @@ impl PyJournalWriter {
     #[new]
     fn new(
         py: Python<'_>,
-        path: &str,
+        path: PathBuf,
         session_id: [u8; 16],
         header_json: &str,
         ts_engine: i64,
         ts_wall: i64,
     ) -> PyResult<Self> {
-        let writer = py.detach(|| Writer::create(path, session_id, header_json.as_bytes(), ts_engine, ts_wall));
-        Ok(Self { writer: Some(writer.map_err(|error| raised(&error))?) })
+        off_gil(py, || Writer::create(path, session_id, header_json.as_bytes(), ts_engine, ts_wall)).map(Self::of)
     }
 
     /// Goes on with a session whose writer is gone. Returns the writer and what was cut, if anything.
     #[staticmethod]
-    fn reopen<'py>(py: Python<'py>, path: &str) -> PyResult<(Self, Option<Bound<'py, PyDict>>)> {
-        let (writer, recovered) = py.detach(|| Writer::reopen(path)).map_err(|error| raised(&error))?;
+    fn reopen(py: Python<'_>, path: PathBuf) -> PyResult<(Self, Option<Bound<'_, PyDict>>)> {
+        let (writer, recovered) = off_gil(py, || Writer::reopen(path))?;
         let torn = recovered.torn.as_ref().map(|torn| torn_dict(py, torn)).transpose()?;
-        Ok((Self { writer: Some(writer) }, torn))
+        Ok((Self::of(writer), torn))
     }
 
     /// Adds a record to what the next commit writes; returns its sequence.
-    fn append(&mut self, stream: u8, kind: u8, ts_engine: i64, ts_wall: i64, payload: &[u8]) -> PyResult<u64> {
+    fn append(
+        &self,
+        py: Python<'_>,
+        stream: u8,
+        kind: u8,
+        ts_engine: i64,
+        ts_wall: i64,
+        payload: &[u8],
+    ) -> PyResult<u64> {
         let of = Stream::of(stream);
         let of = of.ok_or_else(|| kedge_error("UsageError", format!("`stream` must be 0 or 1, was {stream}"), ""))?;
-        self.open()?.append(of, kind, ts_engine, ts_wall, payload).map_err(|error| raised(&error))
+        self.act(py, |writer| writer.append(of, kind, ts_engine, ts_wall, payload))
     }
 
     /// Makes all that was appended durable; returns the last durable sequence.
-    fn commit(&mut self, py: Python<'_>) -> PyResult<u64> {
-        let writer = self.open()?;
-        py.detach(|| writer.commit()).map_err(|error| raised(&error))
+    fn commit(&self, py: Python<'_>) -> PyResult<u64> {
+        self.act(py, Writer::commit)
     }
 
-    /// Commits and lets the session go.
-    fn close(&mut self, py: Python<'_>) -> PyResult<()> {
-        if self.writer.is_some() {
-            self.commit(py)?;
-            self.writer = None;
-        }
-        Ok(())
+    /// Commits and lets the session go, also where the commit fails.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        off_gil(py, || {
+            let writer = with(&self.writer, Option::take);
+            writer.map_or(Ok(()), |mut writer| writer.commit().map(|_| ()))
+        })
     }
 }
 
 /// A session read from its beginning; each record is checked when it is reached.
-#[pyclass(name = "JournalReader", module = "kedge._core")]
+#[pyclass(name = "JournalReader", module = "kedge._core", frozen)]
 struct PyJournalReader {
-    session: Session,
-    records: Records,
+    header: String,
+    records: Mutex<Records>,
 }
 
 #[pymethods]
 impl PyJournalReader {
     #[new]
-    fn new(path: &str) -> PyResult<Self> {
-        let session = Session::open(path).map_err(|error| raised(&error))?;
-        let records = session.records().map_err(|error| raised(&error))?;
-        Ok(Self { session, records })
+    fn new(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        let (session, records) = off_gil(py, || {
+            let session = Session::open(path)?;
+            let records = session.records()?;
+            Ok((session, records))
+        })?;
+        let header = String::from_utf8_lossy(&session.header().payload).into_owned();
+        Ok(Self { header, records: Mutex::new(records) })
     }
 
     /// The header's payload.
     #[getter]
-    fn header(&self) -> String {
-        String::from_utf8_lossy(&self.session.header().payload).into_owned()
+    fn header(&self) -> &str {
+        &self.header
     }
 
     /// What a crash left behind the last record; known once all have been read.
     #[getter]
     fn torn<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
-        self.records.torn().map(|torn| torn_dict(py, torn)).transpose()
+        let torn = py.detach(|| with(&self.records, |records| records.torn().cloned()));
+        torn.map(|torn| torn_dict(py, &torn)).transpose()
     }
 
     fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
         slf
     }
 
-    fn __next__<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        let Some(next) = self.records.next() else { return Ok(None) };
-        let Record { seq, stream, kind, ts_engine, ts_wall, payload } = next.map_err(|error| raised(&error))?;
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let next = off_gil(py, || with(&self.records, Iterator::next).transpose())?;
+        let Some(Record { seq, stream, kind, ts_engine, ts_wall, payload }) = next else { return Ok(None) };
         let payload = PyBytes::new(py, &payload);
         Ok(Some((seq, stream as u8, kind, ts_engine, ts_wall, payload).into_pyobject(py)?))
     }

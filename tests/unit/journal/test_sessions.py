@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import struct
+import subprocess
+import sys
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +21,7 @@ from kedge.journal import Kind, Stream, market_block
 from kedge.model.columns import WIDE, MarketColumns
 from kedge.model.errors import DataError, KedgeError, UnsafeStateError, UsageError
 
+ROOT = Path(__file__).resolve().parents[3]
 SESSION = bytes(range(16))
 
 
@@ -49,21 +55,33 @@ def test_the_kinds_are_those_of_the_files():
     assert {kind.name: int(kind) for kind in Kind} == dict(_core.JOURNAL_KINDS)
 
 
-def test_the_document_is_enough_to_read_a_file(tmp_path):
-    data = (written(tmp_path / "j") / "decisions.kj").read_bytes()
-    assert data[:8] == b"KEDGEJNL"
-    assert struct.unpack_from("<HB", data, 8) == (1, Stream.DECISIONS)
-    assert data[16:32] == SESSION
-    assert struct.unpack_from("<I", data, 40)[0] == zlib.crc32(data[:40])
-    at, sequences = market_block.PREAMBLE, []
-    while at < len(data):
-        crc, length, sequence, _durable, _engine, _wall, _kind = struct.unpack_from("<IIQQqqB", data, at)
-        end = at + market_block.FRAME_HEAD + length
-        assert crc == zlib.crc32(data[at + 4 : end])
-        sequences.append(sequence)
-        at = end
-    assert sequences == sorted(sequences)
-    assert sequences[:2] == [1, 2]
+def documented() -> dict[str, Any]:
+    """What the reader in docs/journal.md defines."""
+    text = (ROOT / "docs" / "journal.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    exec(re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[0], names)
+    return names
+
+
+def test_the_documented_reader_reads_the_same(tmp_path):
+    folder = written(tmp_path / "j")
+    ours = [(seq, *times, kind, payload) for seq, _, kind, *times, payload in _core.JournalReader(str(folder))]
+    assert documented()["records"](folder) == ours
+    assert len(ours) == 23
+
+
+def test_a_payload_changed_as_documented_is_read_as_it_is(tmp_path):
+    folder = written(tmp_path / "j")
+    reader = documented()
+    at, *_, payload = next(frame for frame in reader["frames"](folder / "inputs-000001.kj") if frame[1] == 6)
+    assert payload == b"payload 3"
+    reader["replace"](folder / "inputs-000001.kj", at, b"changed 3")
+    assert [record[5] for record in _core.JournalReader(str(folder))][5] == b"changed 3"
+
+
+def test_the_durable_mark_is_as_documented(tmp_path):
+    mark = (written(tmp_path / "j") / "durable").read_bytes()
+    assert struct.unpack("<8s16sQI", mark) == (b"KEDGEDUR", SESSION, 23, zlib.crc32(mark[:32]))
 
 
 def test_a_torn_tail_is_told_and_cut(tmp_path):
@@ -81,6 +99,72 @@ def test_a_torn_tail_is_told_and_cut(tmp_path):
     assert writer.append(Stream.DECISIONS, Kind.COMMAND, 0, 0, b"again") == len(records) + 1
     writer.close()
     assert len(list(_core.JournalReader(str(folder)))) == 22
+
+
+def test_a_session_that_lost_durable_records_is_not_gone_on_with(tmp_path):
+    folder = written(tmp_path / "j", close=False)
+    file = folder / "decisions.kj"
+    file.write_bytes(file.read_bytes()[:-5])
+    reader = _core.JournalReader(str(folder))
+    assert len(list(reader)) == 21
+    assert reader.torn is not None
+    assert reader.torn["durable_lost"] == 1
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(UnsafeStateError, match="sequences 22 to 22 had been durable"):
+        _core.JournalWriter.reopen(str(folder))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_threads_share_a_writer_and_a_reader(tmp_path):
+    writer = _core.JournalWriter(str(tmp_path / "j"), SESSION, "{}", 0, 0)
+    writer.append(Stream.DECISIONS, Kind.CHECKPOINT, 0, 0, b"{}")
+
+    def write(number: int) -> list[int]:
+        given = []
+        for _ in range(100):
+            given.append(writer.append(Stream.INPUTS, Kind.REPORT, 0, 0, bytes([number])))
+            assert writer.commit() >= given[-1]
+        return given
+
+    with ThreadPoolExecutor(4) as pool:
+        given = [sequence for part in pool.map(write, range(4)) for sequence in part]
+    assert sorted(given) == list(range(3, 403))
+    writer.close()
+    reader = _core.JournalReader(str(tmp_path / "j"))
+    with ThreadPoolExecutor(4) as pool:
+        parts = pool.map(lambda _: [record[0] for record in reader], range(4))
+    assert sorted(sequence for part in parts for sequence in part) == list(range(1, 403))
+
+
+def test_a_full_disk_is_told_and_nothing_is_tried_again(tmp_path):
+    # The limit on a file's size fails a write as a full disk does, without filling one.
+    script = """
+import resource, signal, sys
+from kedge import _core
+from kedge.model.errors import KedgeError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+writer = _core.JournalWriter(sys.argv[1], bytes(16), "{}", 0, 0)
+writer.append(1, 2, 0, 0, b"{}")
+durable = writer.commit()
+resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))
+writer.append(1, 5, 0, 0, bytes(1000))
+told = []
+for again in (writer.commit, writer.commit, lambda: writer.append(1, 5, 0, 0, b""), writer.close):
+    try:
+        again()
+    except KedgeError as error:
+        told.append((type(error).__name__, error.exit_code, error.message))
+assert len(told) == 4 and len(set(told)) == 1, told
+assert told[0][:2] == ("KedgeError", 1) and "decisions.kj: write failed" in told[0][2], told
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "j")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    writer, torn = _core.JournalWriter.reopen(str(tmp_path / "j"))
+    assert torn is not None
+    assert (torn["after_seq"], torn["records"], torn["durable_lost"]) == (2, 1, 0)
+    writer.close()
 
 
 def test_damage_in_the_middle_names_file_and_byte(tmp_path):

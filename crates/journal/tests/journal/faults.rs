@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use kedge_journal::{Disk, Error, Options, Result, Storage, Writer};
 
-use crate::sample::{HEADER, ID, append, goes_on, read_all, record};
+use crate::sample::{HEADER, ID, append, goes_on, read_all, record, scratch};
 
 const LAST: u64 = 40;
 const OPTIONS: Options = Options { segment_bytes: 400, pending_bytes: 1 << 20 };
@@ -118,7 +118,7 @@ fn is_poisoned(writer: &mut Writer, first: &Error, operations: &AtomicU64) {
 
 fn fails_at_each_operation(fault: Fault, is_persistent: bool) -> u64 {
     for fail_at in 1.. {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         let folder = dir.path().join("session");
         let operations = Arc::new(AtomicU64::new(0));
         let storage = Faulty { disk: Disk, fault, fail_at, is_persistent, operations: Arc::clone(&operations) };

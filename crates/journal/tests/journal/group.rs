@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use kedge_journal::{Disk, Error, GroupCommitter, Options, Storage, Stream, Writer, kind};
 
-use crate::sample::{HEADER, ID, create, read_all, record};
+use crate::sample::{HEADER, ID, create, read_all, record, until};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -122,9 +122,7 @@ fn the_waker_tells_of_a_commit_and_a_wait_can_time_out() {
     assert_eq!(committer.durable(), 1);
     drop(gate);
     assert!(committer.wait_durable(2, Duration::MAX).unwrap());
-    while waker.read(&mut counter).is_err() {
-        thread::yield_now();
-    }
+    until("the waker", || waker.read(&mut counter).is_ok());
     assert_eq!(u64::from_ne_bytes(counter), 1);
     assert_eq!(waker.read(&mut counter).unwrap_err().kind(), io::ErrorKind::WouldBlock);
 }
@@ -166,9 +164,7 @@ fn a_failed_sync_ends_it_for_everyone() {
     append(&committer, 10).unwrap();
     let first = committer.wait_durable(10, LONG).unwrap_err();
     assert!(matches!(&first, Error::Io { action: "fdatasync", .. }), "{first}");
-    while waker.read(&mut [0; 8]).is_err() {
-        thread::yield_now();
-    }
+    until("the waker", || waker.read(&mut [0; 8]).is_ok());
     let syncs = disk.syncs.load(Ordering::Relaxed);
     disk.is_broken.store(false, Ordering::Relaxed);
     assert_eq!(append(&committer, 11).unwrap_err().to_string(), first.to_string());

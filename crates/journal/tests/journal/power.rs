@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use kedge_journal::{Disk, Options, Storage, Writer};
 use proptest::prelude::*;
 
-use crate::sample::{HEADER, ID, append, goes_on, read_all, record};
+use crate::sample::{HEADER, ID, append, goes_on, read_all, record, scratch};
 
 /// What the disk holds for certain, by inode.
 #[derive(Default)]
@@ -74,7 +74,7 @@ fn lose(platter: &Platter, kept_percent: &[u64], leaves_zeros: bool) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn nothing_durable_is_lost_and_the_rest_is_a_prefix(
         operations in 12_u64..160,
@@ -83,7 +83,7 @@ proptest! {
         leaves_zeros in any::<bool>(),
         old_mark in any::<bool>(),
     ) {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         let folder = dir.path().join("session");
         let platter = Arc::new(Mutex::new(Platter { operations, ..Platter::default() }));
         let options = Options { segment_bytes: 500, pending_bytes: 1 << 20 };

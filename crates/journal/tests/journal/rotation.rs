@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use kedge_journal::{Error, Options, Stream, Writer, age_out, inputs_path};
+use kedge_journal::{Error, Options, Stream, Writer, age_out, inputs_path, kind};
 
 use crate::sample::{Sample, append, create, read_all, record, sample};
 
@@ -81,8 +81,10 @@ fn a_segment_missing_elsewhere_is_damage() {
         let (_dir, folder) = sample.copy();
         fs::remove_file(inputs_path(&folder, number)).unwrap();
         let error = read_all(&folder).unwrap_err();
-        let told = matches!(&error, Error::Damage { what, .. } if what.contains("missing"));
-        assert!(told, "segment {number}: {error}");
+        let Error::Damage { file, what, .. } = &error else { panic!("segment {number}: {error}") };
+        assert!(what.contains("missing"), "segment {number}: {error}");
+        let is_named = *file == inputs_path(&folder, number);
+        assert!(is_named || number == count, "segment {number}: {error}");
     }
     let (_dir, folder) = sample.copy();
     for number in 1..=count {
@@ -132,4 +134,62 @@ fn a_segment_that_was_only_begun_is_cut() {
         assert_eq!(recovered.torn.unwrap().cuts[0].file, begun);
         assert!(!begun.exists());
     }
+}
+
+#[test]
+fn a_segment_whose_preamble_is_half_written_is_cut_if_nothing_follows_it() {
+    let sample = rotated();
+    let next = u32::try_from(segments(&sample.path()).len()).unwrap() + 1;
+    let preamble = fs::read(inputs_path(&sample.path(), 2)).unwrap()[..44].to_vec();
+    for written in 0..44 {
+        let (_dir, folder) = sample.copy();
+        let mut bytes = preamble[..written].to_vec();
+        bytes.resize(44, 0);
+        fs::write(inputs_path(&folder, next), &bytes).unwrap();
+        let (read, torn) = read_all(&folder).unwrap();
+        assert_eq!((read.len(), torn.unwrap().bytes), (60, 44));
+        bytes.push(1);
+        fs::write(inputs_path(&folder, next), &bytes).unwrap();
+        assert!(read_all(&folder).is_err(), "{written} bytes and something behind them");
+    }
+}
+
+#[test]
+fn inputs_damaged_before_a_later_segment_are_refused_with_no_decision_behind_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("session");
+    let mut writer = create(&folder, Options { segment_bytes: 200, ..Options::default() });
+    append(&mut writer, 2).unwrap();
+    for group in 0..4_u8 {
+        for i in 0..4 {
+            writer.append(Stream::Inputs, kind::REPORT, 0, 0, &[group, i, 7]).unwrap();
+        }
+        writer.commit().unwrap();
+    }
+    drop(writer);
+    assert_eq!(segments(&folder).len(), 4);
+    for number in 1..4 {
+        let file = inputs_path(&folder, number);
+        let good = fs::read(&file).unwrap();
+        for at in 44..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 0x10;
+            fs::write(&file, bad).unwrap();
+            let frame = 44 + (at - 44) / 44 * 44;
+            let told = read_all(&folder).unwrap_err();
+            let is_told =
+                matches!(&told, Error::Damage { file: f, offset, .. } if *f == file && *offset == frame as u64);
+            assert!(is_told, "byte {at} of segment {number}: {told}");
+            if at % 9 == 0 {
+                // Cut there, nothing bad is left to see: what follows tells.
+                fs::write(&file, &good[..at]).unwrap();
+                assert!(matches!(read_all(&folder), Err(Error::Damage { .. })), "segment {number} cut at {at}");
+            }
+        }
+        fs::write(&file, &good[..good.len() - 44]).unwrap();
+        let error = read_all(&folder).unwrap_err();
+        assert!(error.to_string().contains("is no input"), "{error}");
+        fs::write(&file, good).unwrap();
+    }
+    assert_eq!(read_all(&folder).unwrap().0.len(), 18);
 }

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use kedge_journal::{
     Disk, HEAD_LEN, Options, PREAMBLE_LEN, Record, Result, Session, SessionId, Stream, TornTail, Writer,
@@ -38,7 +40,7 @@ impl Sample {
 
     /// Another copy of the same folder.
     pub(crate) fn copy(&self) -> (TempDir, PathBuf) {
-        let to = tempfile::tempdir().unwrap();
+        let to = scratch();
         let folder = to.path().join("session");
         fs::create_dir(&folder).unwrap();
         for entry in fs::read_dir(self.path()).unwrap() {
@@ -52,6 +54,12 @@ impl Sample {
     pub(crate) fn records_in(&self, file: &Path) -> Vec<usize> {
         (0..self.records.len()).filter(|&i| self.places[i].file.file_name() == file.file_name()).collect()
     }
+}
+
+/// A folder in memory where the system has one: thousands of sessions are made, and what a sync does is not asked here.
+pub(crate) fn scratch() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
 }
 
 /// The n-th record of every sample: streams, kinds, lengths and bytes vary.
@@ -83,7 +91,7 @@ pub(crate) fn append(writer: &mut Writer, seq: u64) -> Result<u64> {
 
 /// Writes records 2 to `last`, committed after each sequence in `commits` and at the end.
 pub(crate) fn sample(last: u64, commits: &[u64], segment_bytes: u64) -> Sample {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let folder = dir.path().join("session");
     let mut writer = create(&folder, Options { segment_bytes, ..Options::default() });
     let mut mark_before = Vec::new();
@@ -152,6 +160,15 @@ pub(crate) fn goes_on(folder: &Path, kept: u64) {
     let (read, torn) = read_all(folder).unwrap();
     assert_eq!(torn, None);
     assert_eq!(read, (1..kept + 7).map(record).collect::<Vec<_>>());
+}
+
+/// Asks until the answer is yes, for ten seconds.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(10);
+    while !is_so() {
+        assert!(Instant::now() < end, "{what}: not within 10 s");
+        thread::sleep(Duration::from_micros(100));
+    }
 }
 
 /// Cuts a file to `len` bytes.

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::thread;
+use std::time::Duration;
 
 use kedge_journal::{Disk, Error, GroupCommitter, Options, Record, Session, Tail, Writer};
 
-use crate::sample::{append, create, record, sample};
+use crate::sample::{append, create, record, sample, until};
 
 fn drain(tail: &mut Tail) -> Vec<Record> {
     std::iter::from_fn(|| tail.poll().unwrap()).collect()
@@ -119,17 +120,15 @@ fn it_keeps_up_with_a_writer_that_rotates() {
         });
         let mut tail = Session::open(folder).unwrap().tail(0).unwrap();
         let mut next = 1;
-        while next <= LAST {
-            match tail.poll().unwrap() {
-                Some(read) => {
-                    assert_eq!(read, record(next));
-                    // The mark on disk comes first, the committer's own figure right after it.
-                    assert!(committer.wait_durable(next, std::time::Duration::from_secs(5)).unwrap());
-                    next += 1;
-                }
-                None => thread::sleep(std::time::Duration::from_micros(200)),
+        until("the last record", || {
+            while let Some(read) = tail.poll().unwrap() {
+                assert_eq!(read, record(next));
+                // The mark on disk comes first, the committer's own figure right after it.
+                assert!(committer.wait_durable(next, Duration::from_secs(5)).unwrap());
+                next += 1;
             }
-        }
+            next > LAST
+        });
     });
     assert!(folder.join("inputs-000005.kj").exists());
     assert_eq!(committer.close().unwrap(), LAST);
