@@ -14,6 +14,7 @@ from kedge.backtest.run_folder import RunTables
 from kedge.model.errors import UsageError
 from tests.unit.backtest import seeded_run
 
+
 @pytest.fixture(scope="session")
 def skip_or_fail() -> Callable[[str], NoReturn]:
     """Ends a test that cannot run here: skipped with the reason, failed where CI is set."""
