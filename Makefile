@@ -1,6 +1,6 @@
 # Every target does its own set-up; `make setup` is quick when nothing changed.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench clean
+.PHONY: help setup run test check bench sim clean
 
 BIN := .venv/bin
 ARGS ?=
@@ -15,7 +15,7 @@ run: setup ## Backtest both examples over an hour of the seeded market (ARGS="--
 	@$(BIN)/kedge demo $(ARGS)
 
 test: setup ## Run every test, Rust and Python
-	cargo test --locked --quiet
+	cargo test --locked --quiet --workspace --exclude kedge-py
 	$(BIN)/pytest -q $(ARGS)
 
 check: setup ## Formatting, lints, types, layers and budgets
@@ -30,6 +30,9 @@ check: setup ## Formatting, lints, types, layers and budgets
 
 bench: setup ## Measure Kedge and its rivals on the same data (W=w1,raw ROUNDS=5 JSON=1)
 	@$(BIN)/python -m benches.run $(if $(W),--work "$(W)") $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json) $(ARGS)
+
+sim: ## Run 100,000 seeded worlds (SEEDS=…)
+	KEDGE_SIM_SEEDS=$(or $(SEEDS),100000) cargo test --locked --release --quiet --package kedge-sim
 
 clean: ## Remove everything that was built or installed here, but no runs
 	rm -rf .venv .tools target web/node_modules python/kedge/backtest/report/_assets python/kedge/_core*.so

@@ -42,7 +42,7 @@ RUST_PRINT = re.compile(r"\b(?:e?print(?:ln)?|dbg)!")
 
 def is_test(path: str) -> bool:
     """Whether a file belongs to the tests."""
-    return "tests" in PurePosixPath(path).parts
+    return "tests" in PurePosixPath(path).parts or PurePosixPath(path).name == "tests.rs"
 
 
 def sizes(path: str, text: str) -> Iterator[str]:

@@ -226,7 +226,8 @@ pub struct ColumnsBuf {
 }
 
 impl ColumnsBuf {
-    /// Packs rows: base = the middle of the prices' range, scale = the largest power of ten that divides every quantity.
+    /// Packs rows: base = the middle of the prices' range, scale = the largest power of ten that divides every
+    /// quantity.
     pub fn pack(events: &[Event]) -> Self {
         let mut packed = Self { qty_scale: common_power_of_ten(events), ..Self::default() };
         if let (Some(low), Some(high)) = (events.iter().map(|e| e.price).min(), events.iter().map(|e| e.price).max()) {
@@ -295,8 +296,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn packing_loses_nothing(rows in prop::collection::vec((any::<i64>(), any::<i64>(), -(1_i64 << 40)..(1_i64 << 40), 0..1_i64 << 50, 0_u8..64), 0..50)) {
-            let events: Vec<Event> = rows.iter().map(|&(ts_event, ts_recv, price, qty, flags)| Event { ts_event, ts_recv, price, qty, flags }).collect();
+        fn packing_loses_nothing(
+            rows in prop::collection::vec(
+                (any::<i64>(), any::<i64>(), -(1_i64 << 40)..(1_i64 << 40), 0..1_i64 << 50, 0_u8..64), 0..50
+            )
+        ) {
+            let event = |&(ts_event, ts_recv, price, qty, flags)| Event { ts_event, ts_recv, price, qty, flags };
+            let events: Vec<Event> = rows.iter().map(event).collect();
             let packed = ColumnsBuf::pack(&events);
             prop_assert!(packed.view().check().is_ok());
             prop_assert_eq!(packed.view().iter().collect::<Vec<_>>(), events);

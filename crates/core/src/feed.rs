@@ -100,7 +100,8 @@ impl<'a> Feed<'a> {
         self.current().map(|(block, at)| block.times[at.row])
     }
 
-    /// The next row that ends a message of one of the kinds in `kinds` (bit `1 << kind`), and when it reaches the reader.
+    /// The next row that ends a message of one of the kinds in `kinds` (bit `1 << kind`), and when it reaches the
+    /// reader.
     /// Rows already searched for the same kinds are not searched again.
     pub fn find(&mut self, kinds: u8) -> Option<(Nanos, Position)> {
         if kinds == 0 {

@@ -70,6 +70,7 @@ pub trait Strategy {
     /// Handles one wake-up. What it asks for takes effect when this returns.
     ///
     /// # Errors
-    /// A [`Fault`] stops this strategy alone: what it asked for in this wake-up is dropped and its orders are cancelled.
+    /// A [`Fault`] stops this strategy alone: what it asked for in this wake-up is dropped and its orders are
+    /// cancelled.
     fn wake(&mut self, wake: &Wake, ctx: &mut Context<'_>) -> Result<(), Fault>;
 }

@@ -68,7 +68,11 @@ fn the_same_seed_gives_the_same_rows_and_another_seed_others() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
     #[test]
-    fn how_time_is_cut_changes_nothing(seed in 0..4_u64, mut cuts in prop::collection::vec(0..3 * SECOND, 0..60), at_once: bool) {
+    fn how_time_is_cut_changes_nothing(
+        seed in 0..4_u64,
+        mut cuts in prop::collection::vec(0..3 * SECOND, 0..60),
+        at_once: bool,
+    ) {
         let depth_every = if at_once { 0 } else { 100 * MILLISECOND };
         cuts.extend([0, SECOND, 3 * SECOND]);
         cuts.sort_unstable();
@@ -233,8 +237,9 @@ fn other_ticks_lots_and_prices_make_a_market_too() {
         ("0.5", "100", 3.0),
     ] {
         let instrument = Instrument::from_json(&format!(
-            r#"{{"id": "COIN/USDT@simulated", "symbol": "COINUSDT", "kind": "spot", "tick_size": "{tick}", "lot_size": "{lot}",
-                "quantity_step_in_data": "{lot}", "min_notional": "5", "maker_fee": "0", "taker_fee": "0"}}"#
+            r#"{{"id": "COIN/USDT@simulated", "symbol": "COINUSDT", "kind": "spot", "tick_size": "{tick}",
+                "lot_size": "{lot}", "quantity_step_in_data": "{lot}", "min_notional": "5", "maker_fee": "0",
+                "taker_fee": "0"}}"#
         ))
         .unwrap();
         let mut params = Params::of(&instrument);

@@ -86,7 +86,7 @@ impl fmt::Display for Error {
             Self::Version { file, found, checksum_fits } => {
                 write!(
                     f,
-                    "{}: format version must be {VERSION}, was {found} (at byte {VERSION_AT}; versions readable: {VERSION})",
+                    "{}: format version must be {VERSION}, was {found} (at byte {VERSION_AT}; readable: {VERSION})",
                     file.display()
                 )?;
                 if *checksum_fits {

@@ -44,6 +44,10 @@ pub(crate) fn open(path: &Path) -> Result<Opened> {
     reader.file.read_exact(&mut bytes).map_err(Error::io("read", path))?;
     match Preamble::decode(&bytes) {
         Ok(preamble) => Ok(Opened::Whole { preamble, reader }),
+        // No version is 0: the disk kept the magic and left zeros for the rest.
+        Err(PreambleError::Version { found: 0, .. }) if reader.len == PREAMBLE_LEN as u64 => {
+            Ok(Opened::Begun { len: reader.len, what: "the preamble ends in zeros".into() })
+        }
         Err(PreambleError::Version { found, checksum_fits }) => {
             Err(Error::Version { file: path.to_owned(), found, checksum_fits })
         }

@@ -167,7 +167,8 @@ impl Writer {
     /// [`Options::pending_bytes`] are pending. Times in ns since the Unix epoch, UTC.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a record that may not come here, which changes nothing; else the error that ended the writer.
+    /// [`Error::Usage`] for a record that may not come here, which changes nothing; else the error that ended the
+    /// writer.
     pub fn append(&mut self, stream: Stream, kind: u8, ts_engine: i64, ts_wall: i64, payload: &[u8]) -> Result<u64> {
         self.check()?;
         let seq = self.admission.admit(stream, kind, payload.len())?;

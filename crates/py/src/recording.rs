@@ -1,6 +1,6 @@
 //! Recorded Binance lines as columns, and single messages as rows.
 
-use kedge_core::codec::binance::{Decoder, LineError, Market, Recording, detect};
+use kedge_core::codec::binance::{Decoder, LineError, Market, Message, Recording, detect};
 use kedge_core::event::Event;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -21,14 +21,35 @@ fn detect_recording(line: &[u8]) -> Option<(&'static str, String)> {
     detect(line).map(|(market, symbol)| (market.name(), symbol))
 }
 
-/// The rows of one message: (ts_event, price, quantity, flags).
+/// One message: what it was, its update ids, when it was sent, and its rows (ts_event, price, quantity, flags).
 #[pyfunction]
-fn decode_binance(market: &str, instrument_json: &str, frame: &[u8]) -> PyResult<Vec<(i64, i64, i64, u8)>> {
+fn decode_binance<'py>(
+    py: Python<'py>,
+    market: &str,
+    instrument_json: &str,
+    frame: &[u8],
+) -> PyResult<Bound<'py, PyDict>> {
     let decoder = Decoder::new(parse_market(market)?, &instrument(instrument_json)?);
     let decoder = decoder.map_err(|error| kedge_error("UsageError", error.to_string(), ""))?;
     let mut rows: Vec<Event> = Vec::new();
-    decoder.decode(frame, 0, &mut rows).map_err(|error| kedge_error("DataError", error.to_string(), ""))?;
-    Ok(rows.iter().map(|row| (row.ts_event, row.price, row.qty, row.flags)).collect())
+    let decoded = decoder.decode(frame, 0, &mut rows);
+    let decoded = decoded.map_err(|error| kedge_error("DataError", error.to_string(), ""))?;
+    let (name, ids) = match decoded.message {
+        Message::Depth(diff) => ("depth", [Some(diff.first), Some(diff.last), diff.previous]),
+        Message::Snapshot { last } => ("snapshot", [None, Some(last), None]),
+        Message::Trade => ("trade", [None; 3]),
+        Message::Quote => ("quote", [None; 3]),
+        Message::Mark => ("mark", [None; 3]),
+        Message::Ignored => ("ignored", [None; 3]),
+    };
+    let rows: Vec<_> = rows.iter().map(|row| (row.ts_event, row.price, row.qty, row.flags)).collect();
+    let dict = PyDict::new(py);
+    dict.set_item("message", name)?;
+    dict.set_item("ids", (ids[0], ids[1], ids[2]))?;
+    dict.set_item("sent", decoded.sent)?;
+    dict.set_item("off_step", decoded.off_step)?;
+    dict.set_item("rows", rows)?;
+    Ok(dict)
 }
 
 fn parse_market(name: &str) -> PyResult<Market> {

@@ -1,4 +1,5 @@
-//! What a run leaves, as columns: NumPy arrays, and exact decimals as the 16 little-endian bytes Arrow's Decimal128 has.
+//! What a run leaves, as columns: NumPy arrays, and exact decimals as the 16 little-endian bytes Arrow's Decimal128
+//! has.
 
 use kedge_core::engine::FillRow;
 use kedge_core::instrument::Instrument;

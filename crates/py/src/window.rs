@@ -9,7 +9,8 @@ use pyo3::prelude::*;
 
 use crate::errors::kedge_error;
 
-/// A pointer to the context of the wake-up that is running (null between wake-ups), shared by every object made from it.
+/// A pointer to the context of the wake-up that is running (null between wake-ups), shared by every object made from
+/// it.
 ///
 /// Atomic only because Python may drop such an object on another thread; the interpreter's lock orders everything else.
 #[derive(Clone, Default)]

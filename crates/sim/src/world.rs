@@ -218,7 +218,8 @@ fn instrument(random: &mut Stream, id: &str, kind: InstrumentKind) -> Instrument
     let settle = if kind == InstrumentKind::Spot { "" } else { r#", "settle": "USDT""# };
     let name = if kind == InstrumentKind::Spot { "spot" } else { "linear_perpetual" };
     let text = format!(
-        r#"{{"id": "{id}", "symbol": "X", "kind": "{name}", "tick_size": "{}", "lot_size": "{}", "quantity_step_in_data": "{}",
+        r#"{{"id": "{id}", "symbol": "X", "kind": "{name}", "tick_size": "{}", "lot_size": "{}",
+            "quantity_step_in_data": "{}",
             "min_notional": "{}", "maker_fee": "{}", "taker_fee": "{}"{settle}}}"#,
         pick(random, &["0.1", "0.01", "0.05"]),
         pick(random, &["0.01", "0.05"]),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kedge.model.columns import WIDE, MarketColumns
 from kedge.model.errors import DataError
@@ -15,7 +17,7 @@ FRAME_HEAD = 41
 """Bytes of a frame before its payload."""
 
 _HEAD = struct.Struct("<IqqIH")
-_COLUMNS = (("ts_event", "<i8"), ("ts_recv", "<i8"), ("price", "<i4"), ("qty", "<i4"), ("flags", "u1"))
+_KINDS = ("<i8", "<i8", "<i4", "<i4", "u1")
 
 
 def encode(stream: int, block: MarketColumns, start: int, stop: int) -> bytes:
@@ -26,13 +28,16 @@ def encode(stream: int, block: MarketColumns, start: int, stop: int) -> bytes:
     taken = price[wide].astype(np.int64)
     # Wide rows point into the wide columns: of a part of a block, into the part of those it takes along.
     price[wide] = np.arange(len(taken), dtype=np.int32)
-    columns = {"ts_event": block.ts_event, "ts_recv": block.ts_recv, "qty": block.qty, "flags": block.flags}
-    parts = [_HEAD.pack(stop - start, block.price_base, block.qty_scale, len(taken), stream)]
-    for name, kind in _COLUMNS:
-        column = price if name == "price" else columns[name][rows]
-        parts.append(column.astype(kind, copy=False).tobytes())
-    parts += [block.wide_price[taken].astype("<i8").tobytes(), block.wide_qty[taken].astype("<i8").tobytes()]
-    return b"".join(parts)
+    columns: tuple[NDArray[Any], ...] = (
+        block.ts_event[rows],
+        block.ts_recv[rows],
+        price,
+        block.qty[rows],
+        block.flags[rows],
+    )
+    head = _HEAD.pack(stop - start, block.price_base, block.qty_scale, len(taken), stream)
+    narrow = [column.astype(kind, copy=False).tobytes() for column, kind in zip(columns, _KINDS, strict=True)]
+    return b"".join([head, *narrow, block.wide_price[taken].tobytes(), block.wide_qty[taken].tobytes()])
 
 
 def decode(payload: bytes) -> tuple[int, MarketColumns]:
@@ -43,9 +48,16 @@ def decode(payload: bytes) -> tuple[int, MarketColumns]:
     need = _HEAD.size + 25 * rows + 16 * wide
     if len(payload) != need:
         raise DataError(f"market block of {rows} rows, {wide} of them wide, must have {need} bytes, had {len(payload)}")
-    at, found = _HEAD.size, []
-    for kind, count in [(kind, rows) for _, kind in _COLUMNS] + [("<i8", wide), ("<i8", wide)]:
+    at = _HEAD.size
+
+    def column(kind: str, count: int) -> Any:
         # A copy: the engine wants its columns aligned, and these begin anywhere.
-        found.append(np.frombuffer(payload, kind, count, at).copy())
-        at += found[-1].nbytes
-    return stream, MarketColumns(*found, price_base=price_base, qty_scale=qty_scale)
+        nonlocal at
+        found = np.frombuffer(payload, kind, count, at).copy()
+        at += found.nbytes
+        return found
+
+    ts_event, ts_recv, price, qty, flags = (column(kind, rows) for kind in _KINDS)
+    wide_price, wide_qty = column("<i8", wide), column("<i8", wide)
+    block = MarketColumns(ts_event, ts_recv, price, qty, flags, wide_price, wide_qty, price_base, qty_scale)
+    return stream, block

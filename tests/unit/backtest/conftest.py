@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import NoReturn
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from kedge.backtest.report.page import chart_library
 from kedge.backtest.run_folder import RunTables
 from kedge.model.errors import UsageError
-
-# The machine may be busy: how long one example takes says nothing.
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("unhurried")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "browser: opens the report in Chromium")
-
-
-def _load_seeded_run() -> ModuleType:
-    path = Path(__file__).with_name("seeded_run.py")
-    spec = importlib.util.spec_from_file_location("seeded_run", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-seeded_run = _load_seeded_run()
-
+from tests.unit.backtest import seeded_run
 
 @pytest.fixture(scope="session")
 def skip_or_fail() -> Callable[[str], NoReturn]:

@@ -72,7 +72,8 @@ impl Half {
         self.directory.get(at).map(|&page| page as usize)
     }
 
-    /// Writes a level and keeps the best. Returns what stood there, or `None` where the price is beyond what a book holds.
+    /// Writes a level and keeps the best. Returns what stood there, or `None` where the price is beyond what a book
+    /// holds.
     #[inline]
     fn set(&mut self, x: i64, qty: Qty) -> Option<Qty> {
         let page = match self.page_of(x) {

@@ -35,7 +35,13 @@ fn any_event() -> impl Strategy<Value = Event> {
     // Near, far and very far prices; quantities that often delete; now and then a snapshot or a trade between.
     let price = prop_oneof![6 => 60_000_i64..60_040, 3 => 50_000_i64..70_000, 1 => 1_i64..6_000_000];
     let qty = prop_oneof![2 => Just(0_i64), 3 => 1_i64..1_000, 1 => 1_i64..(1 << 40)];
-    let kind = prop_oneof![40 => Just(Kind::Delta), 4 => Just(Kind::Trade), 2 => Just(Kind::Level), 1 => Just(Kind::Clear), 1 => Just(Kind::Quote)];
+    let kind = prop_oneof![
+        40 => Just(Kind::Delta),
+        4 => Just(Kind::Trade),
+        2 => Just(Kind::Level),
+        1 => Just(Kind::Clear),
+        1 => Just(Kind::Quote)
+    ];
     (kind, prop::bool::ANY, price, qty, prop::bool::ANY).prop_map(|(kind, sell, price, qty, last)| {
         let mut event = Event::new(0, 0, kind, if sell { Side::Sell } else { Side::Buy }, price, qty);
         event.flags |= if last { flag::LAST } else { 0 };
@@ -59,7 +65,8 @@ proptest! {
         for event in &events {
             book.apply(event, 0);
             naive.apply(event);
-            prop_assert_eq!(book.qty(event.side(), event.price), naive.sides[event.side() as usize].get(&event.price).copied().unwrap_or(0));
+            let held = naive.sides[event.side() as usize].get(&event.price).copied().unwrap_or(0);
+            prop_assert_eq!(book.qty(event.side(), event.price), held);
             prop_assert_eq!(book.best(Side::Buy), naive.levels(Side::Buy).first().map(|level| level.0));
             prop_assert_eq!(book.best(Side::Sell), naive.levels(Side::Sell).first().map(|level| level.0));
         }
@@ -104,7 +111,12 @@ proptest! {
     }
 
     #[test]
-    fn every_row_that_can_touch_an_order_is_handed_back(event in any_event(), bid in 59_990_i64..60_010, ask in 60_010_i64..60_030, depth in 0_i64..5) {
+    fn every_row_that_can_touch_an_order_is_handed_back(
+        event in any_event(),
+        bid in 59_990_i64..60_010,
+        ask in 60_010_i64..60_030,
+        depth in 0_i64..5
+    ) {
         let packed = ColumnsBuf::pack(&[event]);
         let watch = Watch::orders(Some((bid, bid - depth)), Some((ask, ask + depth)));
         let stop = Book::default().advance(&packed.view(), &[0], 0..1, 0, watch);

@@ -97,7 +97,8 @@ impl Context<'_> {
         id
     }
 
-    /// Wakes the strategy at the close of every bar of this length; returns the series' number. Panics if it is not above 0.
+    /// Wakes the strategy at the close of every bar of this length; returns the series' number. Panics if it is not
+    /// above 0.
     pub fn bars(&mut self, interval: Nanos) -> u16 {
         let now = self.state.now;
         let instrument = self.state.slots[usize::from(self.strategy)].instrument;

@@ -30,7 +30,8 @@ const DEAF: Interest = Interest { book: false, trade: false, quote: false, fundi
 fn instrument(id: &str, min_notional: u32, fee: &str) -> Instrument {
     let kind = if id.contains(':') { r#""linear_perpetual", "settle": "USDT""# } else { r#""spot""# };
     let text = format!(
-        r#"{{"id": "{id}", "symbol": "X", "kind": {kind}, "tick_size": "1", "lot_size": "1", "quantity_step_in_data": "1",
+        r#"{{"id": "{id}", "symbol": "X", "kind": {kind}, "tick_size": "1", "lot_size": "1",
+            "quantity_step_in_data": "1",
         "min_notional": "{min_notional}", "maker_fee": "{fee}", "taker_fee": "{fee}"}}"#
     );
     Instrument::from_json(&text).unwrap()

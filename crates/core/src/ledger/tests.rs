@@ -4,10 +4,13 @@ use super::*;
 use crate::instrument::money;
 use crate::types::{Liquidity, Qty};
 
-const SPOT: &str = r#"{"id": "BTC/USDT@binance", "symbol": "BTCUSDT", "kind": "spot", "tick_size": "0.01", "lot_size": "0.00001",
+const SPOT: &str = r#"{"id": "BTC/USDT@binance", "symbol": "BTCUSDT", "kind": "spot", "tick_size": "0.01",
+    "lot_size": "0.00001",
     "quantity_step_in_data": "0.00000001", "min_notional": "5", "maker_fee": "0.001", "taker_fee": "0.001"}"#;
-const PERPETUAL: &str = r#"{"id": "BTC/USDT:USDT@binance", "symbol": "BTCUSDT", "kind": "linear_perpetual", "tick_size": "0.1",
-    "lot_size": "0.001", "quantity_step_in_data": "0.001", "min_notional": "100", "maker_fee": "0.0002", "taker_fee": "0.0005", "settle": "USDT"}"#;
+const PERPETUAL: &str = r#"{"id": "BTC/USDT:USDT@binance", "symbol": "BTCUSDT", "kind": "linear_perpetual",
+    "tick_size": "0.1",
+    "lot_size": "0.001", "quantity_step_in_data": "0.001", "min_notional": "100", "maker_fee": "0.0002",
+    "taker_fee": "0.0005", "settle": "USDT"}"#;
 
 fn books(definition: &str) -> (Ledger, Instrument, Currencies) {
     let mut ledger = Ledger::default();
@@ -96,9 +99,11 @@ proptest! {
             let in_base = fee_in_base(&instrument, side);
             // Fees are whole settlement steps; a base fee is below what was bought.
             let fee = i128::from(if in_base { fee.min(qty) } else { fee }) * SETTLEMENT;
-            let lines = ledger.fill(0, &instrument, c, side, &Fill { trade: 1, price, qty, liquidity: Liquidity::Taker, fee });
+            let fill = Fill { trade: 1, price, qty, liquidity: Liquidity::Taker, fee };
+            let lines = ledger.fill(0, &instrument, c, side, &fill);
             for currency in [c.base, c.quote] {
-                prop_assert_eq!(lines.lines().iter().filter(|l| l.currency == currency).map(|l| l.amount).sum::<Money>(), 0);
+                let of = lines.lines().iter().filter(|line| line.currency == currency);
+                prop_assert_eq!(of.map(|line| line.amount).sum::<Money>(), 0);
             }
             held += qty * side.sign();
             fees_in_base += if in_base { fee / instrument.base_step_value() } else { 0 };
@@ -108,8 +113,9 @@ proptest! {
         prop_assert_eq!(i128::from(position.qty), i128::from(held) - fees_in_base);
         let rounding = ledger.balance(1, Account::Rounding, c.quote);
         let gained = ledger.cash(c.quote) - money("10000").unwrap() + rounding;
-        let paper = if spot { position.value(&instrument, 2 * mark) } else { position.unrealised(&instrument, 2 * mark) };
-        prop_assert_eq!(gained + paper, position.pnl(&instrument, 2 * mark));
+        let mark = 2 * mark;
+        let paper = if spot { position.value(&instrument, mark) } else { position.unrealised(&instrument, mark) };
+        prop_assert_eq!(gained + paper, position.pnl(&instrument, mark));
         if spot {
             prop_assert_eq!(ledger.cash(c.base), i128::from(position.qty) * instrument.base_step_value());
         }

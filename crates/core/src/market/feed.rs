@@ -51,7 +51,7 @@ impl Feed {
         self.quote(now, book);
     }
 
-    /// One packet of the levels changed since the last, as they are now: bids from the best down, asks from the best up.
+    /// One packet of the levels changed since the last, as they are now: on each side from the best away.
     pub(super) fn depth(&mut self, now: Nanos) {
         let mut pending = std::mem::take(&mut self.pending);
         // The sort is stable, so that the newest change of a level is the last of its run.

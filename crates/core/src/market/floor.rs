@@ -178,7 +178,7 @@ impl Floor {
     }
 }
 
-/// `seconds` as nanoseconds: at least one, so that time moves on, and at most thirty years, so that it does not overflow.
+/// `seconds` as nanoseconds: at least one, so that time moves on; at most thirty years, so that it does not overflow.
 #[inline]
 pub(super) fn nanos(seconds: f64) -> Nanos {
     ((seconds * 1e9).min(1e18) as Nanos).max(1)

@@ -26,7 +26,7 @@ impl Noise {
         let patience = Patience::new(seed, kind, params.hazard, params.from_bp, floor.now);
         let stream = Stream::new(seed, u64::from(kind));
         let mut noise = Self { stream, kind, params, patience, fleeting: BinaryHeap::new(), next: floor.now };
-        // Orders of a hazard h rest 1/h seconds: draw the arrivals of the longest life, keep the share that still rests.
+        // Orders of a hazard h rest 1/h seconds: draw the arrivals of the longest life, keep those that still rest.
         let slowest = hazard(&params.hazard, params.to_bp);
         let arrivals = params.orders_per_s * (1.0 - params.fleeting_share) / slowest;
         for _ in 0..arrivals as u64 {

@@ -133,13 +133,13 @@ pub const LINEAR_PERPETUAL: Params = Params {
     near: NoiseParams {
         orders_per_s: 470.0,
         from_bp: 0.0,
-        to_bp: 35.0,
-        scale_bp: 3.5,
+        to_bp: 26.0,
+        scale_bp: 3.0,
         round_share: 0.05,
         fleeting_share: 0.45,
         fleeting_s: 0.06,
         size: SizeParams { least_share: 0.1, median: 700.0, log_sd: 2.0, largest: 300_000.0 },
-        hazard: HazardParams { at_touch: 0.8, behind: 0.55, decay_bp: 1.2, exponent: 0.9, least: 0.004 },
+        hazard: HazardParams { at_touch: 0.8, behind: 0.7, decay_bp: 1.2, exponent: 0.9, least: 0.004 },
     },
     far: NoiseParams {
         orders_per_s: 75.0,

@@ -29,7 +29,8 @@ mod tests {
     #[test]
     fn fees_are_in_the_currency_received_and_settle() {
         let spot = Instrument::from_json(
-            r#"{"id": "BTC/USDT@binance", "symbol": "BTCUSDT", "kind": "spot", "tick_size": "0.01", "lot_size": "0.00001",
+            r#"{"id": "BTC/USDT@binance", "symbol": "BTCUSDT", "kind": "spot", "tick_size": "0.01",
+            "lot_size": "0.00001",
             "quantity_step_in_data": "0.00000001", "min_notional": "5", "maker_fee": "0.00075", "taker_fee": "0.001"}"#,
         )
         .unwrap();

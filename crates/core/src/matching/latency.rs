@@ -2,7 +2,8 @@
 
 use crate::types::Nanos;
 
-/// Constant one-way times. Each is added to a clock that never falls, so that messages of one connection keep their order.
+/// Constant one-way times. Each is added to a clock that never falls, so that messages of one connection keep their
+/// order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Latency {
     /// Venue to us for market data; `None` takes each row's recorded receive time.

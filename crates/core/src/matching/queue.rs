@@ -1,7 +1,8 @@
 //! Where a resting order stands in the queue of its level, guessed from an L2 feed.
 //!
 //! A feed with levels only does not tell which of the orders at a price left it. The models differ in that guess; all
-//! follow hftbacktest's rules (<https://hftbacktest.readthedocs.io/en/latest/tutorials/Probability%20Queue%20Models.html>;
+//! follow hftbacktest's rules
+//! (<https://hftbacktest.readthedocs.io/en/latest/tutorials/Probability%20Queue%20Models.html>;
 //! Rigtorp 2013, <https://rigtorp.se/2013/06/08/estimating-order-queue-position.html>), so that results compare.
 
 use crate::types::Qty;

@@ -25,7 +25,8 @@ const POST: TimeInForce = TimeInForce::PostOnly;
 /// A perpetual whose tick, step and lot are 1, but for what a test wants of the lot.
 fn instrument(lot: u32) -> Instrument {
     let text = format!(
-        r#"{{"id": "X/USDT:USDT@venue", "symbol": "X", "kind": "linear_perpetual", "tick_size": "1", "lot_size": "{lot}",
+        r#"{{"id": "X/USDT:USDT@venue", "symbol": "X", "kind": "linear_perpetual", "tick_size": "1",
+            "lot_size": "{lot}",
         "quantity_step_in_data": "1", "min_notional": "0", "maker_fee": "0", "taker_fee": "0", "settle": "USDT"}}"#
     );
     Instrument::from_json(&text).unwrap()

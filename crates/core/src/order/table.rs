@@ -95,7 +95,8 @@ impl OrderTable {
         .unwrap_or_else(|never| match never {});
     }
 
-    /// Takes a report into its order's life and returns the order as it is then; an order that ended has left the table.
+    /// Takes a report into its order's life and returns the order as it is then; an order that ended has left the
+    /// table.
     ///
     /// # Errors
     /// `None` where the table does not hold the order, else what does not fit its life.

@@ -371,6 +371,23 @@ mod tests {
     }
 
     #[test]
+    fn a_message_from_ahead_of_its_time_waits_for_it() {
+        let mut recording = recording(Some(0));
+        let lines: Vec<String> = (0..2_000)
+            .map(|i| {
+                let last = 10 * i as u64 + 10;
+                let matched = if i == 700 { 725 } else { i };
+                depth((i + 5) * MS, matched * MS, (last - 9, last, last - 10), r#"["1.1","1"]"#)
+            })
+            .collect();
+        recording.feed(lines.concat().as_bytes()).unwrap();
+        let summary = recording.end_file().unwrap();
+        assert_eq!((summary.clock_offset, summary.negative_latencies, summary.min_latency), (0, 1, -21 * MS));
+        let late: Vec<Nanos> = recording.take().ts_recv.iter().map(|t| (t - START) / MS).collect();
+        assert_eq!((late[699], late[700], late[719], late[720], late[721]), (704, 725, 725, 725, 726));
+    }
+
+    #[test]
     fn files_follow_each_other() {
         let mut recording = recording(None);
         recording.feed((snapshot(0, 5) + &depth(10 * MS, 9 * MS, (3, 10, 2), "")).as_bytes()).unwrap();

@@ -61,7 +61,7 @@ impl Shape {
 
     /// Reads every key of the message, or of its payload if it has one, and checks the grammar of the whole.
     pub(super) fn by_keys(text: &str) -> Result<Self, DecodeError> {
-        let keys = Keys::of(text).map_err(|error| refused_json(text, &error))?;
+        let keys = Keys::of(text, false).map_err(|error| refused_json(text, &error))?;
         if matches!(keys.data, Word::Twice) {
             return Err(DecodeError::new("data", "there twice", "be there once"));
         }
@@ -72,7 +72,7 @@ impl Shape {
 
 /// The market and symbol that a message names, if it can only come from one.
 pub(super) fn origin(text: &str) -> Option<(Market, String)> {
-    let keys = Keys::of(text).ok()?;
+    let keys = Keys::of(text, true).ok()?;
     let payload = keys.payload()?;
     let usdm = match payload.class().ok()? {
         Class::Depth => payload.previous_id,
@@ -125,9 +125,9 @@ struct Keys<'a> {
 }
 
 impl<'a> Keys<'a> {
-    fn of(text: &'a str) -> Result<Self, serde_json::Error> {
+    fn of(text: &'a str, with_symbol: bool) -> Result<Self, serde_json::Error> {
         let mut json = serde_json::Deserializer::from_str(text);
-        let keys = KeysSeed { outer: true }.deserialize(&mut json)?;
+        let keys = KeysSeed { outer: true, with_symbol }.deserialize(&mut json)?;
         json.end()?;
         Ok(keys)
     }
@@ -153,11 +153,12 @@ impl<'a> Keys<'a> {
         }
     }
 
-    fn take<A: MapAccess<'a>>(&mut self, key: &str, outer: bool, map: &mut A) -> Result<(), A::Error> {
+    fn take<A: MapAccess<'a>>(&mut self, key: &str, seed: KeysSeed, map: &mut A) -> Result<(), A::Error> {
+        let inner = KeysSeed { outer: false, ..seed };
         match key {
-            "e" => self.event.put(map.next_value_seed(WordSeed)?),
-            "s" => self.symbol.put(map.next_value_seed(WordSeed)?),
-            "data" if outer => self.data.put(map.next_value_seed(WordSeed)?),
+            "e" => self.event.put(map.next_value_seed(WordSeed(inner))?),
+            "s" if seed.with_symbol => self.symbol.put(map.next_value_seed(WordSeed(inner))?),
+            "data" if seed.outer => self.data.put(map.next_value_seed(WordSeed(inner))?),
             _ => {
                 self.last_update_id |= key == "lastUpdateId";
                 self.bid_qty |= key == "B";
@@ -171,8 +172,12 @@ impl<'a> Keys<'a> {
     }
 }
 
+#[derive(Clone, Copy)]
 struct KeysSeed {
+    /// A payload may be inside.
     outer: bool,
+    /// The symbol is wanted: else its value is nobody's business here.
+    with_symbol: bool,
 }
 
 impl<'de> DeserializeSeed<'de> for KeysSeed {
@@ -193,14 +198,14 @@ impl<'de> Visitor<'de> for KeysSeed {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys<'de>, A::Error> {
         let mut keys = Keys::default();
         while let Some(key) = map.next_key_seed(TextSeed)? {
-            keys.take(&key, self.outer, &mut map)?;
+            keys.take(&key, self, &mut map)?;
         }
         Ok(keys)
     }
 }
 
 /// Any value: it is too early to refuse a type.
-struct WordSeed;
+struct WordSeed(KeysSeed);
 
 impl<'de> DeserializeSeed<'de> for WordSeed {
     type Value = Word<'de>;
@@ -226,7 +231,7 @@ impl<'de> Visitor<'de> for WordSeed {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Word<'de>, A::Error> {
-        Ok(Word::Object(Box::new(KeysSeed { outer: false }.visit_map(map)?)))
+        Ok(Word::Object(Box::new(self.0.visit_map(map)?)))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Word<'de>, A::Error> {
