@@ -90,6 +90,8 @@ impl<'a> Simulation<'a> {
 
     /// Goes on to `until`. Stops early only when a strategy could not go on: see [`Engine::faults`].
     pub fn run(&mut self, until: Nanos, pace: Pace) {
+        // What was asked for between two runs, by a halt or the stop of a strategy, leaves when it was asked.
+        self.send();
         match pace {
             Pace::Bulk => self.run_in_bulk(until),
             Pace::Step => self.run_by_step(until),

@@ -86,6 +86,7 @@ struct Desk {
     start: Nanos,
     until: Nanos,
     sample_every: Option<Nanos>,
+    halt_at: Option<Nanos>,
 }
 
 /// What a desk leaves behind.
@@ -104,7 +105,8 @@ struct Day {
 fn desk(id: &str, rows: &[Vec<Event>]) -> Desk {
     let place = (instrument(id, 0, "0"), VENUE, rows.concat());
     let deposits = vec![("USDT", "10000")];
-    Desk { places: vec![place], seats: Vec::new(), deposits, start: 0, until: 100, sample_every: None }
+    let (seats, places) = (Vec::new(), vec![place]);
+    Desk { places, seats, deposits, start: 0, until: 100, sample_every: None, halt_at: None }
 }
 
 impl Desk {
@@ -142,10 +144,18 @@ impl Desk {
             simulation.engine().add_strategy(*seat, Box::new(Puppet { play: *play, said: said.clone() }));
         }
         simulation.start(self.start);
-        for (at, pace) in paces.iter().enumerate() {
-            let part = (self.until - self.start) * (at as i64 + 1) / paces.len() as i64;
-            simulation.run(self.start + part, *pace);
+        let mut ends: Vec<(Nanos, Pace)> = paces.iter().map(|pace| (0, *pace)).collect();
+        let whole = self.until - self.start;
+        ends.iter_mut()
+            .enumerate()
+            .for_each(|(at, end)| end.0 = self.start + whole * (at as i64 + 1) / paces.len() as i64);
+        if let Some(at) = self.halt_at {
+            ends.iter().filter(|end| end.0 < at).for_each(|end| simulation.run(end.0, end.1));
+            simulation.run(at, paces[0]);
+            simulation.engine().halt(at);
+            ends.retain(|end| end.0 >= at);
         }
+        ends.iter().for_each(|end| simulation.run(end.0, end.1));
         simulation.stop(self.until);
         let said = said.take();
         day(simulation.engine(), said, self.seats.len() as StrategyIx)

@@ -254,10 +254,11 @@ impl Gate {
         if self.limits.stale_after.is_some_and(|after| standing.now - standing.book.updated() > after) {
             return Err(Refusal::StaleBook);
         }
-        if !self.sent.is_empty() && standing.now.saturating_sub(self.sent[self.oldest]) < SECOND {
-            return Err(Refusal::OrderRate);
+        match self.sent.get(self.oldest) {
+            Some(&oldest) if standing.now.saturating_sub(oldest) < SECOND => Err(Refusal::OrderRate),
+            None if self.limits.orders_per_second == Some(0) => Err(Refusal::OrderRate),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn check_size(&self, request: &OrderRequest, price: Ticks, standing: &Standing<'_>) -> Result<(), Refusal> {

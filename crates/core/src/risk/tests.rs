@@ -116,8 +116,8 @@ fn what_reduces_passes_where_what_adds_does_not() {
 #[test]
 fn the_rate_is_counted_over_any_second() {
     let (instrument, book) = (Instrument::from_json(SPOT).unwrap(), book());
-    let mut gate = Gate::new(Limits { orders_per_second: Some(3), ..Limits::default() });
-    let mut passes = |now| {
+    let gate = |most| Gate::new(Limits { orders_per_second: Some(most), ..Limits::default() });
+    let passes = |gate: &mut Gate, now| {
         let standing = Standing {
             now,
             halted: false,
@@ -133,8 +133,10 @@ fn the_rate_is_counted_over_any_second() {
         gate.submit(Order::new(1, buy(6_000_000, 1_000_000), now), &standing).is_ok()
     };
     let tenth = SECOND / 10;
-    let sent: Vec<bool> = [0, 1, 2, 3, 9, 10, 11, 12, 13].iter().map(|&t| passes(t * tenth)).collect();
+    let mut three = gate(3);
+    let sent: Vec<bool> = [0, 1, 2, 3, 9, 10, 11, 12, 13].iter().map(|&t| passes(&mut three, t * tenth)).collect();
     assert_eq!(sent, [true, true, true, false, false, true, true, true, false]);
+    assert!(!passes(&mut gate(0), 0), "none at all");
 }
 
 #[test]
