@@ -21,6 +21,8 @@ pub mod feed;
 pub mod instrument;
 /// Double-entry ledger and positions.
 pub mod ledger;
+/// The engine fed by a venue as it happens.
+pub mod live;
 /// The seeded market: an order flow around a moving value, through a price-time matching engine.
 pub mod market;
 /// The venue as the simulation models it.

@@ -4,6 +4,7 @@
 //! then reports, then timers, so that a timer sees all that reached us by then. What a strategy asks for takes effect
 //! when its wake-up ends.
 
+mod checkpoint;
 mod context;
 mod intents;
 mod moments;
@@ -12,6 +13,7 @@ mod state;
 
 use std::collections::BinaryHeap;
 
+pub use checkpoint::{Checkpoint, HeldPosition};
 pub use context::Context;
 pub use state::{Blotter, Counts, FillRow, Sample};
 
@@ -24,7 +26,7 @@ use crate::random::Stream;
 use crate::record::{Decision, Log};
 use crate::risk::{Gate, Limits, Refusal};
 use crate::strategy::{Fault, Interest, Quote, Strategy, Wake};
-use crate::types::{InstrumentIx, Money, Nanos, SECOND, StrategyIx};
+use crate::types::{InstrumentIx, Money, Nanos, OrderId, SECOND, StrategyIx};
 use state::{Slot, State, Timer, TimerKind, View};
 
 /// A day in nanoseconds.
@@ -84,6 +86,7 @@ impl Engine {
             log: Log::new(settings.keep_records),
             blotter: Blotter::default(),
             halted: false,
+            reached: Nanos::MIN,
         };
         Self { state, strategies: Vec::new(), settings, faults: Vec::new() }
     }
@@ -165,6 +168,24 @@ impl Engine {
         self.state.now = now;
         self.state.halted = true;
         (0..self.strategies.len()).for_each(|index| self.state.cancel_all(index as StrategyIx));
+    }
+
+    /// Lets orders pass again after a halt.
+    pub fn resume(&mut self) {
+        self.state.halted = false;
+    }
+
+    /// Lets a strategy that was stopped be called again.
+    pub fn run_strategy(&mut self, strategy: StrategyIx) {
+        self.state.slots[usize::from(strategy)].running = true;
+    }
+
+    /// Cancels one open order, whoever's it is; of one that has ended nothing comes.
+    pub fn cancel(&mut self, order: OrderId, now: Nanos) {
+        self.state.now = self.state.now.max(now);
+        if let Some(strategy) = self.state.orders.get(order).map(|order| order.request.strategy) {
+            self.state.cancel(strategy, order);
+        }
     }
 
     /// Stops one strategy: it is not called again and its orders are cancelled.

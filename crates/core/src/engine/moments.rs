@@ -126,6 +126,11 @@ impl Engine {
         self.state.timers.peek().map(|timer| timer.0.at)
     }
 
+    /// Live: time has come this far, so that late periodic timers fire once.
+    pub fn reach(&mut self, now: Nanos) {
+        self.state.reached = self.state.reached.max(now);
+    }
+
     /// The one-timer case of [`Engine::advance`]: fires the next one.
     pub fn step_timer(&mut self) {
         if let Some(timer) = self.state.timers.pop() {
@@ -159,7 +164,10 @@ impl Engine {
 
     fn timer(&mut self, timer: Timer) {
         self.state.now = timer.at;
-        let again = |after: Nanos| Timer::at(timer.at.saturating_add(after), timer.kind, timer.owner, timer.id);
+        let again = |after: Nanos| {
+            let missed = self.state.reached.saturating_sub(timer.at).max(0) / after;
+            Timer::at(timer.at.saturating_add((missed + 1).saturating_mul(after)), timer.kind, timer.owner, timer.id)
+        };
         match timer.kind {
             TimerKind::Midnight => {
                 self.state.timers.push(again(super::DAY));

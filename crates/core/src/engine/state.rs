@@ -143,6 +143,8 @@ pub(super) struct State {
     pub(super) log: Log,
     pub(super) blotter: Blotter,
     pub(super) halted: bool,
+    /// Live: time has come this far. A periodic timer that is late fires once, not once for each time it missed.
+    pub(super) reached: Nanos,
 }
 
 impl View {

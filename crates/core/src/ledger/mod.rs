@@ -144,6 +144,34 @@ impl Ledger {
         self.balances[usize::from(owner)][cell(account, currency)]
     }
 
+    /// Every balance: a row an owner, currency by currency, account by account.
+    pub fn balances(&self) -> &[Vec<Money>] {
+        &self.balances
+    }
+
+    /// Takes over balances and positions that were written down.
+    ///
+    /// # Errors
+    /// Says what does not fit; nothing is changed then.
+    pub fn restore(
+        &mut self,
+        currencies: &[String],
+        balances: Vec<Vec<Money>>,
+        positions: Vec<Position>,
+    ) -> Result<(), String> {
+        if currencies != self.currencies {
+            return Err(format!("currencies must be {:?}, were {currencies:?}", self.currencies));
+        }
+        let cells = ACCOUNTS * self.currencies.len();
+        if balances.len() != self.balances.len() || balances.iter().any(|row| row.len() != cells) {
+            return Err(format!("balances must be {} rows of {cells}", self.balances.len()));
+        }
+        let cash = |at: usize| balances.iter().map(|row| row[cell(Account::Cash, at as CurrencyIx)]).sum();
+        self.cash = (0..currencies.len()).map(cash).collect();
+        (self.balances, self.positions) = (balances, positions);
+        Ok(())
+    }
+
     /// Cash of all owners together.
     #[inline]
     pub fn cash(&self, currency: CurrencyIx) -> Money {

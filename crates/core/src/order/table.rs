@@ -40,6 +40,17 @@ impl OrderTable {
         self.exposure.push(Exposure::default());
     }
 
+    /// The id that the next order gets.
+    pub fn next_id(&self) -> OrderId {
+        self.next_id
+    }
+
+    /// Ids go on from here. Panics if orders are in the table.
+    pub fn go_on_from(&mut self, id: OrderId) {
+        assert!(self.slot_of.is_empty(), "ids cannot change under orders");
+        (self.first_id, self.next_id) = (id, id);
+    }
+
     /// Gives the next order id away. An id that no order takes stays unused.
     pub fn reserve_id(&mut self) -> OrderId {
         self.slot_of.push_back(NO_SLOT);

@@ -8,6 +8,7 @@ mod clock;
 mod decode;
 mod fields;
 mod json;
+mod live;
 
 mod recording;
 mod scale;
@@ -17,6 +18,7 @@ mod shape;
 
 pub use decode::{Decoded, Decoder, MAX_MESSAGE_BYTES, Message};
 pub use fields::MAX_LEVELS;
+pub use live::{Heard, LiveFeed};
 pub use recording::{FileSummary, LineError, Recording, detect};
 pub use sequence::{Diff, Sequence, SequenceCounts, SyncState};
 

@@ -1,0 +1,108 @@
+//! What the engine must remember across a restart: the ledger's balances, the strategies' positions, and where the
+//! order ids go on.
+
+use serde::{Deserialize, Serialize};
+
+use super::Engine;
+use crate::ledger::Position;
+use crate::order::{Fill, OrderRequest, Report, ReportKind};
+use crate::record::Decision;
+use crate::types::{Money, Nanos, OrderId, Qty, StrategyIx};
+
+/// Money as decimal text of its units, since JSON has no 128-bit numbers.
+type Units = String;
+
+/// An engine's books, whole. Orders are not in it: what was open is settled with the venue before anything trades.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Codes of the currencies, in the order of the balances.
+    pub currencies: Vec<String>,
+    /// Balances of each owner (the account first, then each strategy), currency by currency, account by account.
+    pub balances: Vec<Vec<Units>>,
+    /// Position of each strategy.
+    pub positions: Vec<HeldPosition>,
+    /// No order has this id or a later one.
+    pub next_order: OrderId,
+}
+
+/// A position as a checkpoint holds it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldPosition {
+    /// Held, in steps.
+    pub qty: Qty,
+    /// What it cost.
+    pub cost: Units,
+    /// Made by closing.
+    pub realised: Units,
+    /// Paid.
+    pub fees: Units,
+    /// Traded.
+    pub turnover: Units,
+}
+
+fn units(text: &str) -> Result<Money, String> {
+    text.parse().map_err(|_| format!("`{text}` is no amount"))
+}
+
+impl Engine {
+    /// The books as they stand.
+    pub fn checkpoint(&self) -> Checkpoint {
+        let ledger = &self.state.ledger;
+        let held = |position: &Position| HeldPosition {
+            qty: position.qty,
+            cost: position.cost.to_string(),
+            realised: position.realised.to_string(),
+            fees: position.fees.to_string(),
+            turnover: position.turnover.to_string(),
+        };
+        Checkpoint {
+            currencies: ledger.currencies().to_vec(),
+            balances: ledger.balances().iter().map(|row| row.iter().map(Money::to_string).collect()).collect(),
+            positions: (0..self.strategies.len()).map(|ix| held(ledger.position(ix as StrategyIx))).collect(),
+            next_order: self.state.orders.next_id(),
+        }
+    }
+
+    /// Takes a checkpoint's books over. Instruments and strategies must have been added, the same in the same order.
+    ///
+    /// # Errors
+    /// Says what does not fit; nothing is changed then.
+    pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), String> {
+        if checkpoint.positions.len() != self.strategies.len() {
+            let (was, is) = (checkpoint.positions.len(), self.strategies.len());
+            return Err(format!("the checkpoint has {was} strategies, the settings have {is}"));
+        }
+        let row = |row: &Vec<Units>| row.iter().map(|text| units(text)).collect::<Result<Vec<_>, _>>();
+        let balances: Vec<Vec<Money>> = checkpoint.balances.iter().map(row).collect::<Result<_, _>>()?;
+        let position = |held: &HeldPosition| -> Result<Position, String> {
+            Ok(Position {
+                qty: held.qty,
+                cost: units(&held.cost)?,
+                realised: units(&held.realised)?,
+                fees: units(&held.fees)?,
+                turnover: units(&held.turnover)?,
+            })
+        };
+        let positions = checkpoint.positions.iter().map(position).collect::<Result<Vec<_>, _>>()?;
+        self.state.ledger.restore(&checkpoint.currencies, balances, positions)?;
+        self.state.orders.go_on_from(checkpoint.next_order);
+        Ok(())
+    }
+
+    /// Books an execution of an order that an earlier session sent and this one does not hold.
+    ///
+    /// Returns false, and books nothing, where the strategy is not there.
+    pub fn book_earlier_fill(&mut self, order: OrderId, request: &OrderRequest, fill: &Fill, now: Nanos) -> bool {
+        if usize::from(request.strategy) >= self.strategies.len() {
+            return false;
+        }
+        self.state.now = self.state.now.max(now);
+        let report = Report { order, ts_venue: now, ts_recv: self.state.now, kind: ReportKind::Filled(*fill) };
+        self.state.log.add(&Decision::Report(report));
+        let view = &self.state.views[usize::from(request.instrument)];
+        let (instrument, currencies) = (&view.instrument, view.currencies);
+        let transaction = self.state.ledger.fill(request.strategy, instrument, currencies, request.side, fill);
+        self.state.log.add(&Decision::Posting { ts: self.state.now, order, transaction });
+        true
+    }
+}
