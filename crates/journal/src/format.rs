@@ -64,8 +64,14 @@ pub mod kind {
     pub const CLOSED: u8 = 10;
     /// A batch of decision records.
     pub const DECISION: u8 = 11;
+    /// Timers were fired up to a time.
+    pub const TIMER: u8 = 12;
+    /// How things stand, as JSON.
+    pub const STATUS: u8 = 13;
+    /// Our books held against the venue's, as JSON.
+    pub const RECONCILED: u8 = 14;
     /// Every kind with its name, in the order of the codes.
-    pub const ALL: [(&str, u8); 11] = [
+    pub const ALL: [(&str, u8); 14] = [
         ("HEADER", HEADER),
         ("CHECKPOINT", CHECKPOINT),
         ("MARKET", MARKET),
@@ -77,6 +83,9 @@ pub mod kind {
         ("SETTING", SETTING),
         ("CLOSED", CLOSED),
         ("DECISION", DECISION),
+        ("TIMER", TIMER),
+        ("STATUS", STATUS),
+        ("RECONCILED", RECONCILED),
     ];
 }
 
@@ -242,6 +251,6 @@ mod tests {
     #[test]
     fn the_kinds_are_listed_once_each_and_none_is_zero() {
         let codes: Vec<u8> = kind::ALL.iter().map(|(_, code)| *code).collect();
-        assert_eq!(codes, (1..=11).collect::<Vec<u8>>());
+        assert_eq!(codes, (1..=14).collect::<Vec<u8>>());
     }
 }

@@ -98,10 +98,10 @@ fn run(
 }
 
 /// What a run is set up with.
-struct Settings {
-    engine: EngineSettings,
+pub(crate) struct Settings {
+    pub(crate) engine: EngineSettings,
     venue: VenueSettings,
-    deposits: Vec<(String, Money)>,
+    pub(crate) deposits: Vec<(String, Money)>,
 }
 
 fn invalid(key: &str, rule: &str) -> PyErr {
@@ -109,7 +109,7 @@ fn invalid(key: &str, rule: &str) -> PyErr {
 }
 
 impl Settings {
-    fn parse(text: &str) -> PyResult<Self> {
+    pub(crate) fn parse(text: &str) -> PyResult<Self> {
         let json: Value = serde_json::from_str(text).map_err(|error| invalid("settings", &error.to_string()))?;
         let int = |key: &str| json[key].as_i64().filter(|n| *n >= 0);
         let need = |key: &str| int(key).ok_or_else(|| invalid(key, "must be a whole number, 0 or more"));
@@ -150,7 +150,7 @@ pub(crate) fn instrument(definition: &str) -> PyResult<Instrument> {
         .map_err(|error| kedge_error("UsageError", error.0, "correct the instruments' definition file"))
 }
 
-fn parse_limits(text: &str, instrument: &Instrument) -> PyResult<Limits> {
+pub(crate) fn parse_limits(text: &str, instrument: &Instrument) -> PyResult<Limits> {
     let json: Value = serde_json::from_str(text).map_err(|error| invalid("limits", &error.to_string()))?;
     let text_of = |key: &str| json[key].as_str();
     let wrong = |key: &str| invalid(key, "must be a decimal number");

@@ -18,7 +18,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 /// One journal error, one Python class.
-fn raised(error: &Error) -> PyErr {
+pub(crate) fn raised(error: &Error) -> PyErr {
     let class = match error {
         Error::Damage { .. } | Error::Locked { .. } => "UnsafeStateError",
         Error::Version { .. } | Error::NoSession { .. } | Error::Usage(_) => "UsageError",

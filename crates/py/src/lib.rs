@@ -9,6 +9,7 @@ mod decision;
 mod errors;
 mod happenings;
 mod journal;
+mod live;
 mod market;
 mod recording;
 mod strategy;
@@ -29,5 +30,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     recording::register(module)?;
     market::register(module)?;
     journal::register(module)?;
+    live::register(module)?;
     decision::register(module)
 }

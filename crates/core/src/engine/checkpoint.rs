@@ -89,6 +89,11 @@ impl Engine {
         Ok(())
     }
 
+    /// Order ids begin here, if that is later than where they are. Panics if orders are open.
+    pub fn start_ids(&mut self, first: OrderId) {
+        self.state.orders.go_on_from(first.max(self.state.orders.next_id()));
+    }
+
     /// Books an execution of an order that an earlier session sent and this one does not hold.
     ///
     /// Returns false, and books nothing, where the strategy is not there.

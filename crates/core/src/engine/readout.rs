@@ -2,7 +2,7 @@
 
 use super::{Blotter, Counts, Engine, Tally};
 use crate::book::Book;
-use crate::instrument::InstrumentKind;
+use crate::instrument::{Instrument, InstrumentKind};
 use crate::ledger::{Account, Ledger};
 use crate::order::OrderTable;
 use crate::types::{InstrumentIx, Money, StrategyIx};
@@ -11,6 +11,16 @@ impl Engine {
     /// The ledger.
     pub fn ledger(&self) -> &Ledger {
         &self.state.ledger
+    }
+
+    /// An instrument's definition.
+    pub fn instrument(&self, instrument: InstrumentIx) -> &Instrument {
+        &self.state.views[usize::from(instrument)].instrument
+    }
+
+    /// Whether a strategy is called.
+    pub fn is_running(&self, strategy: StrategyIx) -> bool {
+        self.state.slots[usize::from(strategy)].running
     }
 
     /// What a strategy trades.
