@@ -33,6 +33,8 @@ pub mod order;
 pub mod random;
 /// What was decided, as bytes.
 pub mod record;
+/// What a session that is over left behind.
+pub mod recovery;
 /// The risk gate.
 pub mod risk;
 /// Both sides joined: a backtest.

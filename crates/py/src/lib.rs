@@ -12,6 +12,7 @@ mod journal;
 mod live;
 mod market;
 mod recording;
+mod recovery;
 mod strategy;
 mod tables;
 mod views;
@@ -31,5 +32,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     market::register(module)?;
     journal::register(module)?;
     live::register(module)?;
+    recovery::register(module)?;
     decision::register(module)
 }
