@@ -362,3 +362,98 @@ class JournalReader:
         """What a crash left behind the last record; known once all have been read."""
     def __iter__(self) -> JournalReader: ...
     def __next__(self) -> tuple[int, int, int, int, int, bytes]: ...
+
+# recovery.rs
+def recover_books(
+    instruments: Sequence[str], seats: Sequence[int], records: Sequence[str | bytes]
+) -> tuple[str, list[tuple[int, int, int, str, str, str, str, int]]]:
+    """The books at the end of a session, as a checkpoint (JSON), and the orders whose end it did not see.
+
+    `records` are in the order of their sequence, each a checkpoint (text) or a decision (bytes). An order is (id,
+    strategy, instrument, side, whole quantity, filled, state, last trade). Raises `UnsafeStateError` if unfit.
+    """
+
+# live.rs
+@final
+class LiveSession:
+    """The engine, its strategies and its journal, for one epoch of one account. See `kedge.node.trader`."""
+
+    def __new__(
+        cls,
+        settings: str,
+        streams: Sequence[tuple[str, str]],
+        strategies: Sequence[tuple[int, str, Strategy, type[Strategy]]],
+        folder: str,
+        session_id: bytes,
+        header: str,
+        checkpoint: str | None,
+        first_order: int,
+        now: int,
+    ) -> LiveSession: ...
+    def start(self, now: int) -> None:
+        """Wakes the strategies for the first time."""
+    def message(self, instrument: int, frame: bytes, now: int) -> tuple[bool, bool, int | None]:
+        """Takes one message: (about the book, needs a snapshot, when it was sent). Raises `DataError`."""
+    def lost(self, instrument: int, now: int) -> None:
+        """The connection of an instrument was lost."""
+    def report(
+        self,
+        order: int,
+        what: str,
+        ts_venue: int,
+        now: int,
+        *,
+        instrument: int = 0,
+        price: str = "0",
+        quantity: str = "0",
+        trade: int = 0,
+        maker: bool = False,
+        fee: str = "0",
+    ) -> None:
+        """Takes one report of the venue."""
+    def earlier_fill(
+        self,
+        order: int,
+        strategy: int,
+        instrument: int,
+        side: str,
+        price: str,
+        quantity: str,
+        trade: int,
+        maker: bool,
+        fee: str,
+        now: int,
+    ) -> bool:
+        """Books an execution of an order of an earlier session."""
+    def tick(self, now: int) -> None:
+        """Time passed: fires the timers due by now."""
+    def next_timer(self) -> int | None:
+        """When the next timer is due."""
+    def commands(self) -> list[dict[str, Any]]:
+        """Hands over the commands made since the last call."""
+    def durable(self) -> int:
+        """The last sequence that a crash cannot take."""
+    def waker(self) -> int:
+        """A file descriptor that becomes readable after each commit."""
+    def note(self, kind: int, json: str, now: int) -> None:
+        """Notes a status or a reconciliation."""
+    def checkpoint(self, now: int) -> str:
+        """Writes a checkpoint of the books into the journal and returns it."""
+    def halt(self, now: int) -> None:
+        """Stops all trading and cancels every open order."""
+    def resume(self, now: int) -> None:
+        """Lets orders pass again."""
+    def cancel(self, order: int, now: int) -> None:
+        """Cancels one open order."""
+    def stop_strategy(self, strategy: int, now: int) -> None:
+        """Stops one strategy and cancels its orders."""
+    def start_strategy(self, strategy: int, now: int) -> None:
+        """Lets a stopped strategy be called again."""
+    def open_orders(self) -> list[tuple[int, int, int, str, str, str, str, str]]:
+        """(order, strategy, instrument, side, price, quantity, filled, state) of what is open."""
+    def values(self) -> dict[str, Any]:
+        """Values of every strategy and instrument now."""
+    def faults(self) -> list[tuple[int, BaseException]]:
+        """Strategies that raised since the last call, and what they raised."""
+    def close(self, now: int) -> None:
+        """Ends the session cleanly."""

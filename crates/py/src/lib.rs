@@ -4,6 +4,7 @@ mod amounts;
 mod backtest;
 mod build_info;
 mod columns;
+mod commands;
 mod context;
 mod decision;
 mod errors;

@@ -18,8 +18,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::backtest::{Settings, instrument, parse_limits};
+use crate::commands::Command;
 use crate::errors::kedge_error;
-use crate::happenings::time_in_force_name;
 use crate::journal::raised as journal_error;
 use crate::strategy::{PythonStrategy, Raised};
 
@@ -43,22 +43,6 @@ struct Session {
     markets: Vec<Market>,
 }
 
-/// A command as the venue's client takes it.
-#[derive(IntoPyObject)]
-struct Command {
-    /// May leave once this sequence is durable.
-    after_seq: u64,
-    action: &'static str,
-    order: OrderId,
-    strategy: StrategyIx,
-    instrument: InstrumentIx,
-    side: &'static str,
-    kind: &'static str,
-    tif: &'static str,
-    price: String,
-    quantity: String,
-}
-
 /// The engine, its strategies and its journal, for one epoch of one account.
 #[pyclass(name = "LiveSession", module = "kedge._core")]
 struct PyLiveSession {
@@ -67,7 +51,7 @@ struct PyLiveSession {
 }
 
 /// SAFETY of the two lines below: a session is only touched through `PyLiveSession`, by whoever holds the interpreter's
-/// lock, and none of its methods gives that lock away while it holds the mutex. Its reference counts are therefore never
+/// lock, and none of its methods gives that lock away while it holds the mutex. So its reference counts are never
 /// changed by two threads at once.
 struct SendBox(Session);
 unsafe impl Send for SendBox {}
@@ -131,48 +115,10 @@ impl Session {
         }
         let requests: Vec<(InstrumentIx, Request)> = self.live.engine().commands().collect();
         for (instrument, request) in requests {
-            self.queue(instrument, &request);
+            let command = Command::new(self.live.engine(), instrument, &request, self.appended);
+            self.commands.push(command);
         }
         Ok(())
-    }
-
-    fn queue(&mut self, instrument: InstrumentIx, request: &Request) {
-        let after_seq = self.appended;
-        let engine = self.live.engine();
-        let definition = engine.instrument(instrument);
-        let (price, qty) =
-            (|ticks| definition.tick_size.text(ticks), |steps| definition.quantity_step_in_data.text(steps));
-        let base = |action, order, strategy| Command {
-            after_seq,
-            action,
-            order,
-            strategy,
-            instrument,
-            side: "",
-            kind: "",
-            tif: "",
-            price: String::new(),
-            quantity: String::new(),
-        };
-        let owner = |order| engine.orders().get(order).map_or(0, |order| order.request.strategy);
-        let command = match request {
-            Request::Submit(order) => {
-                let request = &order.request;
-                Command {
-                    side: if request.side == Side::Buy { "buy" } else { "sell" },
-                    kind: if request.kind == OrderKind::Limit { "limit" } else { "market" },
-                    tif: time_in_force_name(request.time_in_force),
-                    price: if request.kind == OrderKind::Limit { price(request.price) } else { String::new() },
-                    quantity: qty(request.qty),
-                    ..base("submit", order.id, request.strategy)
-                }
-            }
-            Request::Cancel(order) => base("cancel", *order, owner(*order)),
-            Request::Amend { order, price: at, qty: size } => {
-                Command { price: price(*at), quantity: qty(*size), ..base("amend", *order, owner(*order)) }
-            }
-        };
-        self.commands.push(command);
     }
 }
 
@@ -272,7 +218,9 @@ impl PyLiveSession {
 
     /// Takes one report. `what` is accepted, rejected, filled, canceled, expired, cancel_rejected, amended,
     /// amend_rejected or unknown; the fill's price and quantity and an amendment's are decimal text.
-    #[pyo3(signature = (order, what, ts_venue, now, *, instrument=0, price="0", quantity="0", trade=0, maker=false, fee="0"))]
+    #[pyo3(signature = (
+        order, what, ts_venue, now, *, instrument=0, price="0", quantity="0", trade=0, maker=false, fee="0"
+    ))]
     #[allow(clippy::too_many_arguments)]
     fn report(
         &self,

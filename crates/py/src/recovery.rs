@@ -29,7 +29,7 @@ type OpenOrder = (OrderId, StrategyIx, InstrumentIx, &'static str, String, Strin
 
 /// The books at the end of a session, as a checkpoint, and the orders whose end it did not see.
 ///
-/// `instruments` are definitions, `seats` the instrument of each strategy; `records` are in the order of their sequence,
+/// `instruments` are definitions, `seats` the instrument of each strategy; `records` stand in order of their sequence,
 /// each either a checkpoint (its JSON, as text) or a decision (bytes); only the last checkpoint counts.
 #[pyfunction]
 pub(crate) fn recover_books(

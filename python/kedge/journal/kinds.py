@@ -31,3 +31,9 @@ class Kind(IntEnum):
     CLOSED = 10
     """JSON: the clean end, with the trace hash."""
     DECISION = 11
+    TIMER = 12
+    """i64: the time up to which timers were fired."""
+    STATUS = 13
+    """JSON: what the trader shows of itself, about once a second."""
+    RECONCILED = 14
+    """JSON: what was compared with the venue, the differences and what was done."""

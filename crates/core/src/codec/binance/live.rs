@@ -83,7 +83,12 @@ mod tests {
         };
         let depth = |first: u64, last: u64| {
             format!(
-                r#"{{"stream":"btcusdt@depth@100ms","data":{{"e":"depthUpdate","E":1000,"s":"BTCUSDT","U":{first},"u":{last},"b":[["1.00","2.0"]],"a":[]}}}}"#
+                concat!(
+                    r#"{{"stream":"btcusdt@depth@100ms","data":{{"e":"depthUpdate","E":1000,"s":"BTCUSDT","#,
+                    r#""U":{first},"u":{last},"b":[["1.00","2.0"]],"a":[]}}}}"#
+                ),
+                first = first,
+                last = last
             )
         };
         assert_eq!(hear(&depth(5, 6), 1), (true, vec![]));
