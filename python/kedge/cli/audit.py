@@ -35,4 +35,4 @@ def command(
     line = "our books and the exchange's are equal" if found["equal"] else "our books differ from the exchange's"
     show(as_json, found, line, table(("", ""), counts, left=1), "\n".join(found["differences"]))
     if not found["equal"]:
-        raise UnsafeStateError(f"{len(found['differences'])} differences", "the first is the likeliest cause")
+        raise typer.Exit(UnsafeStateError.exit_code)

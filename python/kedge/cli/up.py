@@ -45,10 +45,7 @@ def command(
     result = asyncio.run(_up(load_settings(settings), settings, examples, seconds))
     show(as_json, result, _verdict(result), table(("", ""), [(k, str(v)) for k, v in result.items()], left=2))
     if not result["reconciled"]:
-        raise UnsafeStateError(
-            f"our books differ from the exchange's: {'; '.join(result['differences'][:3])}",
-            f"kedge audit --data {result['data']} shows all",
-        )
+        raise typer.Exit(UnsafeStateError.exit_code)
 
 
 def _verdict(result: dict[str, Any]) -> str:

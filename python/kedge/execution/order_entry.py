@@ -102,7 +102,7 @@ class OrderEntry:
         """Sends what has become durable."""
         if not self._waiting:
             return
-        durable = self._session.durable()
+        durable = self._durable()
         while self._waiting and self._waiting[0][0]["after_seq"] <= durable:
             command, heard, made = self._waiting.popleft()
             working = self.working.get(command["order"])
@@ -115,6 +115,9 @@ class OrderEntry:
             working.sent_ns = time.time_ns()
             self.sent += 1
             self._run(self._submit(working, command, made - heard, seen - made))
+
+    def _durable(self) -> int:
+        return self._session.durable()
 
     def _cancel_now(self, order: int) -> None:
         working = self.working.get(order)
@@ -136,7 +139,7 @@ class OrderEntry:
             tif=command["tif"],
             price=command["price"],
             quantity=command["quantity"],
-            on_sent=lambda: self._on_sent(engine, disk, time.perf_counter_ns() - begun),
+            on_sent=lambda: self._sent(engine, disk, time.perf_counter_ns() - begun),
         )
         outcome = await sending
         if working.acknowledged or working.ended:
@@ -144,11 +147,18 @@ class OrderEntry:
         if isinstance(outcome, Accepted):
             self._acknowledge(working, outcome.ts)
         elif isinstance(outcome, Unknown):
-            working.unknown = True
-            self._report(working, "unknown", 0)
-            await self._find_out(working, outcome.closes_ns)
+            await self._not_known(working, command, outcome)
         else:
             self._end(working, "rejected", 0)
+
+    def _sent(self, engine: int, disk: int, sending: int) -> None:
+        self._on_sent(engine, disk, sending)
+
+    async def _not_known(self, working: Working, command: dict[str, Any], outcome: Unknown) -> None:
+        """Silence is no answer: the order counts as open until the venue tells."""
+        working.unknown = True
+        self._report(working, "unknown", 0)
+        await self._find_out(working, outcome.closes_ns)
 
     async def _amend(self, working: Working, command: dict[str, Any]) -> None:
         outcome = await working.line.venue.amend(

@@ -55,6 +55,7 @@ def _client(settings: VenueSettings, market: str, keys: Keys, listener: Listener
         on_report=lambda report: listener.on_report(market, report),
         on_account=lambda update: listener.on_account(market, update),
         on_gap=lambda why: listener.on_gap(market, why),
+        venue=settings.name,
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from kedge import _core
 from kedge.execution.order_entry import Line, OrderEntry
-from kedge.execution.reconciliation import Difference, Reconciliation, reconcile
+from kedge.execution.reconciliation import Difference, Reconciliation, ours_of, reconcile
 from kedge.journal import Kind
 from kedge.model.errors import DataError, KedgeError, UsageError
 from kedge.model.settings import Settings
@@ -103,11 +103,16 @@ class LiveLoop:
             self.entry.on_report(market, report)
 
     def on_account(self, market: str, update: AccountUpdate) -> None:
-        """A payment of funding; other changes of the account follow from reports."""
-        line = self._by_symbol.get((market, update.symbol))
-        if update.reason == "FUNDING_FEE" and line is not None:
-            with self._guarded():
-                self._session.funding(line.instrument, update.amount, update.ts_ns, time.time_ns())
+        """A payment of funding; every other change of the account follows from reports."""
+        if update.reason != "FUNDING_FEE" or not self._begun:
+            return
+        # The venue does not say which position it was for: with several, the first that is held gets it.
+        values = self._session.values()
+        lines = [line for line in self._opened.lines if line.market == market]
+        held = [line for line in lines if ours_of(values, line)] or lines
+        with self._guarded():
+            for _, change in update.balances.values():
+                self._session.funding(held[0].instrument, f"{change:f}", update.ts_ns, time.time_ns())
 
     def on_gap(self, market: str, why: str) -> None:
         """The user stream was away: reports may have been missed."""
