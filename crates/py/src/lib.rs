@@ -8,6 +8,7 @@ mod commands;
 mod context;
 mod decision;
 mod errors;
+mod guarded;
 mod happenings;
 mod inputs;
 mod journal;
