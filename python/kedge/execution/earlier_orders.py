@@ -112,11 +112,11 @@ async def _settle(session: _core.LiveSession, line: Line, order: EarlierOrder, n
                     order.strategy,
                     line.instrument,
                     order.side,
-                    trade.price,
-                    trade.quantity,
+                    f"{trade.price:f}",
+                    f"{trade.quantity:f}",
                     trade.trade,
                     trade.maker,
-                    trade.fee,
+                    f"{trade.fee:f}",
                     time.time_ns(),
                 )
                 booked += 1

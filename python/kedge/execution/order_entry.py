@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from kedge import _core
@@ -221,19 +222,10 @@ class OrderEntry:
             return
         self._acknowledge(working, found.updated_ns)
         trades: Sequence[VenueTrade] = ()
-        if float(found.filled) > 0:
+        if Decimal(found.filled) > 0:
             trades = await working.line.venue.trades(symbol=working.line.symbol, order_id=found.venue_order)
         for trade in sorted(trades, key=lambda trade: trade.trade):
-            self._fill(
-                working,
-                trade.trade,
-                trade.price,
-                trade.quantity,
-                trade.maker,
-                trade.fee,
-                trade.fee_currency,
-                trade.ts_ns,
-            )
+            self._fill(working, trade)
         if found.status in ENDED and not working.ended:
             self._end(working, "" if found.status == "FILLED" else "canceled", found.updated_ns)
 
@@ -254,16 +246,7 @@ class OrderEntry:
             return
         self._acknowledge(working, report.ts_ns)
         if report.what == "filled":
-            self._fill(
-                working,
-                report.trade,
-                report.price,
-                report.quantity,
-                report.maker,
-                report.fee,
-                report.fee_currency,
-                report.ts_ns,
-            )
+            self._fill(working, report)
             if report.status == "FILLED":
                 self._end(working, "", report.ts_ns)
         elif report.what in ("canceled", "expired", "rejected"):
@@ -276,25 +259,24 @@ class OrderEntry:
             working.acknowledged, working.unknown = True, False
             self._report(working, "accepted", ts)
 
-    def _fill(
-        self,
-        working: Working,
-        trade: int,
-        price: str,
-        quantity: str,
-        maker: bool,
-        fee: str,
-        fee_currency: str,
-        ts: int,
-    ) -> None:
-        if trade in working.trades:
+    def _fill(self, working: Working, told: Report | VenueTrade) -> None:
+        if told.trade in working.trades:
             return
-        working.trades.add(trade)
-        line = working.line
+        working.trades.add(told.trade)
+        line, fee = working.line, Decimal(told.fee)
         expected = line.base if line.market == "spot" and working.side == "buy" else line.quote
-        if fee_currency != expected and float(fee) != 0:
-            self.odd_fees.append(f"{working.name}: fee {fee} {fee_currency}, expected in {expected}")
-        self._report(working, "filled", ts, price=price, quantity=quantity, trade=trade, maker=maker, fee=fee)
+        if told.fee_currency != expected and fee:
+            self.odd_fees.append(f"{working.name}: fee {fee} {told.fee_currency}, expected in {expected}")
+        self._report(
+            working,
+            "filled",
+            told.ts_ns,
+            price=f"{Decimal(told.price):f}",
+            quantity=f"{Decimal(told.quantity):f}",
+            trade=told.trade,
+            maker=told.maker,
+            fee=f"{fee:f}",
+        )
 
     def _end(self, working: Working, what: str, ts: int) -> None:
         if working.ended:

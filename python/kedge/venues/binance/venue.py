@@ -192,8 +192,10 @@ class BinanceVenue:
         price: str,
         quantity: str,
         reduce_only: bool = False,
+        on_sent: Callable[[], None] | None = None,
     ) -> Outcome:
         """Places an order: `side` buy or sell, `kind` limit or market, `tif` gtc, ioc, fok or post_only, decimal text.
+        `on_sent` is called once its bytes have been handed to the socket.
         Never raises for what the venue does; `UsageError` for words it does not know."""
         if reduce_only and self.market == "spot":
             return Rejected(0, "spot orders cannot be reduce-only")
@@ -208,7 +210,7 @@ class BinanceVenue:
             quantity=quantity,
             reduce_only=reduce_only,
         )
-        return await self._rest.order(Kind.SUBMIT, orders.submit(self.market), params)
+        return await self._rest.order(Kind.SUBMIT, orders.submit(self.market), params, on_sent)
 
     async def cancel(self, *, symbol: str, client_id: str) -> Outcome:
         """Cancels the open order of this client id."""
