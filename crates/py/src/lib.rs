@@ -9,11 +9,16 @@ mod context;
 mod decision;
 mod errors;
 mod happenings;
+mod inputs;
 mod journal;
 mod live;
+mod live_values;
 mod market;
 mod recording;
 mod recovery;
+mod replay;
+mod seated;
+mod session;
 mod strategy;
 mod tables;
 mod views;
@@ -33,6 +38,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     market::register(module)?;
     journal::register(module)?;
     live::register(module)?;
+    replay::register(module)?;
     recovery::register(module)?;
     decision::register(module)
 }
