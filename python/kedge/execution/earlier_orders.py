@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol, TypeVar
 
-from kedge import _core
+from kedge._core import LiveSession
 from kedge.execution.client_ids import client_id, order_of
 from kedge.execution.order_entry import ASK_AGAIN, ASK_AGAIN_MOST, ENDED, Line
 from kedge.execution.reconciliation import Difference, venues
@@ -52,7 +52,7 @@ class Settled:
 
 
 async def settle_earlier(
-    session: _core.LiveSession,
+    session: LiveSession,
     lines: Sequence[Line],
     orders: Sequence[EarlierOrder],
     trader: str,
@@ -93,7 +93,7 @@ async def _cancel_strangers(lines: Sequence[Line], known: set[int], trader: str)
     return differences
 
 
-async def _settle(session: _core.LiveSession, line: Line, order: EarlierOrder, name: str) -> list[Difference]:
+async def _settle(session: LiveSession, line: Line, order: EarlierOrder, name: str) -> list[Difference]:
     found = await _ended(line.venue, line.symbol, name)
     if found is None:
         if Decimal(order.filled) != 0 or order.last_trade:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from kedge import _core
+from kedge._core import LiveSession
 from kedge.execution.client_ids import client_id, order_of
 from kedge.model.errors import KedgeError
 from kedge.venues.binance import Accepted, BinanceVenue, Report, Unknown, VenueOrder, VenueTrade
@@ -62,7 +62,7 @@ class OrderEntry:
 
     def __init__(
         self,
-        session: _core.LiveSession,
+        session: LiveSession,
         lines: Sequence[Line],
         trader: str,
         changed: Callable[[], None],

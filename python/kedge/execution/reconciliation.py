@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from kedge import _core
+from kedge._core import LiveSession
 from kedge.execution.client_ids import order_of
 from kedge.execution.order_entry import Line, OrderEntry
 from kedge.venues.binance import BinanceVenue
@@ -66,7 +66,7 @@ class Reconciliation:
 
 
 async def reconcile(
-    session: _core.LiveSession,
+    session: LiveSession,
     lines: Sequence[Line],
     entry: OrderEntry,
     trader: str,
@@ -130,7 +130,7 @@ async def held_at(lines: Sequence[Line]) -> dict[str, Decimal]:
     return totals
 
 
-async def _holdings(session: _core.LiveSession, lines: Sequence[Line]) -> tuple[list[Difference], bool]:
+async def _holdings(session: LiveSession, lines: Sequence[Line]) -> tuple[list[Difference], bool]:
     differences, unsafe = [], False
     at_venue = await held_at(lines)
     positions = {
