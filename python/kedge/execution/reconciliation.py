@@ -123,10 +123,12 @@ async def held_at(lines: Sequence[Line]) -> dict[str, Decimal]:
     """What the venue holds for the account by currency, over its markets; only of the currencies of our instruments."""
     totals: dict[str, Decimal] = {}
     wanted = {line.quote for line in lines} | {line.base for line in lines if line.market == "spot"}
-    for venue in venues(lines).values():
-        for currency, (free, locked) in (await venue.balances()).items():
+    for market, venue in venues(lines).items():
+        for currency, (first, second) in (await venue.balances()).items():
             if currency in wanted:
-                totals[currency] = totals.get(currency, Decimal(0)) + free + locked
+                # Spot tells what is free and what is locked; USD-M the wallet, and what of it is available.
+                held = first + second if market == "spot" else first
+                totals[currency] = totals.get(currency, Decimal(0)) + held
     return totals
 
 

@@ -1,4 +1,4 @@
-"""WebSocket connections as the exchange sees them: what is sent waits in a bounded queue, who does not read is dropped."""
+"""WebSocket connections: what is sent waits in a bounded queue, and who does not read is dropped."""
 
 from __future__ import annotations
 

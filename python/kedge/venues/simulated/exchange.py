@@ -1,4 +1,4 @@
-"""The exchange behind the protocol: the core with its clock, what the market told, accounts, limits, faults and truth."""
+"""The exchange behind the protocol: the core with its clock, what the market told, accounts, faults and truth."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ class SimulatedExchange:
         self.tapes = [Tape() for _ in listings.all]
         self.books = Bookkeeping(listings, self.accounts, truth, clock)
         self.rows = 0
+        self.advanced = clock.start
         self._on_changes: OnChanges = lambda listing, changes: None
         self._on_events: OnEvents = lambda events: None
         definitions = [listing.instrument.to_json() for listing in listings.all]
@@ -63,7 +64,7 @@ class SimulatedExchange:
 
     def advance(self) -> int:
         """Brings the exchange to now and tells what happened; returns the market's time."""
-        now = self.clock.now()
+        self.advanced = now = self.clock.now()
         for index, rows in self.core.advance(now):
             count = len(rows["flags"])
             if count:

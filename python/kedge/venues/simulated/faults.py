@@ -19,11 +19,12 @@ HOWS = ("close", "never")
 
 @dataclass(slots=True)
 class Fault:
-    """One fault. `method`, `route`, `market`, `stream` and `account` say where (patterns with `*`); None is everywhere.
+    """One fault.
 
-    `probability` and `count` (most hits) say how often, `duration_s` how long from `since_ns` on. The rest is of one kind
-    each: `delay_ms` (from, to), `how` (the connection is closed, or the answer never comes), `answer` and `executed`
-    (error), `offset_ms` (clock).
+    `method`, `route`, `market`, `stream` and `account` say where (patterns with `*`; None is everywhere), `probability`
+    and `count` (most hits) how often, `duration_s` how long from `since_ns` on. The rest is of one kind each:
+    `delay_ms` (from, to), `how` (the connection is closed, or the answer never comes), `answer` and `executed` (error),
+    `offset_ms` (clock).
     """
 
     kind: str

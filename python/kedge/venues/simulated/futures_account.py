@@ -292,5 +292,3 @@ def end_listen_key(call: Call) -> dict[str, Any]:
     """DELETE listenKey."""
     call.exchange.accounts.end_listen_key(call.account)
     return {}
-
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Literal
 
-from kedge.model.instruments import SIMULATED, Instrument, from_definition
+from kedge.model.instruments import SIMULATED, Instrument
 from kedge.venues.simulated import errors
 from kedge.venues.simulated.decimals import fixed, places_of, steps
 
@@ -20,21 +20,6 @@ LARGEST_QUANTITY = Decimal(9_000)
 LARGEST_NOTIONAL = "9000000.00000000"
 LISTED_SINCE_MS = 1_569_398_400_000
 FAR_FUTURE_MS = 4_133_404_800_000
-
-_PERPETUAL: dict[str, object] = {
-    "id": "ETH/USDT:USDT@simulated",
-    "symbol": "ETHUSDT",
-    "kind": "linear_perpetual",
-    "tick_size": "0.01",
-    "lot_size": "0.001",
-    "quantity_step_in_data": "0.001",
-    "min_notional": "20",
-    "maker_fee": "0.0002",
-    "taker_fee": "0.0005",
-    "contract_multiplier": "1",
-    "settle": "USDT",
-    "funding_interval_hours": 8,
-}
 
 
 class Listing:
@@ -103,12 +88,16 @@ class Listing:
             "maxQty": self.quantity(int(LARGEST_QUANTITY / self.step)),
             "stepSize": self.quantity(lots),
         }
-        both = [price, {"filterType": "LOT_SIZE", **size}, {"filterType": "MARKET_LOT_SIZE", **size}]
+        both: list[dict[str, Any]] = [
+            price,
+            {"filterType": "LOT_SIZE", **size},
+            {"filterType": "MARKET_LOT_SIZE", **size},
+        ]
         if self.market == USDM:
-            notional = {"filterType": "MIN_NOTIONAL", "notional": f"{self.instrument.min_notional:f}"}
+            least = {"filterType": "MIN_NOTIONAL", "notional": f"{self.instrument.min_notional:f}"}
             far = {"filterType": "PERCENT_PRICE", "multiplierUp": "5.0000", "multiplierDown": "0.2000"}
-            return [*both, {"filterType": "MAX_NUM_ORDERS", "limit": 200}, notional, {**far, "multiplierDecimal": "4"}]
-        notional = {
+            return [*both, {"filterType": "MAX_NUM_ORDERS", "limit": 200}, least, {**far, "multiplierDecimal": "4"}]
+        notional: dict[str, Any] = {
             "filterType": "NOTIONAL",
             "minNotional": f"{self.instrument.min_notional:.8f}",
             "applyMinToMarket": True,
@@ -117,8 +106,8 @@ class Listing:
             "avgPriceMins": 5,
         }
         times = {"bidMultiplierUp": "5", "bidMultiplierDown": "0.2", "askMultiplierUp": "5", "askMultiplierDown": "0.2"}
-        far = {"filterType": "PERCENT_PRICE_BY_SIDE", **times, "avgPriceMins": 5}
-        return [*both, far, notional, {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200}]
+        distant: dict[str, Any] = {"filterType": "PERCENT_PRICE_BY_SIDE", **times, "avgPriceMins": 5}
+        return [*both, distant, notional, {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200}]
 
     def entry(self) -> dict[str, Any]:
         """The symbol's object in `exchangeInfo`."""
@@ -209,5 +198,5 @@ class Listings:
 
 def simulated() -> Listings:
     """Spot BTC/USDT and the perpetual ETH/USDT of the simulated exchange."""
-    perpetual = from_definition(_PERPETUAL, "the simulated exchange")
-    return Listings([(SIMULATED.find("BTC/USDT@simulated"), 60_000.0), (perpetual, 3_000.0)])
+    values = {"BTC/USDT@simulated": 60_000.0, "ETH/USDT:USDT@simulated": 3_000.0}
+    return Listings([(SIMULATED.find(instrument), value) for instrument, value in values.items()])

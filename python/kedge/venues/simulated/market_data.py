@@ -179,7 +179,7 @@ def funding_rates(call: Call) -> list[Any]:
     """Funding rates that were, oldest first."""
     start, end = call.parameters.window()
     limit = call.parameters.limit(100, 1_000)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for listing in call.listings():
         for at, rate, mark in call.tape(listing).funding:
             at_ms = call.wire_ms(at)
@@ -215,7 +215,9 @@ def open_interest(call: Call) -> dict[str, Any]:
 
 def coins(call: Call) -> list[Any]:
     """`capital/config/getall`: the currencies there are; nothing can be paid in or out."""
-    names = sorted({name for one in call.exchange.listings.of(SPOT) for name in (one.instrument.base, one.instrument.quote)})
+    names = sorted(
+        {name for one in call.exchange.listings.of(SPOT) for name in (one.instrument.base, one.instrument.quote)}
+    )
     balances = call.exchange.core.account(call.account.number)["spot"]
     return [
         {

@@ -112,7 +112,9 @@ class Requests:
         now = self._exchange.advance()
         return asked.route.handler(Call(self._exchange, asked.route.market, asked.parameters, account, now))
 
-    def _enter(self, asked: Asked, account: Account | None, answer: Answer, executed: bool, fault: Fault | None) -> None:
+    def _enter(
+        self, asked: Asked, account: Account | None, answer: Answer, executed: bool, fault: Fault | None
+    ) -> None:
         route, values = asked.route, asked.parameters.values
         code = answer.body.get("code") if isinstance(answer.body, dict) and answer.status >= 400 else None
         told = ""

@@ -98,4 +98,3 @@ def broken_answer(fault: Fault) -> web.Response:
             return respond(504, UNKNOWN_STATE, {})
         case _:
             return respond(500, UNKNOWN, {})
-

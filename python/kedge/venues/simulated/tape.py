@@ -1,8 +1,9 @@
-"""What the market of one instrument has told: trades, candles, best prices, mark price, funding. Fed by the core's rows."""
+"""What the market of one instrument has told, read from the core's rows: trades, candles, best prices, funding."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,7 +72,7 @@ class Tape:
         """The last trade."""
         return self.trades[-1] if self.trades else None
 
-    def read(self, rows: dict[str, Any], clock: MarketClock) -> Changes:
+    def read(self, rows: Mapping[str, Any], clock: MarketClock) -> Changes:
         """Takes in the rows of one advance, in their order."""
         levels: list[tuple[bool, int, int]] = []
         trades: list[Print] = []
@@ -99,7 +100,7 @@ class Tape:
                 self.funding.append((at, quantity, self.mark))
         return Changes(levels, first_update, trades, told, quoted, marked)
 
-    def skip(self, rows: dict[str, Any], clock: MarketClock) -> None:
+    def skip(self, rows: Mapping[str, Any], clock: MarketClock) -> None:
         """Takes in what came before anybody was connected: the same, but quick over the book."""
         kinds = rows["flags"] & KIND
         self.update += int((kinds == DELTA).sum())
@@ -108,9 +109,7 @@ class Tape:
         whole = ("wide_price", "wide_qty", "price_base", "qty_scale")
         self.read({**kept, **{name: rows[name] for name in whole}}, clock)
 
-    def _trade(
-        self, at: int, at_ms: int, price: int, quantity: int, seller_took: bool, told: list[Aggregate]
-    ) -> Print:
+    def _trade(self, at: int, at_ms: int, price: int, quantity: int, seller_took: bool, told: list[Aggregate]) -> Print:
         self._trade_id += 1
         found = Print(self._trade_id, price, quantity, at_ms, seller_took)
         self.trades.append(found)
@@ -127,7 +126,7 @@ class Tape:
         return found
 
 
-def _widened(rows: dict[str, Any]) -> list[tuple[int, int, int, int]]:
+def _widened(rows: Mapping[str, Any]) -> list[tuple[int, int, int, int]]:
     """Rows as (time, price in ticks, quantity in steps, flags)."""
     prices = rows["price"].astype(np.int64) + rows["price_base"]
     quantities = rows["qty"].astype(np.int64) * rows["qty_scale"]
@@ -139,5 +138,3 @@ def _widened(rows: dict[str, Any]) -> list[tuple[int, int, int, int]]:
     return list(
         zip(rows["ts_event"].tolist(), prices.tolist(), quantities.tolist(), rows["flags"].tolist(), strict=True)
     )
-
-

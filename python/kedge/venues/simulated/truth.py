@@ -76,7 +76,7 @@ class Truth:
         self._rows.append((table, values))
 
     def flush(self) -> None:
-        """Has the rows written that have come together; returns at once. Raises `DataError` if the last write failed."""
+        """Has the rows written that came together; returns at once. Raises `DataError` if the last write failed."""
         if self._writing is not None:
             if not self._writing.done():
                 return
