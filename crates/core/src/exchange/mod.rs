@@ -17,6 +17,8 @@ mod listing;
 mod margin;
 mod order;
 mod settle;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -95,7 +97,7 @@ impl Exchange {
         let settle = settle.unwrap_or_else(|| currency("USDT"));
         let perpetual = listings.iter().any(Listing::is_perpetual);
         let house = vec![House::default(); currencies.len()];
-        let next_check = if perpetual { start - start.rem_euclid(SECOND) + SECOND + 1 } else { Nanos::MAX };
+        let next_check = if perpetual { start + (-start).rem_euclid(SECOND) + 1 } else { Nanos::MAX };
         let (accounts, orders, events) = (Vec::new(), Orders::default(), Vec::new());
         Ok(Self { now: start, next_check, listings, accounts, orders, currencies, settle, house, events })
     }
@@ -141,7 +143,8 @@ impl Exchange {
         self.listings
             .iter_mut()
             .map(|listing| {
-                listing.look();
+                let unpaid = listing.look();
+                debug_assert!(unpaid.is_empty(), "funding is looked for right when it is due");
                 listing.take_rows()
             })
             .collect()
