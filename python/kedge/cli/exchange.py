@@ -10,6 +10,7 @@ import typer
 
 from kedge.cli.arguments import Json
 from kedge.cli.output import show, table
+from kedge.model.durations import parse_duration
 from kedge.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ def command(
     start_balance: Annotated[
         str, typer.Option(metavar="USDT", help="What each account starts with, half of it in each wallet.")
     ] = "10000",
+    duration: Annotated[
+        str | None, typer.Option("--for", metavar="DURATION", help="End by itself after so long.  [default: never]")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Serve an exchange that speaks Binance's spot and USD-M protocol.
@@ -50,7 +54,8 @@ def command(
     from kedge.venues.simulated.server import Options, halves, run
 
     spot, futures = halves(_balance(start_balance))
-    options = Options(truth, port, seed, speed, accounts, *_keys(key, secret), spot, futures)
+    seconds = None if duration is None else parse_duration(duration, "--for") / 1e9
+    options = Options(truth, port, seed, speed, accounts, *_keys(key, secret), spot, futures, seconds)
 
     def ready(addresses: Addresses, account: Account, others: list[Account]) -> None:
         override = addresses.ccxt(account.key, account.secret)

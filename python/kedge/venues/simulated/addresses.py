@@ -11,18 +11,17 @@ from typing import Any
 class Addresses:
     """The addresses of an exchange on one port of this machine."""
 
-    host: str
     port: int
 
     @property
     def rest(self) -> str:
         """Spot and USD-M requests: `/api/v3/…` and `/fapi/v1/…` below it."""
-        return f"http://{self.host}:{self.port}"
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def socket(self) -> str:
         """The same for WebSocket."""
-        return f"ws://{self.host}:{self.port}"
+        return f"ws://127.0.0.1:{self.port}"
 
     def as_json(self) -> dict[str, str]:
         """Each address by its name."""

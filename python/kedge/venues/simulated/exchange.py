@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from kedge import _core
+from kedge._core import Exchange
 from kedge.venues.simulated.accounts import Account, Accounts
 from kedge.venues.simulated.bookkeeping import Bookkeeping
 from kedge.venues.simulated.clock import MarketClock
@@ -42,7 +42,7 @@ class SimulatedExchange:
         self._on_events: OnEvents = lambda events: None
         definitions = [listing.instrument.to_json() for listing in listings.all]
         values = [listing.value for listing in listings.all]
-        self.core = _core.Exchange(seed, definitions, clock.start - WARM_UP_NS, values)
+        self.core = Exchange(seed, definitions, clock.start - WARM_UP_NS, values)
         for index, rows in self.core.advance(clock.start):
             self.tapes[index].skip(rows, clock)
             self.rows += len(rows["flags"])

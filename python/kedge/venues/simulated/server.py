@@ -43,7 +43,10 @@ GRACE_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How an exchange is started. Without `key` and `secret` the first account gets fresh ones."""
+    """How an exchange is started.
+
+    Without `key` and `secret` the first account gets fresh ones; `seconds` is how long it serves (None: until stopped).
+    """
 
     truth: Path
     port: int = 0
@@ -54,6 +57,7 @@ class Options:
     secret: str | None = None
     spot: dict[str, str] = field(default_factory=lambda: {"USDT": "5000"})
     futures: dict[str, str] = field(default_factory=lambda: {"USDT": "5000"})
+    seconds: float | None = None
 
 
 def halves(balance: Decimal) -> tuple[dict[str, str], dict[str, str]]:
@@ -90,7 +94,7 @@ class Server:
         try:
             await runner.setup()
             await web.SockSite(runner, taken).start()
-            on_ready(Addresses(HOST, taken.getsockname()[1]), self.account, self.others)
+            on_ready(Addresses(taken.getsockname()[1]), self.account, self.others)
             await self._run(stop)
         finally:
             for connection in self._connections:
@@ -178,6 +182,8 @@ def run(options: Options, on_ready: Callable[[Addresses, Account, list[Account]]
         stop = asyncio.Event()
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
+        if options.seconds is not None:
+            asyncio.get_running_loop().call_later(options.seconds, stop.set)
         await Server(options).serve(on_ready, stop)
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
