@@ -173,6 +173,7 @@ def settings_file(folder: Path) -> Path:
 def chaos(folder: Path, kills: int, seed: int, plant: str = "", say: Any = lambda _: None) -> dict[str, Any]:
     """Runs it all. Returns the counts."""
     draw = random.Random(seed)
+    folder.mkdir(parents=True, exist_ok=True)
     data, settings, tally = folder / "data", settings_file(folder), Tally()
     data.mkdir()
     with exchange(folder, seed) as venue:

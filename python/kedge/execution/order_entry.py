@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from kedge._core import LiveSession
 from kedge.execution.client_ids import client_id, order_of
@@ -20,8 +20,10 @@ from kedge.model.errors import KedgeError
 from kedge.venues.binance import Accepted, BinanceVenue, Report, Unknown, VenueOrder, VenueTrade
 
 ENDED = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
-ASK_AGAIN = 0.25
-ASK_AGAIN_MOST = 5.0
+ASK_AGAIN = 0.1
+PATIENCE = 0.5
+PATIENCE_MOST = 8.0
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,26 @@ class Working:
     ended: bool = False
     asking: bool = False
     trades: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the venue says of an order when asked; `order` None: it has never had it."""
+
+    working: Working
+    order: VenueOrder | None
+    trades: Sequence[VenueTrade]
+
+
+async def asked(question: Callable[[float], Awaitable[Answer]]) -> Answer:
+    """The venue's answer, asked for until there is one. The question is told how many seconds to wait for it."""
+    patience = PATIENCE
+    while True:
+        try:
+            return await question(patience)
+        except KedgeError:
+            await asyncio.sleep(ASK_AGAIN)
+            patience = min(2 * patience, PATIENCE_MOST)
 
 
 class OrderEntry:
@@ -200,40 +222,43 @@ class OrderEntry:
         working.asking = True
         try:
             await asyncio.sleep(max(0.0, (closes_ns - time.time_ns()) / 1e9))
-            pause = ASK_AGAIN
-            while not working.ended:
-                try:
-                    found = await working.line.venue.query(symbol=working.line.symbol, client_id=working.name)
-                    await self.settle(working, found)
-                    return
-                except KedgeError:
-                    await asyncio.sleep(pause)
-                    pause = min(2 * pause, ASK_AGAIN_MOST)
+            if not working.ended:
+                self.settle([await self._ask_about(working)])
         finally:
             working.asking = False
 
-    async def settle(self, working: Working, found: VenueOrder | None) -> None:
-        """Brings an order to where the venue has it. `found` None: the venue has never had it."""
-        if working.ended:
-            return
-        if found is None:
-            if not working.acknowledged:
-                self._end(working, "rejected", 0)
-            return
-        self._acknowledge(working, found.updated_ns)
-        trades: Sequence[VenueTrade] = ()
-        if Decimal(found.filled) > 0:
-            trades = await working.line.venue.trades(symbol=working.line.symbol, order_id=found.venue_order)
-        for trade in sorted(trades, key=lambda trade: trade.trade):
+    async def _ask_about(self, working: Working) -> Found:
+        line = working.line
+        order = await asked(lambda s: line.venue.query(symbol=line.symbol, client_id=working.name, patience_s=s))
+        if order is None or Decimal(order.filled) == 0:
+            return Found(working, order, ())
+        number = order.venue_order
+        trades = await asked(lambda _: line.venue.trades(symbol=line.symbol, order_id=number))
+        return Found(working, order, trades)
+
+    def settle(self, found: Sequence[Found]) -> None:
+        """Brings orders to where the venue has them. Their fills are booked in the order they happened in: the
+        average price of a position depends on it."""
+        known = [one for one in found if not one.working.ended]
+        for one in known:
+            if one.order is not None:
+                self._acknowledge(one.working, one.order.updated_ns)
+            elif not one.working.acknowledged:
+                self._end(one.working, "rejected", 0)
+        fills = [(trade.trade, trade, one.working) for one in known for trade in one.trades]
+        for _, trade, working in sorted(fills, key=lambda fill: fill[0]):
             self._fill(working, trade)
-        if found.status in ENDED and not working.ended:
-            self._end(working, "" if found.status == "FILLED" else "canceled", found.updated_ns)
+        for one in known:
+            if one.order is not None and one.order.status in ENDED:
+                self._end(one.working, "" if one.order.status == "FILLED" else "canceled", one.order.updated_ns)
+
+    async def ask_after(self, orders: Sequence[Working]) -> None:
+        """Asks after orders whose reports may have been missed."""
+        self.settle(await asyncio.gather(*(self._ask_about(working) for working in orders)))
 
     async def catch_up(self, market: str) -> None:
-        """Asks after every order of a market whose reports may have been missed."""
-        for working in [w for w in self.working.values() if w.line.market == market and w.sent_ns]:
-            if working.acknowledged:
-                await self._find_out(working, 0)
+        """Asks after every order of a market that the venue has taken."""
+        await self.ask_after([w for w in self.working.values() if w.line.market == market and w.acknowledged])
 
     # In -----------------------------------------------------------------------------------------------------------
 

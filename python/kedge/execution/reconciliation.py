@@ -106,11 +106,8 @@ async def _orders(lines: Sequence[Line], entry: OrderEntry, trader: str) -> list
                 differences.append(
                     Difference(f"order {order.client_id}", "not open", order.status.lower(), "cancelled")
                 )
-        for number in held_before - set(found):
-            working = entry.working.get(number)
-            if working is None or working.line.market != market or not working.acknowledged or working.ended:
-                continue
-            await entry.settle(working, await venue.query(symbol=working.line.symbol, client_id=working.name))
+        missing = [entry.working[number] for number in held_before - set(found) if number in entry.working]
+        await entry.ask_after([w for w in missing if w.line.market == market and w.acknowledged])
     return differences
 
 

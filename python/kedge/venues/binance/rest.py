@@ -118,14 +118,18 @@ class Rest:
         self._heed(answer, outcome)
         return self._without_secrets(outcome)
 
-    async def read(self, request: Request, params: Params, *, signed: bool = False) -> object:
+    async def read(
+        self, request: Request, params: Params, *, signed: bool = False, patience_s: float = READ_S
+    ) -> object:
         """Asks for JSON. A broken connection is tried once more.
 
         Raises `RetryLater`, `UsageError` for a wrong key, `VenueRefused` with the code for any other refusal.
         """
-        return parsed(await self.read_body(request, params, signed=signed))
+        return parsed(await self.read_body(request, params, signed=signed, patience_s=patience_s))
 
-    async def read_body(self, request: Request, params: Params, *, signed: bool = False) -> bytes:
+    async def read_body(
+        self, request: Request, params: Params, *, signed: bool = False, patience_s: float = READ_S
+    ) -> bytes:
         """As `read`, the body as received."""
         if signed and self.keys is None:
             raise UsageError(f"{request.path} needs an API key", "set the venue's key and secret")
@@ -134,7 +138,7 @@ class Rest:
             if wait:
                 raise RetryLater(f"{self.base}: {self._budget.why_blocked}", wait)
             query = self._signed(params, self._clock.now_venue() // 1_000_000) if signed else urlencode(params)
-            answer = await self._send(request, query, READ_S)
+            answer = await self._send(request, query, patience_s)
             outcome = judge(Kind.READ, answer)
             self._heed(answer, outcome)
             if isinstance(answer, Answer) and not isinstance(outcome, Rejected | Retryable):

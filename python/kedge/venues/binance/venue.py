@@ -19,7 +19,7 @@ from kedge.venues.binance.clock import OFFSET_MAX_NS, VenueClock
 from kedge.venues.binance.errors import RetryLater, VenueRefused
 from kedge.venues.binance.market_stream import MarketStream
 from kedge.venues.binance.outcomes import Kind, Outcome, Rejected
-from kedge.venues.binance.rest import Rest
+from kedge.venues.binance.rest import READ_S, Rest
 from kedge.venues.binance.user_stream import UserStream
 from kedge.venues.binance.websocket import Pace, Reconnecting
 
@@ -223,10 +223,10 @@ class BinanceVenue:
         params = orders.amendment(symbol=symbol, client_id=client_id, side=side, price=price, quantity=quantity)
         return await self._rest.order(Kind.AMEND, orders.amend(self.market), params)
 
-    async def query(self, *, symbol: str, client_id: str) -> VenueOrder | None:
+    async def query(self, *, symbol: str, client_id: str, patience_s: float = READ_S) -> VenueOrder | None:
         """The newest order of this client id, or None if the venue says that there is none. Raises `RetryLater` or
-        another `UnreachableError` if it does not say."""
-        return await self._ask.order(symbol, client_id)
+        another `UnreachableError` if it does not say within `patience_s`."""
+        return await self._ask.order(symbol, client_id, patience_s)
 
     async def open_orders(self) -> list[VenueOrder]:
         """Every open order of the account, oldest first. Raises as `query`."""
