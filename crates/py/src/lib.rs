@@ -8,6 +8,7 @@ mod commands;
 mod context;
 mod decision;
 mod errors;
+mod exchange;
 mod happenings;
 mod journal;
 mod live;
@@ -31,6 +32,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     happenings::register(module)?;
     recording::register(module)?;
     market::register(module)?;
+    exchange::register(module)?;
     journal::register(module)?;
     live::register(module)?;
     recovery::register(module)?;

@@ -19,6 +19,7 @@ from kedge.cli import (
     backtest,
     demo,
     doctor,
+    exchange,
     import_recordings,
     market,
     new_strategy,
@@ -47,6 +48,7 @@ app.command("report")(report.command)
 app.command("new-strategy")(new_strategy.command)
 app.command("market", cls=ManyValues)(market.command)
 app.command("demo")(demo.command)
+app.command("exchange")(exchange.command)
 app.command("doctor")(doctor.command)
 
 
