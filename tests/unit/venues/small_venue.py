@@ -81,6 +81,8 @@ class SmallVenue:
         """A market stream: the subscription is agreed to, then the test sends."""
         self.connects += 1
         if self.refuse_streams:
+            if self.connects % 2 and request.transport is not None:
+                request.transport.abort()
             return web.Response(status=503)
         socket = web.WebSocketResponse()
         await socket.prepare(request)
