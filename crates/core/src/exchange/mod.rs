@@ -32,6 +32,7 @@ pub use order::{Exec, NewOrder, Order, OrderType, Status, Tif};
 use crate::event::Event;
 use crate::instrument::{Instrument, InstrumentKind};
 use crate::ledger::SETTLEMENT;
+use crate::market::order_book::OrderBook;
 use crate::market::{LAST_OWN_TAG, Mark};
 use crate::types::{CurrencyIx, InstrumentIx, Money, Nanos, OrderId, Qty, SECOND};
 use account::Account;
@@ -224,6 +225,11 @@ impl Exchange {
         let listing = &mut self.listings[usize::from(instrument)];
         listing.look();
         listing.depth(levels)
+    }
+
+    /// The book itself, order by order. An account's orders are its tag's: [`LAST_OWN_TAG`] + 1 + its index.
+    pub fn book(&self, instrument: InstrumentIx) -> &OrderBook {
+        self.listings[usize::from(instrument)].book()
     }
 
     /// Mark and index price and the funding to come; for spot both prices are the middle of the book.
