@@ -9,6 +9,7 @@ mod context;
 mod decision;
 mod errors;
 mod exchange;
+mod guarded;
 mod happenings;
 mod inputs;
 mod journal;
