@@ -8,6 +8,7 @@ mod commands;
 mod context;
 mod decision;
 mod errors;
+mod exchange;
 mod guarded;
 mod happenings;
 mod inputs;
@@ -37,6 +38,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     happenings::register(module)?;
     recording::register(module)?;
     market::register(module)?;
+    exchange::register(module)?;
     journal::register(module)?;
     live::register(module)?;
     replay::register(module)?;

@@ -20,6 +20,7 @@ from kedge.cli import (
     backtest,
     demo,
     doctor,
+    exchange,
     import_recordings,
     market,
     new_strategy,
@@ -51,6 +52,7 @@ app.command("new-strategy")(new_strategy.command)
 app.command("market", cls=ManyValues)(market.command)
 app.command("demo")(demo.command)
 app.command("up")(up.command)
+app.command("exchange")(exchange.command)
 app.command("trader")(trader.command)
 app.command("audit")(audit.command)
 app.command("doctor")(doctor.command)
