@@ -8,6 +8,8 @@ mod commands;
 mod context;
 mod decision;
 mod errors;
+mod follower;
+mod follower_rows;
 mod happenings;
 mod journal;
 mod live;
@@ -34,5 +36,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     journal::register(module)?;
     live::register(module)?;
     recovery::register(module)?;
+    follower::register(module)?;
     decision::register(module)
 }
