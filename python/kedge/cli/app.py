@@ -16,6 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from kedge.cli import (
+    audit,
     backtest,
     demo,
     doctor,
@@ -24,6 +25,8 @@ from kedge.cli import (
     new_strategy,
     replay,
     report,
+    trader,
+    up,
 )
 from kedge.cli.arguments import ManyValues
 from kedge.cli.output import print_error, print_json
@@ -47,6 +50,9 @@ app.command("report")(report.command)
 app.command("new-strategy")(new_strategy.command)
 app.command("market", cls=ManyValues)(market.command)
 app.command("demo")(demo.command)
+app.command("up")(up.command)
+app.command("trader")(trader.command)
+app.command("audit")(audit.command)
 app.command("doctor")(doctor.command)
 
 

@@ -39,6 +39,11 @@ class DataFolder:
             )
         return path
 
+    @property
+    def halted(self) -> Path:
+        """While this file is there, the trader starts halted."""
+        return self.root / "halted"
+
     def sessions(self) -> list[tuple[int, Path]]:
         """Sessions by epoch, oldest first."""
         found = [(int(path.name), path) for path in self.journal.glob("[0-9]*") if path.name.isdigit()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +40,20 @@ class LeftBehind:
     orders: Sequence[EarlierOrder]
     torn: Mapping[str, Any] | None
     closed: bool
-    strategies: Sequence[str]
+    account: str
+    seats: Sequence[tuple[str, str]]
+    """Name and instrument id of each strategy."""
+    balances: Mapping[str, Decimal]
+    """What the account held before its first session."""
+    last_ns: int
+    """When the last record was written: no request left later."""
 
 
 def last_session(folder: DataFolder) -> LeftBehind:
     """Reads the newest session. Raises `UnsafeStateError` naming file and byte if it is damaged."""
     sessions = folder.sessions()
     if not sessions:
-        return LeftBehind(0, None, (), None, True, ())
+        return LeftBehind(0, None, (), None, True, "", (), {}, 0)
     epoch, path = sessions[-1]
     return _read(epoch, path)
 
@@ -55,8 +62,9 @@ def _read(epoch: int, path: Path) -> LeftBehind:
     reader = _core.JournalReader(str(path))
     header = json.loads(reader.header)
     records: list[str | bytes] = []
-    closed = False
-    for _seq, _stream, kind, _engine, _wall, payload in reader:
+    closed, last_ns = False, 0
+    for _seq, _stream, kind, _engine, wall, payload in reader:
+        last_ns = wall
         if kind == Kind.CHECKPOINT:
             records.append(payload.decode())
         elif kind in _DECISIONS:
@@ -69,5 +77,14 @@ def _read(epoch: int, path: Path) -> LeftBehind:
     instruments = [json.dumps(definition) for definition in header["instruments"]]
     seats = [entry["instrument"] for entry in header["strategies"]]
     books, orders = _core.recover_books(instruments, seats, records)
-    names = [entry["name"] for entry in header["strategies"]]
-    return LeftBehind(epoch, books, [EarlierOrder(*order) for order in orders], reader.torn, closed, names)
+    return LeftBehind(
+        epoch=epoch,
+        books=books,
+        orders=[EarlierOrder(*order) for order in orders],
+        torn=reader.torn,
+        closed=closed,
+        account=header["account"],
+        seats=[(entry["name"], header["instruments"][entry["instrument"]]["id"]) for entry in header["strategies"]],
+        balances={currency: Decimal(amount) for currency, amount in header["engine"]["balances"].items()},
+        last_ns=last_ns,
+    )
