@@ -376,6 +376,9 @@ class SessionFollower:
     def header(self) -> str:
         """The header's payload."""
     @property
+    def opened(self) -> int:
+        """When the session began."""
+    @property
     def position(self) -> tuple[int, int]:
         """The last sequence read, and the wall clock when it was written."""
     @property
@@ -386,8 +389,10 @@ class SessionFollower:
         """Bytes of the torn tail of a session that is over and read to its end; 0 where it has none."""
     def skip(self, until: int) -> None:
         """Takes everything up to a sequence in without telling of it."""
-    def poll(self, limit: int) -> tuple[list[dict[str, Any]], list[tuple[int, int, int, int, int, int, int]], bool]:
-        """Reads on: what was decided, seconds of trades, whether there may be more.
+    def poll(
+        self, limit: int, until: int = ...
+    ) -> tuple[list[dict[str, Any]], list[tuple[int, int, int, int, int, int, int]], bool]:
+        """Reads on, up to sequence `until`: what was decided, seconds of trades, whether there may be more.
 
         A second is (instrument, seconds since the epoch, open, high, low, close in ticks, volume in steps).
         """

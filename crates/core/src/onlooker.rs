@@ -158,8 +158,9 @@ impl Onlooker {
     fn trade(&mut self, instrument: InstrumentIx, row: &Event) {
         let ts = if row.ts_event == NO_TIME { row.ts_recv } else { row.ts_event };
         let (second, price) = (ts.div_euclid(SECOND), row.price);
-        let known = self.seconds.iter_mut().rev().find(|bar| bar.instrument == instrument && bar.second == second);
-        if let Some(bar) = known {
+        // A trade told late begins a bar of its own: so it does not matter when bars are taken out.
+        let newest = self.seconds.iter_mut().rev().find(|bar| bar.instrument == instrument);
+        if let Some(bar) = newest.filter(|bar| bar.second == second) {
             (bar.high, bar.low) = (bar.high.max(price), bar.low.min(price));
             bar.close = price;
             bar.volume = bar.volume.saturating_add(row.qty);

@@ -163,6 +163,7 @@ impl Following {
 struct PySessionFollower {
     path: PathBuf,
     header: String,
+    opened: Nanos,
     strategies: StrategyIx,
     following: Mutex<Following>,
 }
@@ -225,13 +226,25 @@ impl PySessionFollower {
             undurable: VecDeque::new(),
             closed: false,
         };
-        Ok(Self { path, header, strategies: strategies as StrategyIx, following: Mutex::new(following) })
+        Ok(Self {
+            path,
+            header,
+            opened: session.header().ts_engine,
+            strategies: strategies as StrategyIx,
+            following: Mutex::new(following),
+        })
     }
 
     /// The header's payload.
     #[getter]
     fn header(&self) -> &str {
         &self.header
+    }
+
+    /// When the session began.
+    #[getter]
+    fn opened(&self) -> Nanos {
+        self.opened
     }
 
     /// The last sequence read, and the wall clock when it was written.
@@ -256,10 +269,17 @@ impl PySessionFollower {
         Ok(())
     }
 
-    /// Reads on, at most `limit` records. Returns what was decided, the seconds of trades, and whether more may follow.
-    fn poll<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<(Vec<Bound<'py, PyDict>>, Vec<Second>, bool)> {
+    /// Reads on, at most `limit` records and up to sequence `until`. Returns what was decided, the seconds of trades,
+    /// and whether more may follow.
+    #[pyo3(signature = (limit, until=u64::MAX))]
+    fn poll<'py>(
+        &self,
+        py: Python<'py>,
+        limit: usize,
+        until: u64,
+    ) -> PyResult<(Vec<Bound<'py, PyDict>>, Vec<Second>, bool)> {
         let mut entries = Vec::new();
-        let more = self.read(py, limit, u64::MAX, &mut entries)?;
+        let more = self.read(py, limit, until, &mut entries)?;
         self.with(|following| {
             let dicts = entries.iter().map(|entry| entry_dict(py, &following.onlooker, entry));
             let dicts = dicts.collect::<PyResult<Vec<_>>>()?;
