@@ -465,6 +465,11 @@ class LiveSession:
         now: int,
     ) -> bool:
         """Books an execution of an order of an earlier session."""
+    def funding(self, instrument: int, amount: str, ts_venue: int, now: int) -> None:
+        """Books a funding payment of the account (decimal text of the quote currency; negative: paid).
+
+        It is shared between the strategies on the side of the account's net position in the instrument, by size.
+        """
     def tick(self, now: int) -> None:
         """Time passed: fires the timers due by now."""
     def next_timer(self) -> int | None:
@@ -478,7 +483,7 @@ class LiveSession:
     def note(self, kind: int, json: str, now: int) -> None:
         """Notes a status or a reconciliation."""
     def checkpoint(self, now: int) -> str:
-        """Writes a checkpoint of the books into the journal and returns it."""
+        """Writes a checkpoint of the books, with what the strategies save, into the journal and returns it."""
     def halt(self, now: int) -> None:
         """Stops all trading and cancels every open order."""
     def resume(self, now: int) -> None:
@@ -497,3 +502,30 @@ class LiveSession:
         """Strategies that raised since the last call, and what they raised."""
     def close(self, now: int) -> None:
         """Ends the session cleanly."""
+
+# replay.rs
+@final
+class LiveReplay:
+    """A live session's inputs taken again by the same engine: decisions come out, nothing is written or sent.
+
+    `checkpoint` is the session's first one; `strategies` as `LiveSession` takes them. Raises `DataError` for a record
+    that is no input, `UnsafeStateError` for books that do not fit.
+    """
+
+    def __new__(
+        cls,
+        settings: str,
+        instruments: Sequence[str],
+        strategies: Sequence[tuple[int, str, Strategy, type[Strategy]]],
+        checkpoint: str,
+    ) -> LiveReplay: ...
+    def begin(self) -> list[bytes]:
+        """The decisions made before the first input: deposits."""
+    def fail_at(self, strategy: int, wake: int) -> None:
+        """A strategy must fail at its wake-up of this number, whatever it does there."""
+    def take(self, kind: int, ts_engine: int, payload: bytes) -> list[bytes]:
+        """Takes the input of one record; returns the decisions that follow from it, in order."""
+    def faults(self) -> list[tuple[int, BaseException]]:
+        """What strategies raised since the last call."""
+    def trace_hash(self) -> str:
+        """The trace hash so far."""

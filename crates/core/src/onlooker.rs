@@ -7,7 +7,7 @@ use crate::book::{Book, Sync};
 use crate::engine::Checkpoint;
 use crate::event::{Event, Kind};
 use crate::instrument::Instrument;
-use crate::ledger::{Account, Currencies, Ledger};
+use crate::ledger::{Currencies, Ledger};
 use crate::order::{Fill, Order, OrderRequest, Pending, ReportKind};
 use crate::record::Decision;
 use crate::types::{InstrumentIx, Money, NO_TIME, Nanos, OrderId, Qty, SECOND, Side, Ticks};
@@ -203,19 +203,20 @@ impl Onlooker {
                 seen.fits = order.apply(report).is_ok();
                 let order = *order;
                 if let (true, ReportKind::Filled(fill)) = (seen.fits, report.kind) {
-                    seen.realised = self.book(&order, &fill);
+                    seen.realised = self.book(&order.request, &fill);
                 }
                 self.queue(&order, &report.kind, price);
                 if order.state.is_final() && !was_final {
                     self.end(order.id);
                 }
             }
-            // Capital: the one posting that no fill explains.
-            Decision::Posting { order: 0, transaction, .. } => {
-                for line in transaction.lines().iter().filter(|line| line.account == Account::Cash) {
-                    self.ledger.deposit(line.currency, line.amount);
-                }
+            Decision::EarlierFill { order, request, fill, ts } if self.has(request) => {
+                seen.order = Some(Order::new(*order, *request, *ts));
+                seen.realised = self.book(request, fill);
+                return seen;
             }
+            // Capital and funding: what no fill explains.
+            Decision::Posting { order: 0, transaction, .. } => self.ledger.post(transaction),
             _ => {}
         }
         let id = match decision {
@@ -234,8 +235,7 @@ impl Onlooker {
     }
 
     /// Books an execution; returns what it realised.
-    fn book(&mut self, order: &Order, fill: &Fill) -> Money {
-        let request = &order.request;
+    fn book(&mut self, request: &OrderRequest, fill: &Fill) -> Money {
         let (instrument, currencies) = &self.instruments[usize::from(request.instrument)];
         let before = self.ledger.position(request.strategy).realised;
         self.ledger.fill(request.strategy, instrument, *currencies, request.side, fill);

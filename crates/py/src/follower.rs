@@ -88,14 +88,22 @@ impl Following {
         }
         match record.kind {
             kind::MARKET => self.market(record, out)?,
-            kind::REPORT | kind::COMMAND | kind::POSTING | kind::REFUSAL | kind::STOPPED => {
+            kind::REPORT
+            | kind::COMMAND
+            | kind::POSTING
+            | kind::REFUSAL
+            | kind::STOPPED
+            | kind::EARLIER_FILL
+            | kind::FUNDING => {
                 let decision = record::decode(&record.payload).ok_or_else(|| {
                     format!("the {} bytes of record {} are no decision", record.payload.len(), self.seq)
                 })?;
                 if let record::Decision::Submit { order, .. } = &decision {
                     self.undurable.push_back((record.seq, *order));
                 }
-                if let record::Decision::Submit { request, .. } | record::Decision::Refused { request, .. } = &decision
+                if let record::Decision::Submit { request, .. }
+                | record::Decision::Refused { request, .. }
+                | record::Decision::EarlierFill { request, .. } = &decision
                     && !self.onlooker.has(request)
                 {
                     return Err(format!("record {} is about a strategy that the header does not name", self.seq));
@@ -110,7 +118,7 @@ impl Following {
                 self.onlooker.checkpoint(&books)?;
                 out.push(entry(Body::Json { kind: record.kind, text: String::new() }));
             }
-            kind::SETTING | kind::CLOSED | kind::STATUS | kind::RECONCILED => {
+            kind::SETTING | kind::CLOSED | kind::STATUS | kind::RECONCILED | kind::FAULT => {
                 self.closed |= record.kind == kind::CLOSED;
                 let text = String::from_utf8_lossy(&record.payload).into_owned();
                 out.push(entry(Body::Json { kind: record.kind, text }));

@@ -5,7 +5,7 @@ use kedge_core::decimal::decimal_text;
 use kedge_core::instrument::Instrument;
 use kedge_core::ledger::fee_in_base;
 use kedge_core::onlooker::{Onlooker, Seen, Top};
-use kedge_core::order::{Order, OrderRequest, OrderState, Pending, ReportKind};
+use kedge_core::order::{Fill, Order, OrderRequest, OrderState, Pending, ReportKind};
 use kedge_core::record::Decision;
 use kedge_core::types::{
     InstrumentIx, Liquidity, MONEY_DECIMALS, Money, NO_TIME, Nanos, OrderId, OrderKind, Side, StrategyIx, Ticks,
@@ -82,6 +82,7 @@ pub(crate) fn entry_dict<'py>(py: Python<'py>, onlooker: &Onlooker, entry: &Entr
                 kind::SETTING => "setting",
                 kind::CLOSED => "closed",
                 kind::STATUS => "status",
+                kind::FAULT => "fault",
                 _ => "reconciled",
             };
             out.set_item("kind", name)?;
@@ -125,6 +126,8 @@ fn decision_into(out: &Bound<'_, PyDict>, onlooker: &Onlooker, decision: &Decisi
         Decision::Posting { order, .. } => ("posting", *order),
         Decision::Refused { .. } => ("refusal", 0),
         Decision::Stopped { .. } => ("stopped", 0),
+        Decision::EarlierFill { order, .. } => ("earlier_fill", *order),
+        Decision::Funding { .. } => ("funding", 0),
     };
     out.set_item("kind", name)?;
     out.set_item("id", id)?;
@@ -163,6 +166,18 @@ fn decision_into(out: &Bound<'_, PyDict>, onlooker: &Onlooker, decision: &Decisi
             out.set_item("at", ts)?;
             out.set_item("strategy", strategy)?;
         }
+        Decision::EarlierFill { ts, request, fill, .. } => {
+            out.set_item("at", ts)?;
+            fill_into(out, onlooker, request, fill, seen.realised)?;
+        }
+        Decision::Funding { ts, instrument, ts_venue, amount: paid } => {
+            out.set_item("at", ts)?;
+            out.set_item("instrument", instrument)?;
+            out.set_item("venue", ts_venue)?;
+            out.set_item("amount", amount(*paid))?;
+            let (_, quote) = onlooker.instrument(*instrument).base_quote().unwrap_or_default();
+            out.set_item("currency", quote)?;
+        }
     }
     Ok(())
 }
@@ -191,16 +206,7 @@ fn report_into(out: &Bound<'_, PyDict>, onlooker: &Onlooker, seen: &Seen, what: 
     let Some(order) = &seen.order else { return Ok(()) };
     let definition = onlooker.instrument(order.request.instrument);
     match what {
-        ReportKind::Filled(fill) => {
-            out.set_item("trade", fill.trade)?;
-            out.set_item("price", definition.tick_size.text(fill.price))?;
-            out.set_item("quantity", qty_text(definition, fill.qty))?;
-            out.set_item("liquidity", if fill.liquidity == Liquidity::Maker { "maker" } else { "taker" })?;
-            out.set_item("fee", amount(fill.fee))?;
-            let (base, quote) = definition.base_quote().unwrap_or_default();
-            out.set_item("fee_currency", if fee_in_base(definition, order.request.side) { base } else { quote })?;
-            out.set_item("realised", amount(seen.realised))?;
-        }
+        ReportKind::Filled(fill) => fill_into(out, onlooker, &order.request, fill, seen.realised)?,
         ReportKind::Amended { price, qty } => {
             out.set_item("price", definition.tick_size.text(*price))?;
             out.set_item("quantity", qty_text(definition, *qty))?;
@@ -208,6 +214,24 @@ fn report_into(out: &Bound<'_, PyDict>, onlooker: &Onlooker, seen: &Seen, what: 
         _ => {}
     }
     Ok(())
+}
+
+fn fill_into(
+    out: &Bound<'_, PyDict>,
+    onlooker: &Onlooker,
+    request: &OrderRequest,
+    fill: &Fill,
+    realised: Money,
+) -> PyResult<()> {
+    let definition = onlooker.instrument(request.instrument);
+    out.set_item("trade", fill.trade)?;
+    out.set_item("price", definition.tick_size.text(fill.price))?;
+    out.set_item("quantity", qty_text(definition, fill.qty))?;
+    out.set_item("liquidity", if fill.liquidity == Liquidity::Maker { "maker" } else { "taker" })?;
+    out.set_item("fee", amount(fill.fee))?;
+    let (base, quote) = definition.base_quote().unwrap_or_default();
+    out.set_item("fee_currency", if fee_in_base(definition, request.side) { base } else { quote })?;
+    out.set_item("realised", amount(realised))
 }
 
 fn request_into(out: &Bound<'_, PyDict>, onlooker: &Onlooker, request: &OrderRequest) -> PyResult<()> {

@@ -11,11 +11,16 @@ mod errors;
 mod follower;
 mod follower_rows;
 mod happenings;
+mod inputs;
 mod journal;
 mod live;
+mod live_values;
 mod market;
 mod recording;
 mod recovery;
+mod replay;
+mod seated;
+mod session;
 mod strategy;
 mod tables;
 mod views;
@@ -35,6 +40,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     market::register(module)?;
     journal::register(module)?;
     live::register(module)?;
+    replay::register(module)?;
     recovery::register(module)?;
     follower::register(module)?;
     decision::register(module)

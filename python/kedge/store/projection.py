@@ -144,7 +144,7 @@ class Projection:
             state = "filled" if filled >= Decimal(row[0]) else "canceled"
             query = "UPDATE orders SET filled = ?, state = ?, reason = '', updated_ns = ? WHERE id = ?"
             self._do(query, f"{filled:f}", state, entry["at"], entry["id"])
-        self._fill(entry, entry["request"])
+        self._fill(entry, entry["order"])
         told = _of(entry, "price", "quantity", "liquidity", "fee", "fee_currency", "trade")
         self._step(entry, "report", {"what": "filled", "reason": "", "venue": None, **told})
         self._event(entry["seq"], entry["ts"], self._wording.earlier_fill(entry))

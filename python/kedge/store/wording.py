@@ -97,7 +97,7 @@ class Wording:
 
     def earlier_fill(self, entry: Mapping[str, Any]) -> Event:
         """An execution found after a restart."""
-        request = entry["request"]
+        request = entry["order"]
         name, instrument = self._names[request["strategy"]], self._instruments[request["instrument"]]
         text = (
             f"{name}: an order of an earlier session had executed {entry['quantity']} at {entry['price']}; "

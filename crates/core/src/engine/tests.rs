@@ -15,6 +15,7 @@ use crate::simulation::{Pace, Simulation};
 use crate::types::{CurrencyIx, Liquidity, OrderId, OrderKind, Qty, Side, Ticks, TimeInForce};
 
 mod account;
+mod session;
 
 const PERPETUAL: &str = "X/USDT:USDT@venue";
 const SPOT: &str = "X/USDT@venue";
@@ -209,7 +210,10 @@ impl Day {
             Decision::Amend { ts, order, price, qty } => Some(format!("{ts} #{order} amend to {qty} at {price}")),
             Decision::Refused { ts, request, refusal } => Some(format!("{ts} {}: {}", refusal.name(), line(request))),
             Decision::Stopped { ts, strategy } => Some(format!("{ts} strategy {strategy} stopped")),
-            Decision::Report(_) | Decision::Posting { .. } => None,
+            Decision::Report(_)
+            | Decision::Posting { .. }
+            | Decision::EarlierFill { .. }
+            | Decision::Funding { .. } => None,
         });
         lines.collect()
     }

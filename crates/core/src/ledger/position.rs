@@ -74,7 +74,7 @@ impl Position {
 }
 
 /// `cost × part / whole`, rounded toward zero, without overflow; all of it when `part` is `whole`.
-fn share(cost: Money, part: Qty, whole: Qty) -> Money {
+pub(crate) fn share(cost: Money, part: Qty, whole: Qty) -> Money {
     if part == 0 {
         return 0;
     }

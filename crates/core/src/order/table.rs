@@ -58,6 +58,14 @@ impl OrderTable {
         self.next_id - 1
     }
 
+    /// Takes back the ids from `id` on, none of which an order took.
+    pub fn take_back(&mut self, id: OrderId) {
+        while self.next_id > id && self.slot_of.back() == Some(&NO_SLOT) {
+            self.slot_of.pop_back();
+            self.next_id -= 1;
+        }
+    }
+
     /// Puts an order into the table. Panics if its id was not reserved, or is older than every order there.
     pub fn insert(&mut self, order: Order) {
         let at = (order.id - self.first_id) as usize;
