@@ -411,6 +411,7 @@ class Changes(Shape):
     books: Annotated[dict[str, Book] | None, Field(description="All instruments, at most ten times a second.")] = None
     positions: list[Position] | None = None
     orders: list[Order] | None = None
+    fills: Annotated[list[Fill] | None, Field(description="With a new session only; else see `fills+`.")] = None
     feeds: list[Feed] | None = None
     risk: list[RiskUse] | None = None
     reconciliation: Reconciliation | None = None

@@ -25,6 +25,8 @@ from kedge.cli import (
     new_strategy,
     replay,
     report,
+    server,
+    store,
     trader,
     up,
 )
@@ -53,6 +55,8 @@ app.command("demo")(demo.command)
 app.command("up")(up.command)
 app.command("trader")(trader.command)
 app.command("audit")(audit.command)
+app.command("server")(server.command)
+app.add_typer(store.app, name="store")
 app.command("doctor")(doctor.command)
 
 

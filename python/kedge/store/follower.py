@@ -6,9 +6,10 @@ What was read, and how far, go into the file in one transaction: a process that 
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -52,8 +53,11 @@ class Follower:
         self.session: Session | None = None
         self.broken: KedgeError | None = None
         """Why the newest session cannot be read on."""
+        self.made = 0
+        """How often the tables were made again because their file could not be used."""
         self._unreadable: set[int] = set()
         self._database = self._opened()
+        self._inode = os.stat(self._path).st_ino
 
     def __enter__(self) -> Follower:
         return self
@@ -90,11 +94,15 @@ class Follower:
         taken, self.session.rows.fresh = self.session.rows.fresh, []
         return taken
 
-    def catch_up(self) -> None:
-        """Reads all there is: of a session that is written up to its durable mark, of others to their end."""
-        while True:
-            while self.step():
+    def catch_up(self, stopped: Callable[[], bool] = bool) -> None:
+        """Reads all there is: of a session that is written up to its durable mark, of others to their end.
+
+        `stopped` is asked between stretches whether to leave off.
+        """
+        while not stopped():
+            while self.step() and not stopped():
                 self.fresh()
+            self.fresh()
             session = self.session
             if session is None or session.over or not session.core.finish():
                 return
@@ -106,6 +114,17 @@ class Follower:
             pass
         while self.session is not None and self.session.core.position[0] < seq and self.step(seq):
             pass
+
+    def make_again(self, why: str) -> None:
+        """Drops the tables and begins anew from the first session."""
+        self._replace(why)
+
+    def is_gone(self) -> bool:
+        """Whether somebody removed the file, so that what is written into it is lost."""
+        try:
+            return os.stat(self._path).st_ino != self._inode
+        except OSError:
+            return True
 
     def counts(self) -> dict[str, int]:
         """How many rows each table has."""
@@ -222,6 +241,7 @@ class Follower:
         return database
 
     def _made_again(self, why: str) -> sqlite3.Connection:
+        self.made += 1
         schema.remove(self._path)
         database = schema.connect(self._path)
         schema.create(database)
@@ -235,6 +255,7 @@ class Follower:
         self.session = None
         self._unreadable.clear()
         self._database = self._made_again(why)
+        self._inode = os.stat(self._path).st_ino
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -49,6 +49,7 @@ class Projection:
         self.seats: list[int] = [int(entry["instrument"]) for entry in self.header["strategies"]]
         self.names: list[str] = [str(entry["name"]) for entry in self.header["strategies"]]
         self._wording = Wording(self.instruments, self.names)
+        self.halted = False
         self._fault_of: dict[str, str | None] = {}
         self._notices: dict[str, str] = {}
         self.fresh: list[tuple[str, tuple[Any, ...]]] = []
@@ -114,7 +115,8 @@ class Projection:
 
     def _amend(self, entry: Entry) -> None:
         self._order(entry)
-        self._step(entry, "amend", _of(entry, "price", "quantity"))
+        was = _of(entry["order"] or {}, "price", "quantity")
+        self._step(entry, "amend", {**_of(entry, "price", "quantity"), "was": was})
 
     def _report(self, entry: Entry) -> None:
         if entry["order"] is None:
@@ -180,7 +182,10 @@ class Projection:
         """Books that the postings say already."""
 
     def _setting(self, entry: Entry) -> None:
-        self._event(entry["seq"], entry["ts"], self._wording.setting(json.loads(entry["json"])))
+        told = json.loads(entry["json"])
+        if told.get("act") in ("halt", "resume"):
+            self.halted = told["act"] == "halt"
+        self._event(entry["seq"], entry["ts"], self._wording.setting(told))
 
     def _fault(self, entry: Entry) -> None:
         self._event(entry["seq"], entry["ts"], self._wording.fault(json.loads(entry["json"])))
@@ -208,6 +213,7 @@ class Projection:
         self._remember(status)
 
     def _remember(self, status: Mapping[str, Any]) -> None:
+        self.halted = bool(status.get("halted"))
         self._fault_of = {held["name"]: held.get("error") for held in status.get("strategies", ())}
         self._notices = dict(status.get("notices", {}))
 
