@@ -5,23 +5,18 @@ from __future__ import annotations
 import tempfile
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from kedge.cli.arguments import Json
+from kedge.cli.arguments import Data, Json, SettingsFile
 from kedge.cli.output import show, table
+from kedge.cli.trader_access import found_folder
 from kedge.model.errors import UnsafeStateError, UsageError
-from kedge.model.settings import load_settings
 
 POLL_S = 0.2
 
 app = typer.Typer(help="The tables made from the trader's journals.", no_args_is_help=True, rich_markup_mode=None)
-
-SettingsFile = Annotated[
-    Path | None, typer.Option("--settings", metavar="FILE", help="Settings file.  [default: kedge.toml, if there]")
-]
-Data = Annotated[Path | None, typer.Option(metavar="FOLDER", help="The trader's data folder.")]
 
 
 @app.command("rebuild")
@@ -92,9 +87,8 @@ def _by_server(root: Path) -> dict[str, int]:
 
 
 def _folder(settings: Path | None, data: Path | None) -> tuple[Path, Path]:
-    root = data if data is not None else Path(load_settings(settings).trader.data)
-    current = root / "current"
-    root = current.resolve() if current.is_dir() and not (root / "journal").is_dir() else root
-    if not (root / "journal").is_dir():
-        raise UsageError(f"{root} holds no journal", "`kedge up` or `kedge trader` writes one; --data names its folder")
-    return root / "journal", root / "kedge.sqlite"
+    folder = found_folder(settings, data)
+    if not folder.journal.is_dir():
+        hint = "`kedge up` or `kedge trader` writes one; --data names its folder"
+        raise UsageError(f"{folder.root} holds no journal", hint)
+    return folder.journal, folder.root / "kedge.sqlite"
