@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
 
 from kedge import _core
 from kedge.execution.earlier_orders import Settled, settle_earlier
-from kedge.execution.order_entry import OrderEntry
-from kedge.model.errors import KedgeError, UnsafeStateError
+from kedge.execution.order_entry import OrderEntry, asked
+from kedge.model.errors import KedgeError, UnreachableError, UnsafeStateError
 from kedge.model.settings import Settings
 from kedge.node import connections
 from kedge.node.control import ControlSocket
@@ -52,13 +53,13 @@ class Trader:
         fails, `UnreachableError` for a venue that does not answer, `UsageError` for settings.
         """
         with AccountLock(self._folder):
-            begun = time.perf_counter_ns()
+            begun, locked_ns = time.perf_counter_ns(), time.time_ns()
             left = last_session(self._folder)
             clients = connections.connect(self._settings.venue, list(instruments_of(self._settings)), self)
             try:
                 opened = await open_session(self._settings, self._folder, clients, left)
                 loop = self._loop = LiveLoop(self._settings, self._folder, opened, self.entry_class)
-                settled = await self._recover(loop, left)
+                settled = await self._recover(loop, left, locked_ns)
                 took_ms = (time.perf_counter_ns() - begun) / 1e6 - settled.waited_s * 1e3
                 self._say_ready(loop, settled, took_ms)
                 with CallbackBudget(opened.spec.callback_seconds, _core.callback_count):
@@ -66,13 +67,14 @@ class Trader:
             finally:
                 await connections.close(clients)
 
-    async def _recover(self, loop: LiveLoop, left: LeftBehind) -> Settled:
+    async def _recover(self, loop: LiveLoop, left: LeftBehind, locked_ns: int) -> Settled:
         """No order of an earlier session is open when this returns, and its executions are in the books."""
         lines = loop.lines
         bound = max(line.venue.clock.bound_ns + abs(line.venue.clock.offset_ns) for line in lines)
-        closes = left.last_ns + self._settings.venue.recv_window + bound + WINDOW_MARGIN
+        # Whatever the last session signed, it signed before we held its lock.
+        closes = locked_ns + self._settings.venue.recv_window + bound + WINDOW_MARGIN
         settled = await settle_earlier(loop.session, lines, left.orders, self._settings.trader.id, closes)
-        await loop.reconcile("start", settled.differences)
+        await asked(lambda _: loop.reconcile("start", settled.differences))
         loop.session.checkpoint(time.time_ns())
         return settled
 
@@ -110,7 +112,8 @@ class Trader:
     async def _end(self, loop: LiveLoop, path: str) -> dict[str, Any]:
         if self._settings.trader.on_stop == "cancel":
             await loop.cancel_everything(STOP_WAIT)
-        await loop.reconcile("stop")
+        with contextlib.suppress(UnreachableError):
+            await loop.reconcile("stop")
         last = loop.status() | {
             "trace_hash": loop.session.values()["trace_hash"],
             "journal": path,
