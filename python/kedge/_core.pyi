@@ -364,6 +364,46 @@ class JournalReader:
     def __iter__(self) -> JournalReader: ...
     def __next__(self) -> tuple[int, int, int, int, int, bytes]: ...
 
+# follower.rs
+@final
+class SessionFollower:
+    """Follows one session of the trader, live or over, never beyond its durable mark, and keeps its books.
+
+    Raises `UnsafeStateError` naming file and offset of damage, `UsageError` where there is no session.
+    """
+
+    def __new__(cls, path: str) -> SessionFollower: ...
+    @property
+    def header(self) -> str:
+        """The header's payload."""
+    @property
+    def opened(self) -> int:
+        """When the session began."""
+    @property
+    def position(self) -> tuple[int, int]:
+        """The last sequence read, and the wall clock when it was written."""
+    @property
+    def closed(self) -> bool:
+        """Whether the session ended cleanly, as far as it was read."""
+    @property
+    def torn_bytes(self) -> int:
+        """Bytes of the torn tail of a session that is over and read to its end; 0 where it has none."""
+    def skip(self, until: int) -> None:
+        """Takes everything up to a sequence in without telling of it."""
+    def poll(
+        self, limit: int, until: int = ...
+    ) -> tuple[list[dict[str, Any]], list[tuple[int, int, int, int, int, int, int]], bool]:
+        """Reads on, up to sequence `until`: what was decided, seconds of trades, whether there may be more.
+
+        A second is (instrument, seconds since the epoch, open, high, low, close in ticks, volume in steps).
+        """
+    def finish(self) -> bool:
+        """Lets a session that no writer holds be read to its end; whether it is over."""
+    def book(self, instrument: int, depth: int) -> dict[str, Any]:
+        """{state, updated, bid, ask, last, mark, bids, asks}; a level is (price, quantity, own, ahead)."""
+    def positions(self, seats: Sequence[int]) -> list[tuple[str, str | None, str | None, str | None, str, str]]:
+        """(quantity, average, mark, unrealised, realised, fees) of each strategy on the instruments `seats`."""
+
 # recovery.rs
 def recover_books(
     instruments: Sequence[str], seats: Sequence[int], records: Sequence[str | bytes]

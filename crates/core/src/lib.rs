@@ -29,6 +29,8 @@ pub mod live;
 pub mod market;
 /// The venue as the simulation models it.
 pub mod matching;
+/// A session seen from its journal.
+pub mod onlooker;
 /// Orders and their lifecycle.
 pub mod order;
 /// Randomness drawn by key, so that a new stream changes no other.

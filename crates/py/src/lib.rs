@@ -9,6 +9,8 @@ mod context;
 mod decision;
 mod errors;
 mod exchange;
+mod follower;
+mod follower_rows;
 mod guarded;
 mod happenings;
 mod inputs;
@@ -43,5 +45,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     live::register(module)?;
     replay::register(module)?;
     recovery::register(module)?;
+    follower::register(module)?;
     decision::register(module)
 }

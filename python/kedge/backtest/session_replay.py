@@ -91,7 +91,7 @@ def is_session(folder: Path) -> bool:
     """Whether a folder is a session of a live trader."""
     if not (folder / "decisions.kj").is_file():
         return False
-    return json.loads(_core.JournalReader(str(folder)).header).get("mode") == "live"
+    return bool(json.loads(_core.JournalReader(str(folder)).header).get("mode") == "live")
 
 
 def replay_session(folder: Path, strategy: Path | None = None, on_progress: Progress | None = None) -> dict[str, Any]:

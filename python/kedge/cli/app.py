@@ -26,6 +26,8 @@ from kedge.cli import (
     new_strategy,
     replay,
     report,
+    server,
+    store,
     trader,
     up,
 )
@@ -55,6 +57,8 @@ app.command("up")(up.command)
 app.command("exchange")(exchange.command)
 app.command("trader")(trader.command)
 app.command("audit")(audit.command)
+app.command("server")(server.command)
+app.add_typer(store.app, name="store")
 app.command("doctor")(doctor.command)
 
 

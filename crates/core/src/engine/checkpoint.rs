@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Engine;
 use super::state::State;
-use crate::ledger::{Position, SETTLEMENT, Transaction, share};
+use crate::ledger::{Ledger, Position, SETTLEMENT, Transaction, share};
 use crate::order::{Fill, OrderRequest};
 use crate::record::Decision;
 use crate::types::{InstrumentIx, Money, Nanos, OrderId, Qty, StrategyIx};
@@ -51,6 +51,28 @@ fn units(text: &str) -> Result<Money, String> {
     text.parse().map_err(|_| format!("`{text}` is no amount"))
 }
 
+impl Checkpoint {
+    /// Gives a ledger these balances and positions; it must have the same currencies and strategies.
+    ///
+    /// # Errors
+    /// Says what does not fit; nothing is changed then.
+    pub fn put_into(&self, ledger: &mut Ledger) -> Result<(), String> {
+        let row = |row: &Vec<Units>| row.iter().map(|text| units(text)).collect::<Result<Vec<_>, _>>();
+        let balances: Vec<Vec<Money>> = self.balances.iter().map(row).collect::<Result<_, _>>()?;
+        let position = |held: &HeldPosition| -> Result<Position, String> {
+            Ok(Position {
+                qty: held.qty,
+                cost: units(&held.cost)?,
+                realised: units(&held.realised)?,
+                fees: units(&held.fees)?,
+                turnover: units(&held.turnover)?,
+            })
+        };
+        let positions = self.positions.iter().map(position).collect::<Result<Vec<_>, _>>()?;
+        ledger.restore(&self.currencies, balances, positions)
+    }
+}
+
 impl Engine {
     /// The books as they stand.
     pub fn checkpoint(&self) -> Checkpoint {
@@ -81,19 +103,7 @@ impl Engine {
             let (was, is) = (checkpoint.positions.len(), self.strategies.len());
             return Err(format!("the checkpoint has {was} strategies, the settings have {is}"));
         }
-        let row = |row: &Vec<Units>| row.iter().map(|text| units(text)).collect::<Result<Vec<_>, _>>();
-        let balances: Vec<Vec<Money>> = checkpoint.balances.iter().map(row).collect::<Result<_, _>>()?;
-        let position = |held: &HeldPosition| -> Result<Position, String> {
-            Ok(Position {
-                qty: held.qty,
-                cost: units(&held.cost)?,
-                realised: units(&held.realised)?,
-                fees: units(&held.fees)?,
-                turnover: units(&held.turnover)?,
-            })
-        };
-        let positions = checkpoint.positions.iter().map(position).collect::<Result<Vec<_>, _>>()?;
-        self.state.ledger.restore(&checkpoint.currencies, balances, positions)?;
+        checkpoint.put_into(&mut self.state.ledger)?;
         self.state.orders.go_on_from(checkpoint.next_order);
         Ok(())
     }
