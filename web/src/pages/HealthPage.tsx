@@ -1,0 +1,67 @@
+import { useLive } from "../api/live.ts";
+import { decimal } from "../format/decimal.ts";
+import { Feeds, Pairs, Processes, Reconciled, TickToOrder } from "../panels/Health.tsx";
+import { Note, Panel } from "../panels/Panel.tsx";
+
+export function HealthPage() {
+  return (
+    <div className="page">
+      <Panel name="Feeds">
+        <Feeds whole />
+      </Panel>
+      <div className="columns">
+        <Panel name="Reconciliation">
+          <Reconciled />
+        </Panel>
+        <Panel name="Session">
+          <Session />
+        </Panel>
+      </div>
+      <div className="columns">
+        <Panel name="Processes">
+          <Processes />
+        </Panel>
+        <Panel name="Speed">
+          <TickToOrder />
+        </Panel>
+        <Panel name="Balances" className="grows">
+          <Balances />
+        </Panel>
+      </div>
+    </div>
+  );
+}
+
+function Session() {
+  const counts = useLive((state) => state.counts);
+  const epoch = useLive((state) => state.epoch);
+  const clocks = useLive((state) => state.clock);
+  if (!counts) return <Note>Waiting for the first state …</Note>;
+  const clean = Number(counts.ledger_imbalance) === 0;
+  return (
+    <Pairs
+      pairs={[
+        ["Session of the trader", epoch],
+        ["Market events", counts.events.toLocaleString("en-US")],
+        ["Orders", counts.orders.toLocaleString("en-US")],
+        ["Fills", counts.fills.toLocaleString("en-US")],
+        ["Orders of unknown fate", <span className={counts.unknown_orders ? "bad" : ""}>{counts.unknown_orders}</span>],
+        ["Ledger imbalance", <span className={clean ? "" : "bad"}>{decimal(counts.ledger_imbalance)}</span>],
+        ...(clocks ?? []).map(({ venue, offset_ms, bound_ms }): [string, string] => [
+          `Clock of ${venue}`,
+          offset_ms === null
+            ? "not measured"
+            : `${decimal(offset_ms.toFixed(2), { signed: true })} ms${bound_ms === null ? "" : ` ± ${bound_ms.toFixed(2)}`}`,
+        ]),
+      ]}
+    />
+  );
+}
+
+function Balances() {
+  const balances = useLive((state) => state.balances);
+  if (!balances) return <Note>Waiting for the first state …</Note>;
+  const held = Object.entries(balances);
+  if (held.length === 0) return <Note>No balances known yet.</Note>;
+  return <Pairs pairs={held.map(([currency, amount]) => [currency, decimal(amount, { decimals: 8 })])} />;
+}
