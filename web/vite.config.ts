@@ -16,7 +16,7 @@ export default defineConfig({
       },
     },
   },
-  // `npm run dev` beside a running `kedge server`.
-  server: { proxy: { "/api": { target: `http://${process.env.KEDGE_SERVER ?? "127.0.0.1:8700"}`, ws: true } } },
+  // `npm run dev` beside a running `kedge server --port 8700`.
+  server: { proxy: { "/api": { target: "http://127.0.0.1:8700", ws: true } } },
   test: { environment: "node", include: ["tests/**/*.test.ts"] },
 });
