@@ -43,7 +43,7 @@ class Market:
     def move(self, ns: int) -> list[dict[str, Any]]:
         """A step of the walk, perhaps a trade; the candles that changed."""
         self.messages += self.random.randrange(1, 6)
-        self.middle *= 1 + self.random.gauss(0, 0.000035)
+        self.middle *= 1 + self.random.gauss(0, 0.00002)
         self.make_levels()
         if self.random.random() > 0.6:
             return []
@@ -121,7 +121,9 @@ class Desk:
             if strategy["state"] == "running" and not self.halted:
                 self.quote(name, strategy["instrument"], ns)
         for order in [order for order in self.open if self.random.random() < 0.008]:
-            self.fill(order, ns)
+            held = self.strategies[order["strategy"]]["held"]
+            if (held > 0) is (order["side"] == "sell") or self.random.random() < 0.4:
+                self.fill(order, ns)
         if ns // 1_000_000_000 != (ns - 250_000_000) // 1_000_000_000:
             self.sample(ns)
 

@@ -20,12 +20,18 @@ import { colours } from "./colours.ts";
 
 export type CandleSettings = { tick: string; intervalSeconds: number; onFill: (order: string) => void };
 
+/** From here on there is room for what the lines of our orders say, beside the newest candle. */
+const ROOMY_PX = 520;
+const LABELS_PX = 150;
+const SHOWN_FIRST = 110;
+
 export class CandleChart {
   private readonly chart: IChartApi;
   private readonly series: ISeriesApi<"Candlestick">;
   private readonly markers: ISeriesMarkersPluginApi<UTCTimestamp>;
   private readonly lines = new Map<string, IPriceLine>();
   private readonly settings: CandleSettings;
+  private readonly roomy: boolean;
   private readonly unlisten: () => void;
   private fills: Fill[] = [];
   private orders: Order[] = [];
@@ -34,6 +40,7 @@ export class CandleChart {
 
   constructor(box: HTMLElement, settings: CandleSettings) {
     this.settings = settings;
+    this.roomy = box.clientWidth >= ROOMY_PX;
     this.chart = makeChart(box);
     const precision = decimalsOf(settings.tick);
     this.series = this.chart.addSeries(CandlestickSeries, {
@@ -53,7 +60,7 @@ export class CandleChart {
     this.chart.remove();
   }
 
-  /** All candles anew, oldest first; shows the newest 120. */
+  /** All candles anew, oldest first; the first time shows the newest of them. */
   setCandles(candles: Candle[]): void {
     const first = this.lastTime === 0;
     this.series.setData(candles.map(drawn));
@@ -64,7 +71,12 @@ export class CandleChart {
   }
 
   private showNewest(length: number): void {
-    this.chart.timeScale().setVisibleLogicalRange({ from: Math.max(length - 120, 0) - 1, to: Math.max(length, 40) + 3 });
+    const bars = Math.min(Math.max(length, 40), SHOWN_FIRST);
+    const scale = this.chart.timeScale();
+    const beside = this.roomy ? LABELS_PX : 20;
+    const spacing = Math.max(scale.width() - beside, 1) / bars;
+    const last = Math.max(length, bars) - 1;
+    scale.setVisibleLogicalRange({ from: last - bars, to: last + beside / spacing });
   }
 
   /** A new candle or the last one changed; an older one cannot be changed by one alone and is left out. */
@@ -94,7 +106,9 @@ export class CandleChart {
         lineWidth: 1 as const,
         lineStyle: LineStyle.Dashed,
         axisLabelVisible: true,
-        title: lineTitle(order),
+        axisLabelColor: colour.raised,
+        axisLabelTextColor: order.side === "buy" ? colour.up : colour.down,
+        title: this.roomy ? lineTitle(order) : "",
       };
       const line = this.lines.get(order.id);
       if (line) line.applyOptions(options);

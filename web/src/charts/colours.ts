@@ -1,12 +1,13 @@
 /** The style sheet's colours, for the canvas. */
 
-export type Colours = Record<"panel" | "line" | "grid" | "text" | "muted" | "accent" | "up" | "down" | "warn", string>;
+export type Colours = Record<"panel" | "raised" | "line" | "grid" | "text" | "muted" | "accent" | "up" | "down" | "warn", string>;
 
 export function colours(): Colours {
   const style = getComputedStyle(document.documentElement);
   const named = (name: string): string => style.getPropertyValue(`--${name}`).trim();
   return {
     panel: named("panel"),
+    raised: named("raised"),
     line: named("line"),
     grid: named("grid"),
     text: named("text"),

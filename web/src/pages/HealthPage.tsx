@@ -11,7 +11,7 @@ export function HealthPage() {
       </Panel>
       <div className="columns">
         <Panel name="Reconciliation">
-          <Reconciled />
+          <Reconciled whole />
         </Panel>
         <Panel name="Session">
           <Session />
@@ -21,7 +21,7 @@ export function HealthPage() {
         <Panel name="Processes">
           <Processes />
         </Panel>
-        <Panel name="Speed">
+        <Panel name="Tick to order">
           <TickToOrder />
         </Panel>
         <Panel name="Balances" className="grows">

@@ -28,7 +28,7 @@ export function OrdersPage() {
   return (
     <div className="page">
       <Panel name="Open orders" meta={open === null ? "" : String(open)}>
-        <OpenOrders />
+        <OpenOrders whole />
       </Panel>
       <Panel
         name="All orders"

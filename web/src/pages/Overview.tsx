@@ -6,7 +6,7 @@ import { CandlePanel } from "../charts/CandlePanel.tsx";
 import { EquityPanel } from "../charts/EquityPanel.tsx";
 import { count } from "../format/names.ts";
 import { LastFills } from "../panels/Fills.tsx";
-import { Feeds, Processes, Reconciled, TickToOrder } from "../panels/Health.tsx";
+import { Feeds, ProcessLine, Reconciled, TickToOrder } from "../panels/Health.tsx";
 import { Ladder } from "../panels/Ladder.tsx";
 import { OpenOrders } from "../panels/Orders.tsx";
 import { Note, Panel } from "../panels/Panel.tsx";
@@ -33,18 +33,18 @@ export default function Overview() {
       </Panel>
       <EquityPanel />
       <div className="trades">
-        <Panel name="Open orders" meta={orders === null ? "" : String(orders)}>
+        <Panel name="Open orders" className="orders-open" meta={orders === null ? "" : String(orders)}>
           <OpenOrders />
         </Panel>
-        <Panel name="Last fills" className="grows" meta={fills === null ? "" : `${count(fills, "fill")} this session`}>
+        <Panel name="Last fills" className="grows fills-last" meta={fills === null ? "" : `${count(fills, "fill")} this session`}>
           <LastFills />
         </Panel>
       </div>
       <div className="side-stack">
-        <Panel name="Strategies">
+        <Panel name="Strategies" className="strategies-all">
           <Strategies />
         </Panel>
-        <Panel name="Positions">
+        <Panel name="Positions" className="positions">
           <Positions />
         </Panel>
         <Panel name="Risk">
@@ -56,11 +56,11 @@ export default function Overview() {
         <Panel name="Reconciliation">
           <Reconciled />
         </Panel>
-        <Panel name="Speed">
+        <Panel name="Tick to order">
           <TickToOrder />
         </Panel>
-        <Panel name="Processes" className="grows">
-          <Processes />
+        <Panel name="Processes">
+          <ProcessLine />
         </Panel>
       </div>
     </div>

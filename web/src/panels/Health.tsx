@@ -47,7 +47,7 @@ export function Feeds({ whole = false }: { whole?: boolean }) {
   return <Table caption="Feeds" columns={whole ? FEED_WHOLE : FEED} rows={feeds} id={(feed) => feed.instrument} />;
 }
 
-export function Reconciled() {
+export function Reconciled({ whole = false }: { whole?: boolean }) {
   const last = useLive((state) => state.reconciliation);
   const known = useLive((state) => state.epoch) !== null;
   const now = useNow(1_000);
@@ -61,8 +61,8 @@ export function Reconciled() {
           <b className="bad">▲ {count(last.differences.length, "difference")} from the venue</b>
         )}{" "}
         <span className="muted">
-          {word(last.at)} check, <Moment at={last.ts} />, {age(now - Date.parse(last.ts))} ago
-          {last.took_ms !== null && `, took ${ms(last.took_ms)} ms`}
+          <Moment at={last.ts} />, {age(now - Date.parse(last.ts))} ago
+          {whole && `, ${word(last.at)}${last.took_ms === null ? "" : `, took ${ms(last.took_ms)} ms`}`}
         </span>
       </p>
       {last.differences.length > 0 && (
@@ -85,12 +85,12 @@ export function TickToOrder() {
     return value == null ? "–" : decimal(value.toFixed(0));
   };
   return (
-    <table className="small-grid">
+    <table className="rows speed">
       <caption className="unseen">Tick to order</caption>
       <thead>
         <tr>
           <th scope="col">
-            Tick to order <span className="unit">µs</span>
+            <span className="unit">µs</span>
           </th>
           <th scope="col" className="number">
             p50
@@ -140,6 +140,25 @@ export function Processes() {
   if (processes === null) return <Note>Waiting for the first state …</Note>;
   if (processes.length === 0) return <Note>Not started by `kedge up`: nothing watches over the processes.</Note>;
   return <Table caption="Processes" columns={PROCESS} rows={processes} id={(process) => process.name} />;
+}
+
+/** The same in one line. */
+export function ProcessLine() {
+  const processes = useLive((state) => state.processes);
+  if (!processes?.length) return <Processes />;
+  return (
+    <ul className="chips">
+      {processes.map((process) => (
+        <li key={process.name} className={process.state === "running" ? "" : "warn"} title={word(process.state)}>
+          <span className={process.state === "running" ? "good" : "warn"} aria-hidden="true">
+            {process.state === "running" ? "●" : "▲"}
+          </span>{" "}
+          {process.name} {process.state !== "running" && word(process.state)}{" "}
+          {process.restarts > 0 && <span className="warn">↻{process.restarts}</span>}
+        </li>
+      ))}
+    </ul>
+  );
 }
 
 /** A name and a figure, in lines. */

@@ -5,7 +5,8 @@ export function Market({ id }: { id: string }) {
   const name = instrumentName(id);
   return (
     <span title={id} className="market">
-      {name.pair} <span className="muted">{name.kind}</span>
+      {name.base}
+      {name.quote && <span className="quote">/{name.quote}</span>} <span className="muted">{name.kind}</span>
     </span>
   );
 }

@@ -18,17 +18,17 @@ import { Table, type Column } from "./Table.tsx";
 
 const NONE: Order[] = [];
 
-export function OpenOrders() {
+export function OpenOrders({ whole = false }: { whole?: boolean }) {
   const orders = useLive((state) => state.orders);
   const scales = useScales();
-  const columns = useMemo(() => orderColumns(scales, "open"), [scales]);
+  const columns = useMemo(() => orderColumns(scales, whole ? "open" : "short"), [scales, whole]);
   if (orders === null) return <Note>Waiting for the first state …</Note>;
   if (orders.length === 0) return <Note>No open orders. A running strategy places them.</Note>;
   return <Table caption="Open orders" columns={columns} rows={orders ?? NONE} id={(order) => order.id} />;
 }
 
-/** `open`: with queue and cancel; `all`: with how it ended and why. */
-export function orderColumns(scales: (instrument: string) => Scale, kind: "open" | "all"): Column<Order>[] {
+/** `open`: with queue and cancel; `short`: the same where there is little room; `all`: with how it ended and why. */
+export function orderColumns(scales: (instrument: string) => Scale, kind: "short" | "open" | "all"): Column<Order>[] {
   const price: Column<Order> = {
     name: "Price",
     number: true,
@@ -54,12 +54,12 @@ export function orderColumns(scales: (instrument: string) => Scale, kind: "open"
     ),
   };
   const shared: Column<Order>[] = [
-    { name: "Created", value: (order) => order.created, cell: (order) => <Moment at={order.created} decimals={3} />, wide: true },
+    { name: "Created", value: (order) => order.created, cell: (order) => <Moment at={order.created} decimals={kind === "short" ? 0 : 3} />, wide: true },
     { name: "Instrument", value: (order) => order.instrument, cell: (order) => <Market id={order.instrument} /> },
     { name: "Side", value: (order) => order.side, cell: (order) => <Side side={order.side} /> },
     price,
     quantity("Quantity", (order) => order.quantity),
-    quantity("Filled", (order) => order.filled, kind === "open"),
+    quantity("Filled", (order) => order.filled, kind !== "all"),
   ];
   const acts: Column<Order> = {
     name: "Acts",
@@ -67,17 +67,25 @@ export function orderColumns(scales: (instrument: string) => Scale, kind: "open"
     number: true,
     cell: (order) => (
       <span className="acts">
+        {kind === "short" && order.state === "unknown" && <b className="warn">unknown</b>}
         <ExplainButton id={order.id} />
-        {kind === "open" && <CancelButton order={order} />}
+        {kind !== "all" && <CancelButton order={order} />}
       </span>
     ),
   };
-  if (kind === "open") {
-    return [...shared, quantity("Ahead", (order) => order.queue_ahead), { ...state, wide: true }, acts];
+  const strategy: Column<Order> = {
+    name: "Strategy",
+    value: (order) => order.strategy,
+    cell: (order) => order.strategy,
+    wide: true,
+  };
+  if (kind !== "all") {
+    const open = [...shared, quantity("Ahead", (order) => order.queue_ahead)];
+    return kind === "open" ? [...open, { ...state, wide: true }, strategy, acts] : [...open, acts];
   }
   return [
     ...shared,
-    { name: "Strategy", value: (order) => order.strategy, cell: (order) => order.strategy, wide: true },
+    strategy,
     { name: "Kind", value: (order) => order.kind, cell: (order) => `${order.kind} · ${word(order.tif)}`, wide: true },
     state,
     { name: "Why", value: (order) => order.reason, cell: (order) => word(order.reason), wide: true },

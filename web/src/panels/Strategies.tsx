@@ -9,7 +9,6 @@ import { count, word } from "../format/names.ts";
 import { Amount } from "./Amount.tsx";
 import { Market } from "./Market.tsx";
 import { Note } from "./Panel.tsx";
-import { useScales } from "./scale.ts";
 
 export function Strategies() {
   const strategies = useLive((state) => state.strategies);
@@ -30,7 +29,6 @@ const TONES: Record<Strategy["state"], string> = { running: "good", stopped: "mu
 function Line({ strategy }: { strategy: Strategy }) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Refused | null>(null);
-  const scales = useScales();
   const start = async (): Promise<void> => {
     setBusy(true);
     setProblem(null);
@@ -60,10 +58,6 @@ function Line({ strategy }: { strategy: Strategy }) {
       </div>
       <div className="second">
         <Market id={strategy.instrument} />
-        <span className="number">
-          <span className="muted">position</span>{" "}
-          <Amount value={strategy.position} decimals={scales(strategy.instrument).quantity} />
-        </span>
         <span className="number">
           <span className="muted">PnL</span> <Amount value={strategy.pnl} decimals={2} />
         </span>

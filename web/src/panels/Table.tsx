@@ -26,7 +26,8 @@ type Props<Row> = {
   muted?: (row: Row) => boolean;
 };
 
-const ROW_PX = 26;
+const ROW_PX = 24; // as --row in the style sheet
+
 const DRAWN_AROUND = 40;
 const WHOLE_UP_TO = 200;
 
@@ -46,7 +47,7 @@ export function Table<Row>({ caption, columns, rows, id, sortable = false, muted
       tabIndex={whole ? undefined : 0}
       onScroll={whole ? undefined : (event: UIEvent) => setTop(event.currentTarget.scrollTop)}
     >
-      <table>
+      <table className="rows">
         <caption className="unseen">{caption}</caption>
         <thead>
           <tr>
