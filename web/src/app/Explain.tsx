@@ -6,7 +6,7 @@ import { useLive } from "../api/live.ts";
 import type { Explanation, Step } from "../api/types.ts";
 import { decimal } from "../format/decimal.ts";
 import { instrumentName, title, word } from "../format/names.ts";
-import { clock, day, local, microClock, microsBetween } from "../format/time.ts";
+import { clock, day, local, microClock, span } from "../format/time.ts";
 import { Copied } from "../panels/Copied.tsx";
 import { Side } from "../panels/Side.tsx";
 import { useAsked } from "../panels/asked.ts";
@@ -88,7 +88,7 @@ function Life({ life: { order, steps } }: { life: Explanation }) {
         </dd>
       </dl>
       {steps.length === 0 && <Note>The journal has no step of this order.</Note>}
-      <p className="muted scale">µs since what woke the strategy; UTC on hover.</p>
+      <p className="muted scale">Time since what woke the strategy; UTC on hover.</p>
       <ol className="steps">
         {steps.map((step, index) => (
           <li key={index} data-what={step.what}>
@@ -104,9 +104,9 @@ function Life({ life: { order, steps } }: { life: Explanation }) {
   );
 }
 
-/** µs since the strategy was woken, by the trader's own count where it has one. */
+/** Since the strategy was woken, by the trader's own count where it has one. */
 function sinceWoken(step: Step, first: bigint): string {
-  return step.us === null ? microsBetween(first, BigInt(step.at_ns)) : decimal(step.us.toFixed(1), { signed: true });
+  return span(step.us === null ? BigInt(step.at_ns) - first : BigInt(Math.round(step.us * 1000)));
 }
 
 /** Whatever the journal has to add; each line a name and a value. */

@@ -134,7 +134,9 @@ function Menu({ onLeave }: { onLeave: () => void }) {
         {signs[theme]}
       </button>
       <button type="button" className="quiet" title="Find (Ctrl K)" aria-label="Find" onClick={() => choose({ palette: true })}>
-        ⌕
+        <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
+          <path d="M7 2.5a4.5 4.5 0 1 0 .1 0M10.5 10.5 14 14" fill="none" stroke="currentcolor" strokeWidth="1.6" />
+        </svg>
       </button>
       <button
         type="button"

@@ -23,6 +23,7 @@ export type CandleSettings = { tick: string; intervalSeconds: number; onFill: (o
 /** From here on there is room for what the lines of our orders say, beside the newest candle. */
 const ROOMY_PX = 520;
 const LABELS_PX = 150;
+const AXIS_PX = 62;
 const SHOWN_FIRST = 110;
 
 export class CandleChart {
@@ -31,6 +32,7 @@ export class CandleChart {
   private readonly markers: ISeriesMarkersPluginApi<UTCTimestamp>;
   private readonly lines = new Map<string, IPriceLine>();
   private readonly settings: CandleSettings;
+  private readonly box: HTMLElement;
   private readonly roomy: boolean;
   private readonly unlisten: () => void;
   private fills: Fill[] = [];
@@ -40,6 +42,7 @@ export class CandleChart {
 
   constructor(box: HTMLElement, settings: CandleSettings) {
     this.settings = settings;
+    this.box = box;
     this.roomy = box.clientWidth >= ROOMY_PX;
     this.chart = makeChart(box);
     const precision = decimalsOf(settings.tick);
@@ -74,9 +77,9 @@ export class CandleChart {
     const bars = Math.min(Math.max(length, 40), SHOWN_FIRST);
     const scale = this.chart.timeScale();
     const beside = this.roomy ? LABELS_PX : 20;
-    const spacing = Math.max(scale.width() - beside, 1) / bars;
-    const last = Math.max(length, bars) - 1;
-    scale.setVisibleLogicalRange({ from: last - bars, to: last + beside / spacing });
+    // Not the scale's own width: before the first layout that is 0.
+    const spacing = Math.max(this.box.clientWidth - AXIS_PX - beside, 1) / bars;
+    scale.applyOptions({ barSpacing: spacing, rightOffset: beside / spacing });
   }
 
   /** A new candle or the last one changed; an older one cannot be changed by one alone and is left out. */

@@ -13,6 +13,7 @@ export function instrumentName(id: string): InstrumentName {
 const WORDS: Record<string, string> = {
   in_sync: "in sync",
   partially_filled: "part filled",
+  canceled: "cancelled",
   post_only: "post-only",
   gtc: "GTC",
   gtx: "post-only",

@@ -51,11 +51,14 @@ export function age(ms: number | null | undefined): string {
   return minutes < 100 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
 }
 
-/** A span of nanoseconds in µs, with a sign: `+105.3`. */
-export function microsBetween(from: bigint, to: bigint): string {
-  const span = to - from;
-  const size = span < 0n ? -span : span;
+/** A span of nanoseconds, with a sign: `+105.3 µs`; from a second on `+8.391221 s`, to the µs. */
+export function span(ns: bigint): string {
+  const size = ns < 0n ? -ns : ns;
+  const sign = ns < 0n ? "−" : "+";
+  if (size >= 1_000_000_000n) {
+    const micros = (size + 500n) / 1000n;
+    return `${sign}${micros / 1_000_000n}.${String(micros % 1_000_000n).padStart(6, "0")} s`;
+  }
   const tenths = (size + 50n) / 100n;
-  const text = `${(tenths / 10n).toString().replace(/\B(?=(\d{3})+$)/g, ",")}.${tenths % 10n}`;
-  return (span < 0n ? "−" : "+") + text;
+  return `${sign}${(tenths / 10n).toString().replace(/\B(?=(\d{3})+$)/g, ",")}.${tenths % 10n} µs`;
 }

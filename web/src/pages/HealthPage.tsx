@@ -10,23 +10,25 @@ export function HealthPage() {
         <Feeds whole />
       </Panel>
       <div className="columns">
-        <Panel name="Reconciliation">
-          <Reconciled whole />
-        </Panel>
-        <Panel name="Session">
-          <Session />
-        </Panel>
-      </div>
-      <div className="columns">
-        <Panel name="Processes">
-          <Processes />
-        </Panel>
-        <Panel name="Tick to order">
-          <TickToOrder />
-        </Panel>
-        <Panel name="Balances" className="grows">
-          <Balances />
-        </Panel>
+        <div className="page-column">
+          <Panel name="Reconciliation">
+            <Reconciled whole />
+          </Panel>
+          <Panel name="Processes">
+            <Processes />
+          </Panel>
+          <Panel name="Tick to order">
+            <TickToOrder />
+          </Panel>
+        </div>
+        <div className="page-column">
+          <Panel name="Session">
+            <Session />
+          </Panel>
+          <Panel name="Balances">
+            <Balances />
+          </Panel>
+        </div>
       </div>
     </div>
   );

@@ -33,7 +33,7 @@ export function OrdersPage() {
       <Panel
         name="All orders"
         className="grows"
-        meta={all.body && `newest ${rows.length.toLocaleString("en-US")} of ${all.body.total.toLocaleString("en-US")}; ${placed ?? 0} this session`}
+        meta={all.body && `newest ${rows.length.toLocaleString("en-US")} of ${all.body.total.toLocaleString("en-US")}; ${(placed ?? 0).toLocaleString("en-US")} this session`}
         tools={
           <>
             <input type="search" aria-label="Filter orders" placeholder="Filter" value={sought} onChange={(event) => setSought(event.target.value)} />

@@ -88,7 +88,7 @@ export function orderColumns(scales: (instrument: string) => Scale, kind: "short
     strategy,
     { name: "Kind", value: (order) => order.kind, cell: (order) => `${order.kind} · ${word(order.tif)}`, wide: true },
     state,
-    { name: "Why", value: (order) => order.reason, cell: (order) => word(order.reason), wide: true },
+    { name: "Reason", value: (order) => order.reason, cell: (order) => word(order.reason), wide: true },
     { name: "Id", value: (order) => order.id, cell: (order) => <Copied text={order.id} />, wide: true },
     acts,
   ];

@@ -9,10 +9,10 @@ import { Note } from "./Panel.tsx";
 import { useScales, type Scale } from "./scale.ts";
 import { Table, type Column } from "./Table.tsx";
 
-export function Positions({ whole = false }: { whole?: boolean }) {
+export function Positions() {
   const positions = useLive((state) => state.positions);
   const scales = useScales();
-  const columns = useMemo(() => columnsOf(scales, whole), [scales, whole]);
+  const columns = useMemo(() => columnsOf(scales), [scales]);
   if (positions === null) return <Note>Waiting for the first state …</Note>;
   if (positions.length === 0) return <Note>No positions. They appear with the first fill.</Note>;
   return (
@@ -25,33 +25,19 @@ export function Positions({ whole = false }: { whole?: boolean }) {
   );
 }
 
-function columnsOf(scales: (instrument: string) => Scale, whole: boolean): Column<Position>[] {
-  const price = (name: string, of: (position: Position) => string | null): Column<Position> => ({
-    name,
-    number: true,
-    wide: name === "Mark",
-    cell: (position) => decimal(of(position), { decimals: scales(position.instrument).price }),
-  });
-  const money = (name: string, of: (position: Position) => string | null): Column<Position> => ({
-    name,
-    number: true,
-    cell: (position) => <Amount value={of(position)} decimals={2} />,
-  });
-  const columns: Column<Position>[] = [
+function columnsOf(scales: (instrument: string) => Scale): Column<Position>[] {
+  return [
     { name: "Instrument", cell: (position) => <Market id={position.instrument} /> },
     {
       name: "Quantity",
       number: true,
       cell: (position) => <Amount value={position.quantity} decimals={scales(position.instrument).quantity} />,
     },
-    price("Average", (position) => position.average),
+    {
+      name: "Average",
+      number: true,
+      cell: (position) => decimal(position.average, { decimals: scales(position.instrument).price }),
+    },
+    { name: "Unrealised", number: true, cell: (position) => <Amount value={position.unrealised} decimals={2} /> },
   ];
-  if (whole) columns.push(price("Mark", (position) => position.mark));
-  columns.push(money("Unrealised", (position) => position.unrealised));
-  if (whole) {
-    columns.push(money("Realised", (position) => position.realised));
-    columns.push({ name: "Fees", number: true, wide: true, cell: (position) => decimal(position.fees, { decimals: 4 }) });
-    columns.push({ name: "Strategy", wide: true, cell: (position) => position.strategy });
-  }
-  return columns;
 }

@@ -10,16 +10,21 @@ export function Risk() {
   const uses = useLive((state) => state.risk);
   if (uses === null) return <Note>Waiting for the first state …</Note>;
   if (uses.length === 0) return <Note>No limits are set. `limits` in kedge.toml sets them.</Note>;
+  return <RiskBars uses={uses} named />;
+}
+
+/** `named`: with the strategy's name, where it is not said around them. */
+export function RiskBars({ uses, named = false }: { uses: RiskUse[]; named?: boolean }) {
   return (
     <ul className="risk">
       {uses.map((use) => (
-        <Bar key={`${use.strategy} ${use.limit}`} use={use} />
+        <Bar key={`${use.strategy} ${use.limit}`} use={use} named={named} />
       ))}
     </ul>
   );
 }
 
-function Bar({ use }: { use: RiskUse }) {
+function Bar({ use, named }: { use: RiskUse; named: boolean }) {
   const share = use.share ?? null;
   const tone = share === null ? "" : share >= 1 ? "bad" : share >= NEAR ? "warn" : "";
   const small = Math.abs(Number(use.bound)) < 1;
@@ -28,7 +33,7 @@ function Bar({ use }: { use: RiskUse }) {
   return (
     <li>
       <span className="name">
-        {title(use.limit)} <span className="muted">{use.strategy}</span>
+        {title(use.limit)} {named && <span className="muted">{use.strategy}</span>}
       </span>
       <span className={`number ${tone}`}>
         {tone === "bad" ? "▲ " : ""}

@@ -17,7 +17,7 @@ export function Strategies() {
   return (
     <ul className="strategies">
       {strategies.map((strategy) => (
-        <Line key={strategy.name} strategy={strategy} />
+        <StrategyLine key={strategy.name} strategy={strategy} />
       ))}
     </ul>
   );
@@ -26,7 +26,8 @@ export function Strategies() {
 const SIGNS: Record<Strategy["state"], string> = { running: "●", stopped: "■", failed: "▲" };
 const TONES: Record<Strategy["state"], string> = { running: "good", stopped: "muted", failed: "bad" };
 
-function Line({ strategy }: { strategy: Strategy }) {
+/** State, money, and the button that stops or starts it. */
+export function StrategyLine({ strategy }: { strategy: Strategy }) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Refused | null>(null);
   const start = async (): Promise<void> => {
