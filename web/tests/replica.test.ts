@@ -69,7 +69,16 @@ describe("replica", () => {
   test("hands added candles, samples and events on and keeps none of them", () => {
     const replica = new Replica();
     replica.receive(snapshot(1, {}));
-    const candle = { instrument: "X", interval: "1s", time: 1, open: "1", high: "1", low: "1", close: "1", volume: "1" };
+    const candle = {
+      instrument: "X",
+      interval: "1s",
+      time: 1,
+      open: "1",
+      high: "1",
+      low: "1",
+      close: "1",
+      volume: "1",
+    };
     const outcome = replica.receive(delta(2, { "candles+": [candle as never] }));
     expect(outcome).toEqual({ kind: "changed", candles: [candle], equity: [], events: [] });
     expect(replica.state).not.toHaveProperty("candles+");

@@ -1,6 +1,6 @@
 /** Questions and commands over HTTP, typed by the paths of `openapi.json`. The session is in a cookie. */
 
-import type { paths } from "./schema.d.ts";
+import type { paths } from "../../types/schema.d.ts";
 
 type Json<R> = R extends { responses: { 200: { content: { "application/json": infer Body } } } } ? Body : never;
 type Gets = { [P in keyof paths]: paths[P] extends { get: infer Operation } ? Json<Operation> : never };

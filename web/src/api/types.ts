@@ -1,6 +1,6 @@
 /** The server's words, as `openapi.json` has them. */
 
-import type { components } from "./schema.d.ts";
+import type { components } from "../../types/schema.d.ts";
 
 type Schemas = components["schemas"];
 

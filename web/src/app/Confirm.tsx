@@ -155,7 +155,8 @@ function keeps(state: State | null, whose: (strategy: string) => boolean): strin
 }
 
 function names(state: State | null, running: string): string {
-  const found = state?.strategies.filter((strategy) => strategy.state === running).map((strategy) => strategy.name) ?? [];
+  const found =
+    state?.strategies.filter((strategy) => strategy.state === running).map((strategy) => strategy.name) ?? [];
   return found.length ? found.join(" and ") : "strategies";
 }
 

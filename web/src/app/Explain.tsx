@@ -61,7 +61,13 @@ function Life({ life: { order, steps } }: { life: Explanation }) {
     <div className="life">
       <p className="gist">
         <Side side={order.side} /> <b>{decimal(order.quantity)}</b> {name.base}{" "}
-        {order.price === null ? "at the market" : <>at <b>{decimal(order.price)}</b> {name.quote}</>}
+        {order.price === null ? (
+          "at the market"
+        ) : (
+          <>
+            at <b>{decimal(order.price)}</b> {name.quote}
+          </>
+        )}
       </p>
       <dl className="pairs">
         <dt>State</dt>

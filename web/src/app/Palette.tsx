@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react"
 
 import { post } from "../api/http.ts";
 import { live, useLive } from "../api/live.ts";
-import type { State } from "../api/types.ts";
+import type { Order, State } from "../api/types.ts";
 import { decimal } from "../format/decimal.ts";
 import { instrumentName, title } from "../format/names.ts";
 import { choose, PAGES } from "./choices.ts";
@@ -105,7 +105,14 @@ function all(state: State | null, onLeave: () => void): Entry[] {
     { kind: "look", text: "Theme: as the system", run: () => choose({ theme: "system" }) },
     { kind: "look", text: "Colours: teal and red", run: () => choose({ colours: "teal-red" }) },
     { kind: "look", text: "Colours: blue and orange", run: () => choose({ colours: "blue-orange" }) },
-    { kind: "act", text: "Sign out", run: () => void post("/api/logout").catch(() => undefined).finally(onLeave) },
+    {
+      kind: "act",
+      text: "Sign out",
+      run: () =>
+        void post("/api/logout")
+          .catch(() => undefined)
+          .finally(onLeave),
+    },
   ];
   const pages = PAGES.map((page) => ({ kind: "page", text: title(page), run: () => choose({ page }) }));
   const instruments = (state?.instruments ?? []).map(({ id }) => ({
@@ -115,10 +122,14 @@ function all(state: State | null, onLeave: () => void): Entry[] {
   }));
   const orders = (state?.orders ?? []).map((order) => ({
     kind: "order",
-    text: `${title(order.side)} ${decimal(order.quantity)} ${instrumentName(order.instrument).pair} at ${decimal(order.price)} · ${order.id}`,
+    text: told(order),
     run: () => choose({ explained: order.id }),
   }));
   return [...acts, ...pages, ...instruments, ...orders, ...looks];
+}
+
+function told({ id, side, quantity, instrument, price }: Order): string {
+  return `${title(side)} ${decimal(quantity)} ${instrumentName(instrument).pair} at ${decimal(price)} · ${id}`;
 }
 
 function matching(entries: Entry[], sought: string): Entry[] {

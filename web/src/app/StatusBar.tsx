@@ -33,7 +33,17 @@ export function StatusBar({ onLeave }: { onLeave: () => void }) {
   );
 }
 
-function Fact({ name, unit, children, className }: { name: string; unit?: string; children: ReactNode; className?: string }) {
+function Fact({
+  name,
+  unit,
+  children,
+  className,
+}: {
+  name: string;
+  unit?: string;
+  children: ReactNode;
+  className?: string;
+}) {
   return (
     <div className={`fact ${className ?? ""}`}>
       <dt>
@@ -133,7 +143,13 @@ function Menu({ onLeave }: { onLeave: () => void }) {
       >
         {signs[theme]}
       </button>
-      <button type="button" className="quiet" title="Find (Ctrl K)" aria-label="Find" onClick={() => choose({ palette: true })}>
+      <button
+        type="button"
+        className="quiet"
+        title="Find (Ctrl K)"
+        aria-label="Find"
+        onClick={() => choose({ palette: true })}
+      >
         <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
           <path d="M7 2.5a4.5 4.5 0 1 0 .1 0M10.5 10.5 14 14" fill="none" stroke="currentcolor" strokeWidth="1.6" />
         </svg>
@@ -141,7 +157,11 @@ function Menu({ onLeave }: { onLeave: () => void }) {
       <button
         type="button"
         className="quiet wide"
-        onClick={() => void post("/api/logout").catch(() => undefined).finally(onLeave)}
+        onClick={() =>
+          void post("/api/logout")
+            .catch(() => undefined)
+            .finally(onLeave)
+        }
       >
         Sign out
       </button>

@@ -1,4 +1,4 @@
-/** What the reader chose: page, instrument, colours, open drawer. The page is in the address, the rest is remembered. */
+/** What the reader chose: page, instrument, colours, open drawer. The page is in the address. */
 
 import { useSyncExternalStore } from "react";
 

@@ -34,7 +34,7 @@ function ofLink(link: Link): Staleness | null {
       return {
         since: link.since,
         short: "no server",
-        text: "No connection to the server. Figures are as they were then; the trader may still be trading. Trying again.",
+        text: "No connection to the server. Figures are of then; the trader may still trade. Trying again.",
       };
   }
 }

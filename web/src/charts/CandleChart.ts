@@ -51,7 +51,9 @@ export class CandleChart {
       priceLineVisible: true,
       priceLineStyle: LineStyle.Dotted,
     });
-    this.markers = createSeriesMarkers(this.series as ISeriesApi<"Candlestick", UTCTimestamp>, [], { autoScale: false });
+    this.markers = createSeriesMarkers(this.series as ISeriesApi<"Candlestick", UTCTimestamp>, [], {
+      autoScale: false,
+    });
     this.chart.subscribeClick((event) => {
       if (typeof event.hoveredObjectId === "string") settings.onFill(event.hoveredObjectId);
     });

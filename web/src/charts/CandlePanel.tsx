@@ -24,7 +24,8 @@ export function CandlePanel({ instrument }: { instrument: string }) {
       meta={
         about && (
           <>
-            <b className="last">{decimal(about.last, { decimals: decimalsOf(about.tick) })}</b> {instrumentName(instrument).quote}
+            <b className="last">{decimal(about.last, { decimals: decimalsOf(about.tick) })}</b>{" "}
+            {instrumentName(instrument).quote}
             {about.state !== "in_sync" && <b className="warn"> ▲ {word(about.state)}</b>}
           </>
         )
@@ -73,7 +74,10 @@ function Chart({ instrument, interval, tick }: { instrument: string; interval: I
   const older = useAsked("/api/fills", { instrument, limit: 1_000 }, generation);
   const orders = useLive((state) => state.orders) ?? NO_ORDERS;
   const recent = useLive((state) => state.fills) ?? NO_FILLS;
-  const fills = useMemo(() => joined(recent, older.body?.fills ?? NO_FILLS, instrument), [recent, older.body, instrument]);
+  const fills = useMemo(
+    () => joined(recent, older.body?.fills ?? NO_FILLS, instrument),
+    [recent, older.body, instrument],
+  );
 
   useEffect(() => {
     const made = new CandleChart(box.current!, {

@@ -34,7 +34,13 @@ export function look(): DeepPartial<ChartOptions> {
       horzLine: { color: colour.muted, labelBackgroundColor: colour.muted, width: 1 },
     },
     rightPriceScale: { borderColor: colour.line },
-    timeScale: { borderColor: colour.line, timeVisible: true, secondsVisible: true, rightOffset: 4, minBarSpacing: 0.02 },
+    timeScale: {
+      borderColor: colour.line,
+      timeVisible: true,
+      secondsVisible: true,
+      rightOffset: 4,
+      minBarSpacing: 0.02,
+    },
     localization: { locale: "en-GB" },
   };
 }

@@ -1,6 +1,9 @@
 /** The style sheet's colours, for the canvas. */
 
-export type Colours = Record<"panel" | "raised" | "line" | "grid" | "text" | "muted" | "accent" | "up" | "down" | "warn", string>;
+export type Colours = Record<
+  "panel" | "raised" | "line" | "grid" | "text" | "muted" | "accent" | "up" | "down" | "warn",
+  string
+>;
 
 export function colours(): Colours {
   const style = getComputedStyle(document.documentElement);
@@ -21,5 +24,7 @@ export function colours(): Colours {
 
 /** `#rrggbb` seen through. */
 export function faded(colour: string, alpha: number): string {
-  return `${colour}${Math.round(alpha * 255).toString(16).padStart(2, "0")}`;
+  return `${colour}${Math.round(alpha * 255)
+    .toString(16)
+    .padStart(2, "0")}`;
 }

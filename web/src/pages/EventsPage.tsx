@@ -17,10 +17,15 @@ export function EventsPage() {
   const asked = useAsked("/api/events", { limit: 1_000 }, generation);
   const [added, setAdded] = useState<Event[]>([]);
   const [sought, setSought] = useState("");
-  useEffect(() => live.onSeries({ events: (events) => setAdded((before) => [...events, ...before].slice(0, 1_000)) }), []);
+  useEffect(
+    () => live.onSeries({ events: (events) => setAdded((before) => [...events, ...before].slice(0, 1_000)) }),
+    [],
+  );
   const events = useMemo(() => {
     const all = [...new Map([...added, ...(asked.body?.events ?? [])].map((event) => [event.id, event])).values()];
-    return all.filter((event) => matches(sought, [event.kind, event.text, event.strategy ?? "", event.instrument ?? ""]));
+    return all.filter((event) =>
+      matches(sought, [event.kind, event.text, event.strategy ?? "", event.instrument ?? ""]),
+    );
   }, [added, asked.body, sought]);
   return (
     <div className="page">
@@ -29,7 +34,13 @@ export function EventsPage() {
         className="grows"
         meta="newest first"
         tools={
-          <input type="search" aria-label="Filter events" placeholder="Filter" value={sought} onChange={(event) => setSought(event.target.value)} />
+          <input
+            type="search"
+            aria-label="Filter events"
+            placeholder="Filter"
+            value={sought}
+            onChange={(event) => setSought(event.target.value)}
+          />
         }
       >
         {asked.problem ? (

@@ -25,7 +25,17 @@ export function FillsPage() {
     [recent, asked.body],
   );
   const rows = useMemo(
-    () => all.filter((fill) => matches(sought, [fill.id, fill.order, fill.strategy, instrumentName(fill.instrument).pair, fill.side, fill.liquidity])),
+    () =>
+      all.filter((fill) =>
+        matches(sought, [
+          fill.id,
+          fill.order,
+          fill.strategy,
+          instrumentName(fill.instrument).pair,
+          fill.side,
+          fill.liquidity,
+        ]),
+      ),
     [all, sought],
   );
   return (
@@ -36,8 +46,19 @@ export function FillsPage() {
         meta={asked.body && `${rows.length.toLocaleString("en-US")} shown, newest first`}
         tools={
           <>
-            <input type="search" aria-label="Filter fills" placeholder="Filter" value={sought} onChange={(event) => setSought(event.target.value)} />
-            <button type="button" className="wide" disabled={rows.length === 0} onClick={() => save("fills.csv", columns, rows)}>
+            <input
+              type="search"
+              aria-label="Filter fills"
+              placeholder="Filter"
+              value={sought}
+              onChange={(event) => setSought(event.target.value)}
+            />
+            <button
+              type="button"
+              className="wide"
+              disabled={rows.length === 0}
+              onClick={() => save("fills.csv", columns, rows)}
+            >
               Save as CSV
             </button>
           </>
@@ -48,7 +69,9 @@ export function FillsPage() {
         ) : !asked.body ? (
           <Note>Loading …</Note>
         ) : rows.length === 0 ? (
-          <Note>{sought ? `No fill has “${sought}” in it.` : "No fills yet. They appear here when the venue reports them."}</Note>
+          <Note>
+            {sought ? `No fill has “${sought}” in it.` : "No fills yet. They appear here when the venue reports them."}
+          </Note>
         ) : (
           <Table caption="Fills" columns={columns} rows={rows} id={(fill) => fill.id} sortable />
         )}

@@ -51,13 +51,16 @@ function Session() {
         ["Ledger imbalance", <span className={clean ? "" : "bad"}>{decimal(counts.ledger_imbalance)}</span>],
         ...(clocks ?? []).map(({ venue, offset_ms, bound_ms }): [string, string] => [
           `Clock of ${venue}`,
-          offset_ms === null
-            ? "not measured"
-            : `${decimal(offset_ms.toFixed(2), { signed: true })} ms${bound_ms === null ? "" : ` ± ${bound_ms.toFixed(2)}`}`,
+          measured(offset_ms, bound_ms),
         ]),
       ]}
     />
   );
+}
+
+function measured(offset: number | null, bound: number | null): string {
+  if (offset === null) return "not measured";
+  return `${decimal(offset.toFixed(2), { signed: true })}${bound === null ? "" : ` ± ${bound.toFixed(2)}`} ms`;
 }
 
 function Balances() {

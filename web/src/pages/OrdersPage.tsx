@@ -9,6 +9,8 @@ import { useScales } from "../panels/scale.ts";
 import { save, Table } from "../panels/Table.tsx";
 import { matches } from "./search.ts";
 
+const figure = (value: number): string => value.toLocaleString("en-US");
+
 /** Open orders live; all orders as they were when asked for. */
 export function OrdersPage() {
   const open = useLive((state) => state.orders.length);
@@ -21,7 +23,14 @@ export function OrdersPage() {
   const rows = useMemo(
     () =>
       (all.body?.orders ?? []).filter((order) =>
-        matches(sought, [order.id, order.client_id, order.strategy, instrumentName(order.instrument).pair, order.side, order.state]),
+        matches(sought, [
+          order.id,
+          order.client_id,
+          order.strategy,
+          instrumentName(order.instrument).pair,
+          order.side,
+          order.state,
+        ]),
       ),
     [all.body, sought],
   );
@@ -33,14 +42,27 @@ export function OrdersPage() {
       <Panel
         name="All orders"
         className="grows"
-        meta={all.body && `newest ${rows.length.toLocaleString("en-US")} of ${all.body.total.toLocaleString("en-US")}; ${(placed ?? 0).toLocaleString("en-US")} this session`}
+        meta={
+          all.body && `newest ${figure(rows.length)} of ${figure(all.body.total)}; ${figure(placed ?? 0)} this session`
+        }
         tools={
           <>
-            <input type="search" aria-label="Filter orders" placeholder="Filter" value={sought} onChange={(event) => setSought(event.target.value)} />
+            <input
+              type="search"
+              aria-label="Filter orders"
+              placeholder="Filter"
+              value={sought}
+              onChange={(event) => setSought(event.target.value)}
+            />
             <button type="button" onClick={all.again}>
               Refresh
             </button>
-            <button type="button" className="wide" disabled={rows.length === 0} onClick={() => save("orders.csv", columns, rows)}>
+            <button
+              type="button"
+              className="wide"
+              disabled={rows.length === 0}
+              onClick={() => save("orders.csv", columns, rows)}
+            >
               Save as CSV
             </button>
           </>

@@ -36,7 +36,11 @@ export default function Overview() {
         <Panel name="Open orders" className="orders-open" meta={orders === null ? "" : String(orders)}>
           <OpenOrders />
         </Panel>
-        <Panel name="Last fills" className="grows fills-last" meta={fills === null ? "" : `${count(fills, "fill")} this session`}>
+        <Panel
+          name="Last fills"
+          className="grows fills-last"
+          meta={fills === null ? "" : `${count(fills, "fill")} this session`}
+        >
           <LastFills />
         </Panel>
       </div>

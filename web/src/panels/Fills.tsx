@@ -27,7 +27,11 @@ export function LastFills() {
 export function fillColumns(scales: (instrument: string) => Scale, kind: "last" | "all"): Column<Fill>[] {
   const all = kind === "all";
   const columns: Column<Fill>[] = [
-    { name: "At", value: (fill) => fill.at, cell: (fill) => <Moment at={fill.at} decimals={all ? 3 : 0} withDay={all} /> },
+    {
+      name: "At",
+      value: (fill) => fill.at,
+      cell: (fill) => <Moment at={fill.at} decimals={all ? 3 : 0} withDay={all} />,
+    },
     { name: "Instrument", value: (fill) => fill.instrument, cell: (fill) => <Market id={fill.instrument} /> },
     { name: "Side", value: (fill) => fill.side, cell: (fill) => <Side side={fill.side} /> },
     {

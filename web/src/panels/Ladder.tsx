@@ -47,7 +47,9 @@ export function Ladder({ instrument }: { instrument: string }) {
         <tbody>{rows(book.asks, "ask").reverse()}</tbody>
         <tbody>
           <tr className="spread">
-            <td colSpan={4}>{out ? <b className="warn">▲ {word(about.state)}: waits for a snapshot</b> : <Spread about={about} />}</td>
+            <td colSpan={4}>
+              {out ? <b className="warn">▲ {word(about.state)}: waits for a snapshot</b> : <Spread about={about} />}
+            </td>
           </tr>
         </tbody>
         <tbody>{rows(book.bids, "bid")}</tbody>
@@ -57,7 +59,8 @@ export function Ladder({ instrument }: { instrument: string }) {
 }
 
 function Spread({ about }: { about: Instrument }) {
-  const ticks = about.bid && about.ask ? Math.round((Number(about.ask) - Number(about.bid)) / Number(about.tick)) : null;
+  const ticks =
+    about.bid && about.ask ? Math.round((Number(about.ask) - Number(about.bid)) / Number(about.tick)) : null;
   return (
     <span>
       <span className="muted">last</span> <b>{decimal(about.last, { decimals: decimalsOf(about.tick) })}</b>{" "}

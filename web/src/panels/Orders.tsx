@@ -54,7 +54,12 @@ export function orderColumns(scales: (instrument: string) => Scale, kind: "short
     ),
   };
   const shared: Column<Order>[] = [
-    { name: "Created", value: (order) => order.created, cell: (order) => <Moment at={order.created} decimals={kind === "short" ? 0 : 3} />, wide: true },
+    {
+      name: "Created",
+      value: (order) => order.created,
+      cell: (order) => <Moment at={order.created} decimals={kind === "short" ? 0 : 3} />,
+      wide: true,
+    },
     { name: "Instrument", value: (order) => order.instrument, cell: (order) => <Market id={order.instrument} /> },
     { name: "Side", value: (order) => order.side, cell: (order) => <Side side={order.side} /> },
     price,

@@ -2,7 +2,14 @@ import type { ReactNode } from "react";
 
 import type { Refused } from "../api/http.ts";
 
-type Props = { name: string; meta?: ReactNode; tools?: ReactNode; className?: string; flush?: boolean; children: ReactNode };
+type Props = {
+  name: string;
+  meta?: ReactNode;
+  tools?: ReactNode;
+  className?: string;
+  flush?: boolean;
+  children: ReactNode;
+};
 
 /** One titled region of a page. */
 export function Panel({ name, meta, tools, className, children }: Props) {

@@ -1,4 +1,4 @@
-/** Rows and columns: numbers to the right, one height, sorted by a click where asked. Long ones draw what is in sight. */
+/** Rows and columns: numbers to the right, one height, sorted by a click. Long ones draw what is in sight. */
 
 import { useMemo, useState, type ReactNode, type UIEvent } from "react";
 

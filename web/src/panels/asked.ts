@@ -3,13 +3,13 @@
 import { useCallback, useEffect, useState } from "react";
 
 import { get, Refused } from "../api/http.ts";
-import type { paths } from "../api/schema.d.ts";
+import type { paths } from "../../types/schema.d.ts";
 
 type Json<R> = R extends { responses: { 200: { content: { "application/json": infer Body } } } } ? Body : never;
 type Body<P extends keyof paths> = paths[P] extends { get: infer Operation } ? Json<Operation> : never;
 export type Answer<B> = { body: B | null; problem: Refused | null; again: () => void };
 
-/** Asks when `path` or `values` change, and again when `version` does; the old answer stays until the new one is there. */
+/** Asks when `path` or `values` change, and again when `version` does; the old answer stays until then. */
 export function useAsked<P extends keyof paths>(
   path: P,
   values: Record<string, string | number | undefined>,

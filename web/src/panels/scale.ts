@@ -11,7 +11,8 @@ const UNKNOWN: Scale = { price: 2, quantity: 4 };
 
 /** Stays the same function while ticks and lots do, however often prices change. */
 export function useScales(): (instrument: string) => Scale {
-  const steps = useLive((state) => state.instruments.map(({ id, tick, lot }) => `${id} ${tick} ${lot}`).join("|")) ?? "";
+  const steps =
+    useLive((state) => state.instruments.map(({ id, tick, lot }) => `${id} ${tick} ${lot}`).join("|")) ?? "";
   return useMemo(() => {
     const scales = new Map<string, Scale>();
     for (const line of steps ? steps.split("|") : []) {
