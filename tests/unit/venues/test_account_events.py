@@ -114,6 +114,18 @@ READERS: list[tuple[Callable[[Any], object], Any]] = [
     (account.positions, [{"symbol": "BTCUSDT", "positionAmt": "1.0", "entryPrice": "5"}]),
     (definitions.symbols_of, {"symbols": [{"symbol": "BTCUSDT"}]}),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", [0.1, 1, "NaN", "Infinity", "1e3", "-", "", "1.", ".5", "٣", "9" * 40, None])
+def test_an_amount_is_plain_decimal_text(odd: object) -> None:
+    for key in ("price", "qty", "commission"):
+        with pytest.raises(DataError, match=f"`{key}` must be a decimal"):
+            account.trades("spot", [{**SPOT_TRADE, key: odd}])
+    for key in ("l", "L", "z"):
+        with pytest.raises(DataError, match=f"`{key}` must be a decimal"):
+            account.event("usdm", {**USDM_NEW, "o": {**USDM_NEW["o"], "x": "TRADE", key: odd}})
+
+
 odd = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.just([]), st.just({}), st.just("1e9"),
     st.just("NaN"), st.just("Infinity"), st.just("-0"), st.just("9" * 40), st.just(2**63), st.just("\ud800x\x00"),

@@ -82,6 +82,12 @@ def test_none_is_lost_and_none_told_twice(market: Market, waits: list[int], at: 
         assert asyncio.run(ask(market, trades)) == [t["id"] for t in trades[-PAGE:]]
 
 
+def test_days_without_trades_are_passed() -> None:
+    times = [NOW_MS - 5 * DAY_MS, NOW_MS - 3 * DAY_MS - 1, NOW_MS - 5]
+    trades = [{**BOTH, **SPOT, "id": n, "orderId": 1, "time": ms} for n, ms in enumerate(times)]
+    assert asyncio.run(ask("spot", trades, start_ns=times[0] * 1_000_000)) == [0, 1, 2]
+
+
 def test_there_is_an_end_to_asking(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking_module, "PAGE", PAGE)
     monkeypatch.setattr(asking_module, "PAGES_MAX", 3)
