@@ -93,9 +93,12 @@ def _command(life: Life) -> Iterator[Answer]:
     details = {**was, "after_seq": seq, "epoch": order["epoch"], "client_id": order["client_id"]}
     yield _step(created, "command", text, details)
     durable = order["durable_ns"]
-    if durable is None:
-        return
     answered = [step["at_ns"] for step in life["steps"] if step["kind"] == "report"]
+    if durable is None:
+        at = min([*answered[:1], order["updated_ns"]])
+        text = f"Record {seq} was on the disk before the order left; no later record says since when."
+        yield _step(at, "durable", text, {"after_seq": seq, "by_ns": None})
+        return
     at = max(created, min([durable, *answered[:1]]))
     text = f"Record {seq} was on the disk {(at - created) / 1e6:.2f} ms later at the latest, and the order could leave."
     yield _step(at, "durable", text, {"after_seq": seq, "by_ns": str(durable)})

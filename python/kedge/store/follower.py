@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from kedge import _core
+from kedge._core import SessionFollower
 from kedge.model.errors import KedgeError, UnsafeStateError
 from kedge.store import schema
 from kedge.store.projection import NameOrder, Projection
@@ -32,7 +32,7 @@ class Session:
     """The session that is followed: its number, the core's view of it, and its rows."""
 
     epoch: int
-    core: _core.SessionFollower
+    core: SessionFollower
     rows: Projection
     committed: int
     """The last sequence in the tables."""
@@ -181,7 +181,7 @@ class Follower:
 
     def _begin(self, epoch: int, path: Path) -> Session | None:
         try:
-            core = _core.SessionFollower(str(path))
+            core = SessionFollower(str(path))
             rows = Projection(self._database, epoch, core.header, self._named)
         except (KedgeError, ValueError, KeyError) as error:
             self._unreadable.add(epoch)
@@ -245,7 +245,7 @@ class Follower:
         schema.remove(self._path)
         database = schema.connect(self._path)
         schema.create(database)
-        text = f"{self._path.name} could not be used ({why}); it was made again from the journals"
+        text = f"{self._path.name} was made again from the journals: {why}"
         database.execute("INSERT INTO incidents VALUES (?, ?)", [time.time_ns(), text])
         return database
 

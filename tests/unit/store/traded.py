@@ -1,4 +1,4 @@
-"""A trader's session without a network: Binance's frames built by hand, a venue that answers at once, real strategies."""
+"""A trader's session without a network: Binance's frames built by hand, a venue that answers at once."""
 
 from __future__ import annotations
 
@@ -31,13 +31,17 @@ DEFINITIONS: list[dict[str, Any]] = [
 ]  # fmt: skip
 MARKETS = ("spot", "usdm")
 MIDDLE = (6_000_000, 300_000)
+Limits = tuple[dict[str, Any], dict[str, Any]]
+"""Of the quoting strategy on spot, and of the crossing one on the perpetual."""
 NONE: dict[str, Any] = {"feeds": [], "clock": [], "risk": []}
 
 
 class Traded:
     """One session in `folder/journal/<epoch>`; `step` lets 100 ms pass, with a message of each kind, and answers."""
 
-    def __init__(self, folder: Path, epoch: int = 1, now: int = START, seed: int = 1, limits: Any = None) -> None:
+    def __init__(
+        self, folder: Path, epoch: int = 1, now: int = START, seed: int = 1, limits: Limits = ({}, {})
+    ) -> None:
         self.now = now
         self.epoch = epoch
         self.path = folder / "journal" / f"{epoch:06d}"
@@ -48,7 +52,7 @@ class Traded:
         self._middle = list(MIDDLE)
         self._resting: dict[int, dict[str, Any]] = {}
         self.sent: list[int] = []
-        spec = checked(_spec(limits or {}))
+        spec = checked(_spec(limits))
         header = {**spec.header(), "mode": "live", "account": "simulated-test", "trader": "k1", "epoch": epoch}
         streams = [(json.dumps(one), market) for one, market in zip(DEFINITIONS, MARKETS, strict=True)]
         seats = [
@@ -205,11 +209,11 @@ class Traded:
         self.session.close(self.now)
 
 
-def _spec(limits: dict[str, Any]) -> RunSpec:
+def _spec(limits: Limits) -> RunSpec:
     examples = ROOT / "examples"
     seats = [
-        Seat("quoting", read_source(str(examples / "quoting.py")), 0, {}, limits),
-        Seat("cross", read_source(str(examples / "ema_cross.py")), 1, {"fast": 2, "slow": 5}, limits),
+        Seat("quoting", read_source(str(examples / "quoting.py")), 0, {}, limits[0]),
+        Seat("cross", read_source(str(examples / "ema_cross.py")), 1, {"fast": 2, "slow": 5}, limits[1]),
     ]
     engine = {
         "seed": 1, "sample_ns": 0, "queue": "risk_averse", "queue_power": 2.0, "partial_fills": True, "feed_ns": None,
