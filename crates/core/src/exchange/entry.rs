@@ -38,7 +38,7 @@ impl Exchange {
         let offer = listing.offer(asked.side, asked.price, asked.qty, tag(account));
         let takes = offer.qty > 0 || offer.met_own;
         if listing.is_perpetual() {
-            let price = asked.price.or(offer.worst).unwrap_or_else(|| listing.mark().mark);
+            let price = asked.price.or(offer.worst).unwrap_or(listing.marked);
             if !asked.reduce_only && !self.margin_allows(account, instrument, asked.side, price, asked.qty, None) {
                 return Err(MARGIN);
             }

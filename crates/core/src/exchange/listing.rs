@@ -39,6 +39,9 @@ pub(super) struct Listing {
     pub(super) lot: Qty,
     pub(super) base: CurrencyIx,
     pub(super) quote: CurrencyIx,
+    /// The mark price that margins go by: that of the last check, so that a fill between two does not depend on how far
+    /// the other markets are.
+    pub(super) marked: Ticks,
     market: SeededMarket,
     /// Rows not handed out yet.
     rows: Vec<Event>,
@@ -64,7 +67,11 @@ impl Listing {
         let market = SeededMarket::new(seed, &instrument, params, start, DEPTH_EVERY);
         let (told, resting) = (ToldBook::default(), BTreeMap::new());
         let lot = instrument.lot_steps();
-        Self { instrument, lot, base, quote, market, rows: Vec::new(), seen: 0, told, resting, stopped: None }
+        let rows = Vec::new();
+        let mut listing =
+            Self { instrument, lot, base, quote, marked: 0, market, rows, seen: 0, told, resting, stopped: None };
+        listing.marked = listing.mark().mark;
+        listing
     }
 
     pub(super) fn is_perpetual(&self) -> bool {

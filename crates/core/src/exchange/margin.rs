@@ -79,7 +79,7 @@ impl Exchange {
                 instrument,
                 qty: held.qty,
                 entry: self.entry_price(account, instrument),
-                mark: self.mark(instrument).mark,
+                mark: self.listings[usize::from(instrument)].marked,
                 leverage: owner.leverage[usize::from(instrument)],
                 unrealised: self.unrealised(account, instrument),
                 initial: self.initial(account, instrument, None, None),
@@ -115,13 +115,13 @@ impl Exchange {
     pub(super) fn unrealised(&self, account: AccountIx, instrument: InstrumentIx) -> Money {
         let listing = &self.listings[usize::from(instrument)];
         let position = &self.accounts[account as usize].positions[usize::from(instrument)];
-        position.unrealised(&listing.instrument, 2 * listing.mark().mark)
+        position.unrealised(&listing.instrument, 2 * listing.marked)
     }
 
     fn maintenance(&self, account: AccountIx, instrument: InstrumentIx) -> Money {
         let listing = &self.listings[usize::from(instrument)];
         let qty = self.accounts[account as usize].positions[usize::from(instrument)].qty.abs();
-        listing.instrument.notional(listing.mark().mark, qty) * MAINTENANCE / 1_000
+        listing.instrument.notional(listing.marked, qty) * MAINTENANCE / 1_000
     }
 
     /// Margin that a position and its open orders bind: of the position as it is, after all buys or after all sells,
@@ -134,7 +134,7 @@ impl Exchange {
         without: Option<OrderId>,
     ) -> Money {
         let (listing, owner) = (&self.listings[usize::from(instrument)], &self.accounts[account as usize]);
-        let held = listing.instrument.notional(listing.mark().mark, owner.positions[usize::from(instrument)].qty);
+        let held = listing.instrument.notional(listing.marked, owner.positions[usize::from(instrument)].qty);
         let mut orders = [0, 0];
         let open = owner.open[usize::from(instrument)].iter().map(|&id| self.orders.get(id));
         for order in open.filter(|order| !order.reduce_only && Some(order.id) != without) {
@@ -159,7 +159,7 @@ impl Exchange {
         without: Option<OrderId>,
     ) -> bool {
         let (listing, margin) = (&self.listings[usize::from(instrument)], self.margin(account));
-        let worse = ((price - listing.mark().mark) * side.sign()).max(0);
+        let worse = ((price - listing.marked) * side.sign()).max(0);
         let more = Some((side, listing.instrument.notional(price, qty)));
         let now = self.initial(account, instrument, None, None);
         let then = self.initial(account, instrument, more, without);
@@ -188,6 +188,8 @@ impl Exchange {
     pub(super) fn check_margins(&mut self) {
         let instruments: Vec<InstrumentIx> = self.perpetuals().collect();
         for &instrument in &instruments {
+            let listing = &mut self.listings[usize::from(instrument)];
+            listing.marked = listing.mark().mark;
             for (ts, rate) in self.listings[usize::from(instrument)].look() {
                 self.fund(instrument, ts, rate);
             }
@@ -206,7 +208,7 @@ impl Exchange {
 
     /// Longs pay shorts the rate of their notional at the mark price; shorts pay where it is negative.
     fn fund(&mut self, instrument: InstrumentIx, ts: Nanos, rate: i64) {
-        let mark = self.mark(instrument).mark;
+        let mark = self.listings[usize::from(instrument)].marked;
         for account in 0..self.accounts.len() as AccountIx {
             let qty = self.accounts[account as usize].positions[usize::from(instrument)].qty;
             if qty == 0 {

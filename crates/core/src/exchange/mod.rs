@@ -17,6 +17,8 @@ mod listing;
 mod margin;
 mod order;
 mod settle;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -30,6 +32,7 @@ pub use order::{Exec, NewOrder, Order, OrderType, Status, Tif};
 use crate::event::Event;
 use crate::instrument::{Instrument, InstrumentKind};
 use crate::ledger::SETTLEMENT;
+use crate::market::order_book::OrderBook;
 use crate::market::{LAST_OWN_TAG, Mark};
 use crate::types::{CurrencyIx, InstrumentIx, Money, Nanos, OrderId, Qty, SECOND};
 use account::Account;
@@ -95,7 +98,7 @@ impl Exchange {
         let settle = settle.unwrap_or_else(|| currency("USDT"));
         let perpetual = listings.iter().any(Listing::is_perpetual);
         let house = vec![House::default(); currencies.len()];
-        let next_check = if perpetual { start - start.rem_euclid(SECOND) + SECOND + 1 } else { Nanos::MAX };
+        let next_check = if perpetual { start + (-start).rem_euclid(SECOND) + 1 } else { Nanos::MAX };
         let (accounts, orders, events) = (Vec::new(), Orders::default(), Vec::new());
         Ok(Self { now: start, next_check, listings, accounts, orders, currencies, settle, house, events })
     }
@@ -141,7 +144,8 @@ impl Exchange {
         self.listings
             .iter_mut()
             .map(|listing| {
-                listing.look();
+                let unpaid = listing.look();
+                debug_assert!(unpaid.is_empty(), "funding is looked for right when it is due");
                 listing.take_rows()
             })
             .collect()
@@ -221,6 +225,11 @@ impl Exchange {
         let listing = &mut self.listings[usize::from(instrument)];
         listing.look();
         listing.depth(levels)
+    }
+
+    /// The book itself, order by order. An account's orders are its tag's: [`LAST_OWN_TAG`] + 1 + its index.
+    pub fn book(&self, instrument: InstrumentIx) -> &OrderBook {
+        self.listings[usize::from(instrument)].book()
     }
 
     /// Mark and index price and the funding to come; for spot both prices are the middle of the book.

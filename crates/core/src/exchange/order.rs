@@ -193,7 +193,7 @@ impl Orders {
         self.first = self.first.max(1);
         self.newest.insert((order.account, order.instrument, order.client_id.clone()), order.id);
         self.list.push_back(order);
-        if self.list.len() > REMEMBERED && !self.list[0].status.is_open() {
+        while self.list.len() > REMEMBERED && !self.list[0].status.is_open() {
             self.first += 1;
             let Some(oldest) = self.list.pop_front() else { return };
             let key = (oldest.account, oldest.instrument, oldest.client_id);

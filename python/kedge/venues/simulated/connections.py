@@ -35,16 +35,16 @@ class Connection:
         self.unanswered = False
         self.dropped = ""
         self._transport = request.transport
-        self._waiting: deque[bytes] = deque()
+        self._waiting: deque[tuple[bytes, WSMsgType]] = deque()
         self._bytes = 0
         self._wake = asyncio.Event()
         self._second = (0, 0)
 
-    def send(self, message: bytes) -> None:
+    def send(self, message: bytes, kind: WSMsgType = WSMsgType.TEXT) -> None:
         """Puts a message behind those that wait; a client too far behind is dropped."""
         if self.dropped:
             return
-        self._waiting.append(message)
+        self._waiting.append((message, kind))
         self._bytes += len(message)
         if self._bytes > MOST_WAITING_BYTES or len(self._waiting) > MOST_WAITING:
             self.drop("does not read")
@@ -64,9 +64,9 @@ class Connection:
         try:
             while not self.dropped and not self.socket.closed:
                 while self._waiting:
-                    message = self._waiting.popleft()
+                    message, kind = self._waiting.popleft()
                     self._bytes -= len(message)
-                    await self.socket.send_frame(message, WSMsgType.TEXT)
+                    await self.socket.send_frame(message, kind)
                 self._wake.clear()
                 await self._wake.wait()
         except (ConnectionError, ClientConnectionError, RuntimeError):
@@ -83,7 +83,7 @@ class Connection:
         self.unanswered = False
         self.answered = asyncio.get_running_loop().time()
 
-    async def look_after(self, now: float) -> None:
+    def look_after(self, now: float) -> None:
         """Pings when it is time; drops who does not answer, or is a day old."""
         every, within = PINGS[self.market]
         if self.unanswered and now - self.pinged > within:
@@ -92,10 +92,7 @@ class Connection:
             self.drop("a day old")
         elif not self.unanswered and now - self.pinged >= every:
             self.pinged, self.unanswered = now, True
-            try:
-                await self.socket.ping(str(int(now * 1000)).encode())
-            except (ConnectionError, ClientConnectionError, RuntimeError):
-                self.dropped = self.dropped or "gone"
+            self.send(str(int(now * 1000)).encode(), WSMsgType.PING)
 
 
 class Connections:
@@ -118,8 +115,8 @@ class Connections:
         """It has gone."""
         self._all.discard(connection)
 
-    async def look_after(self) -> None:
+    def look_after(self) -> None:
         """Pings where it is time."""
         now = asyncio.get_running_loop().time()
         for connection in self:
-            await connection.look_after(now)
+            connection.look_after(now)

@@ -137,13 +137,13 @@ class Server:
                 self.exchange.truth.flush()
             if now >= next_second:
                 next_second = now + 1.0
-                await self._every_second()
+                self._every_second()
             await asyncio.sleep(STEP_S)
 
-    async def _every_second(self) -> None:
+    def _every_second(self) -> None:
         self._set_clock()
         self._publisher.forget()
-        await self._connections.look_after()
+        self._connections.look_after()
         for key, account in self.exchange.accounts.expired_listen_keys(self.exchange.clock.wall()):
             ended = {"e": "listenKeyExpired", "E": self.exchange.clock.now_ms(), "listenKey": key}
             self._hub.tell_user(account, USDM, ended)

@@ -96,7 +96,7 @@ class Sockets:
         if connection.counts_too_many(asyncio.get_running_loop().time()):
             await connection.socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"Too many requests")
         elif message.type == WSMsgType.PING:
-            await connection.socket.pong(message.data)
+            connection.send(message.data, WSMsgType.PONG)
         elif message.type == WSMsgType.TEXT:
             connection.send(orjson.dumps(self._control(connection, message.data)))
 

@@ -21,6 +21,7 @@ class UserEvents:
         self._listings = listings
         self._accounts = accounts
         self._clock = clock
+        self._executions = 0
 
     def messages(self, events: list[dict[str, Any]]) -> list[tuple[Account, Market, Message]]:
         """What goes to whom, in order. On USD-M balances and positions that change together are one message."""
@@ -57,6 +58,7 @@ class UserEvents:
 
     def _execution_report(self, event: dict[str, Any], listing: Listing, account: Account) -> Message:
         at_ms = self._clock.wire_ms(event["ts"])
+        self._executions += 1
         traded = event["exec"] == "TRADE"
         canceled = event["exec"] == "CANCELED"
         cancel_id = account.cancels.get((event["instrument"], event["order_id"]), "") if canceled else ""
@@ -86,7 +88,7 @@ class UserEvents:
             "N": event["fee_currency"] if traded else None,
             "T": at_ms,
             "t": event["trade_id"] if traded else -1,
-            "I": event["order_id"] * 1_000 + at_ms % 1_000,
+            "I": self._executions,
             "w": event["on_book"],
             "m": event["maker"] if traded else False,
             "M": False,
@@ -181,6 +183,7 @@ class UserEvents:
                 "mt": "cross",
                 "iw": "0",
                 "ps": "BOTH",
+                "ma": listing.instrument.settle,
             }
         )
 

@@ -54,7 +54,7 @@ class WsApi:
                 if message.type == WSMsgType.PONG:
                     connection.ponged()
                 elif message.type == WSMsgType.PING:
-                    await connection.socket.pong(message.data)
+                    connection.send(message.data, WSMsgType.PONG)
                 elif message.type == WSMsgType.TEXT:
                     task = asyncio.create_task(self._answer(connection, message))
                     under_way.add(task)
