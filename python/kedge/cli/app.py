@@ -56,7 +56,7 @@ app.command("up")(up.command)
 app.command("trader")(trader.command)
 app.command("audit")(audit.command)
 app.command("server")(server.command)
-app.add_typer(store.app, name="store")
+app.command("store")(store.command)
 app.command("doctor")(doctor.command)
 
 
