@@ -1,4 +1,4 @@
-"""The engine and the journal, compiled. One part of this stub for each file of crates/py/src."""
+"""The compiled engine and journal: one part for each file of crates/py/src; exchange.rs in `_core_exchange.pyi`."""
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -7,6 +7,7 @@ from typing import Any, TypedDict, final
 import numpy as np
 from numpy.typing import NDArray
 
+from kedge._core_exchange import Exchange as Exchange
 from kedge.model.columns import MarketColumns
 from kedge.strategies.strategy import Strategy, Ticks
 

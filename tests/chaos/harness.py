@@ -1,7 +1,7 @@
 """One exchange with faults, one account, one data folder, and a trader that is killed again and again.
 
-Kills are at random moments and, in turn, at the named points; each life begins with the recovery of the one before. At
-the end a last life ends cleanly, and its books are laid beside the exchange's own file.
+Kills are at random moments and at the named points; half of them take what was not durable yet, too, as a power cut
+would. Each life begins with the recovery of the one before. At the end a last life ends cleanly, and its books are laid beside the exchange's own file.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ ROUTES = ("/api/v3/order", "/fapi/v1/order")
 IN_DOUBT = ("intent", "submitted", "unknown")
 READY_WITHIN = 60.0
 QUIET_LIFE = 2.0
+# Seconds that a trader lives: too short to learn what became of a lost request, and long enough.
+SHORT, LONG = (0.2, 1.5), (2.0, 4.0)
+PREAMBLE, FRAME = 44, 41
 
 
 @dataclass(slots=True)
@@ -173,6 +176,7 @@ def settings_file(folder: Path) -> Path:
 def chaos(folder: Path, kills: int, seed: int, plant: str = "", say: Any = lambda _: None) -> dict[str, Any]:
     """Runs it all. Returns the counts."""
     draw = random.Random(seed)
+    folder.mkdir(parents=True, exist_ok=True)
     data, settings, tally = folder / "data", settings_file(folder), Tally()
     data.mkdir()
     with exchange(folder, seed) as venue:
@@ -206,16 +210,29 @@ def chaos(folder: Path, kills: int, seed: int, plant: str = "", say: Any = lambd
     }
 
 
+def cut_power(data: Path) -> None:
+    """What a power cut may take beside the process: every byte of the newest session that was not durable yet."""
+    folder = max((data / "journal").iterdir())
+    durable = int.from_bytes((folder / "durable").read_bytes()[24:32], "little")
+    for path in folder.glob("*.kj"):
+        frames, at = path.read_bytes(), PREAMBLE
+        while at + FRAME <= len(frames) and int.from_bytes(frames[at + 8 : at + 16], "little") <= durable:
+            at += FRAME + int.from_bytes(frames[at + 4 : at + 8], "little")
+        os.truncate(path, min(at, len(frames)))
+
+
 def _one_life(data: Path, settings: Path, venue: Exchange, draw: random.Random, plant: str, tally: Tally) -> None:
-    point = draw.choice((*POINTS, "", ""))
+    point = "between send and reply" if plant == "journal after send" else draw.choice((*POINTS, "", ""))
     life = Life(data, settings, venue.environment(), point, draw.randint(1, 12), plant)
     ready = life.ready(READY_WITHIN)
     if ready is not None:
         tally.recoveries.append(ready["recovery_ms"] / 1e3)
-        life.lives(draw.uniform(0.2, 1.5))
+        life.lives(draw.uniform(*draw.choice((SHORT, SHORT, LONG))))
     life.kill()
     if life.process.returncode != -signal.SIGKILL:
         raise AssertionError((data / "errors.txt").read_text()[-4000:])
+    if draw.random() < 0.5 or plant:
+        cut_power(data)
     tally.kills += 1
     where = point or "any moment"
     tally.points[where] = tally.points.get(where, 0) + 1

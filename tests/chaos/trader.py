@@ -9,8 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from kedge.venues.binance import Unknown
-
 from kedge.cli.output import print_json
 from kedge.execution.client_ids import client_id
 from kedge.execution.earlier_orders import Settled
@@ -20,6 +18,7 @@ from kedge.node.folders import DataFolder
 from kedge.node.live_loop import LiveLoop
 from kedge.node.sessions import LeftBehind
 from kedge.node.trader import Trader
+from kedge.venues.binance import Unknown
 
 POINTS = ("before commit", "between commit and send", "between send and reply", "during recovery")
 PLANTS = ("new id on timeout", "journal after send")

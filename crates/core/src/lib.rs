@@ -13,6 +13,8 @@ pub mod decimal;
 pub mod engine;
 /// Market events as narrow columns.
 pub mod event;
+/// The simulated exchange: accounts and their orders in seeded markets.
+pub mod exchange;
 /// Values computed from events.
 pub mod feature;
 /// A stream of events as one side reads it.

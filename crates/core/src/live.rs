@@ -4,7 +4,7 @@
 //! the inputs in their order. Nothing but [`Live::take`] changes what is decided.
 
 use crate::codec::DecodeError;
-use crate::codec::binance::{Heard, LiveFeed, Market};
+use crate::codec::binance::{Heard, LiveFeed};
 use crate::engine::Engine;
 use crate::event::{Event, Kind, flag};
 use crate::order::{Fill, OrderRequest, Report};
@@ -59,13 +59,13 @@ pub enum Act {
 /// An engine with a decoder for each of its instruments; none where rows come decoded, from a journal.
 pub struct Live {
     engine: Engine,
-    feeds: Vec<(Market, LiveFeed)>,
+    feeds: Vec<LiveFeed>,
     now: Nanos,
 }
 
 impl Live {
     /// Joins an engine, whose instruments have been added, with a feed for each of them, in their order.
-    pub fn new(engine: Engine, feeds: Vec<(Market, LiveFeed)>) -> Self {
+    pub fn new(engine: Engine, feeds: Vec<LiveFeed>) -> Self {
         Self { engine, feeds, now: 0 }
     }
 
@@ -91,14 +91,13 @@ impl Live {
         rows: &mut Vec<Event>,
     ) -> Result<Heard, DecodeError> {
         rows.clear();
-        self.feeds[usize::from(instrument)].1.message(frame, now.max(self.now), rows)
+        self.feeds[usize::from(instrument)].message(frame, now.max(self.now), rows)
     }
 
     /// The connection of an instrument was lost: its book is not to be trusted until a new snapshot. Returns the row
     /// that says so, not yet taken in.
     pub fn lose(&mut self, instrument: InstrumentIx, now: Nanos) -> Event {
-        let (market, feed) = &mut self.feeds[usize::from(instrument)];
-        feed.reset(*market);
+        self.feeds[usize::from(instrument)].reset();
         let now = now.max(self.now);
         let mut gap = Event::new(now, now, Kind::Gap, Side::Buy, 0, 0);
         gap.flags |= flag::LAST;
@@ -152,7 +151,7 @@ impl Live {
 
     /// Gaps and resyncs of an instrument's feed.
     pub fn counts(&self, instrument: InstrumentIx) -> (u64, u64) {
-        let counts = self.feeds[usize::from(instrument)].1.counts();
+        let counts = self.feeds[usize::from(instrument)].counts();
         (counts.gaps, counts.resyncs)
     }
 }

@@ -8,8 +8,10 @@ mod commands;
 mod context;
 mod decision;
 mod errors;
+mod exchange;
 mod follower;
 mod follower_rows;
+mod guarded;
 mod happenings;
 mod inputs;
 mod journal;
@@ -38,6 +40,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     happenings::register(module)?;
     recording::register(module)?;
     market::register(module)?;
+    exchange::register(module)?;
     journal::register(module)?;
     live::register(module)?;
     replay::register(module)?;

@@ -1,7 +1,6 @@
 //! The live session for Python: messages and reports in, durable decisions and commands out.
 
 use std::os::fd::AsRawFd;
-use std::sync::Mutex;
 
 use kedge_core::codec::binance::{LiveFeed, Market};
 use kedge_core::instrument::Instrument;
@@ -15,6 +14,7 @@ use pyo3::types::PyDict;
 use crate::backtest::instrument;
 use crate::commands::Command;
 use crate::errors::kedge_error;
+use crate::guarded::Guarded;
 use crate::journal::raised as journal_error;
 use crate::seated::{SeatArguments, Seated, books, saved};
 use crate::session::Session;
@@ -29,23 +29,7 @@ const QUEUE: usize = 8_192;
 /// The engine, its strategies and its journal, for one epoch of one account.
 #[pyclass(name = "LiveSession", module = "kedge._core")]
 struct PyLiveSession {
-    // The strategies hold reference-counted cells; the interpreter's lock keeps this on one thread at a time.
-    session: Mutex<SendBox>,
-}
-
-/// SAFETY of the two lines below: a session is only touched through `PyLiveSession`, by whoever holds the interpreter's
-/// lock, and none of its methods gives that lock away while it holds the mutex. So its reference counts are never
-/// changed by two threads at once.
-struct SendBox(Session);
-unsafe impl Send for SendBox {}
-
-impl PyLiveSession {
-    fn with<R>(&self, f: impl FnOnce(&mut Session) -> PyResult<R>) -> PyResult<R> {
-        let Ok(mut session) = self.session.try_lock() else {
-            return Err(kedge_error("UsageError", "a callback must not call the session it runs in", ""));
-        };
-        f(&mut session.0)
-    }
+    session: Guarded<Session>,
 }
 
 #[pymethods]
@@ -72,7 +56,7 @@ impl PyLiveSession {
             let market =
                 Market::of(market).ok_or_else(|| kedge_error("UsageError", format!("no market `{market}`"), ""))?;
             let feed = LiveFeed::new(market, instrument);
-            feeds.push((market, feed.map_err(|error| kedge_error("UsageError", error.to_string(), ""))?));
+            feeds.push(feed.map_err(|error| kedge_error("UsageError", error.to_string(), ""))?);
             markets.push(market);
         }
         let mut seated = Seated::new(settings, instruments, &strategies)?;
@@ -101,17 +85,17 @@ impl PyLiveSession {
         let text = serde_json::to_vec(&begun).unwrap_or_default();
         session.append(Stream::Decisions, kind::CHECKPOINT, now, now, text)?;
         session.settle(now, now)?;
-        Ok(Self { session: Mutex::new(SendBox(session)) })
+        Ok(Self { session: Guarded::new(session) })
     }
 
     /// Wakes the strategies for the first time.
     fn start(&self, now: Nanos) -> PyResult<()> {
-        self.with(|session| session.take(now, &Input::Time))
+        self.session.with(|session| session.take(now, &Input::Time))
     }
 
     /// Takes one message of an instrument's venue. Returns (about the book, needs a snapshot, when it was sent).
     fn message(&self, instrument: InstrumentIx, frame: &[u8], now: Nanos) -> PyResult<(bool, bool, Option<Nanos>)> {
-        self.with(|session| {
+        self.session.with(|session| {
             let heard = session.live.decode(instrument, frame, now, &mut session.rows);
             let heard =
                 heard.map_err(|error| kedge_error("DataError", error.to_string(), "the message was left out"))?;
@@ -122,7 +106,7 @@ impl PyLiveSession {
 
     /// The connection of an instrument was lost.
     fn lost(&self, instrument: InstrumentIx, now: Nanos) -> PyResult<()> {
-        self.with(|session| {
+        self.session.with(|session| {
             session.rows = vec![session.live.lose(instrument, now)];
             session.take_rows(now, instrument)
         })
@@ -147,7 +131,7 @@ impl PyLiveSession {
         maker: bool,
         fee: &str,
     ) -> PyResult<()> {
-        self.with(|session| {
+        self.session.with(|session| {
             let amounts = amounts(session, instrument, price, quantity)?;
             let kind = match what {
                 "accepted" => ReportKind::Accepted { queue_ahead: -1 },
@@ -181,7 +165,7 @@ impl PyLiveSession {
         fee: &str,
         now: Nanos,
     ) -> PyResult<bool> {
-        self.with(|session| {
+        self.session.with(|session| {
             let amounts = amounts(session, instrument, price, quantity)?;
             let fill = fill(amounts, trade, maker, fee)?;
             if usize::from(strategy) >= session.raised.len() {
@@ -198,7 +182,7 @@ impl PyLiveSession {
 
     /// Books a funding payment of the account on an instrument, as decimal text of its quote currency; negative: paid.
     fn funding(&self, instrument: InstrumentIx, amount: &str, ts_venue: Nanos, now: Nanos) -> PyResult<()> {
-        self.with(|session| {
+        self.session.with(|session| {
             known_instrument(session, instrument)?;
             let amount = money("funding", amount)?;
             session.take(now, &Input::Funding { instrument, amount, ts_venue })
@@ -207,37 +191,38 @@ impl PyLiveSession {
 
     /// Time passed: fires the timers due by now.
     fn tick(&self, now: Nanos) -> PyResult<()> {
-        self.with(|session| session.pass(now))
+        self.session.with(|session| session.pass(now))
     }
 
     /// When the next timer is due.
     fn next_timer(&self) -> PyResult<Option<Nanos>> {
-        self.with(|session| Ok(session.live.engine().next_timer()))
+        self.session.with(|session| Ok(session.live.engine().next_timer()))
     }
 
     /// Hands over the commands made since the last call.
     fn commands(&self) -> PyResult<Vec<Command>> {
-        self.with(|session| Ok(std::mem::take(&mut session.commands)))
+        self.session.with(|session| Ok(std::mem::take(&mut session.commands)))
     }
 
     /// The last sequence that a crash cannot take.
     fn durable(&self) -> PyResult<u64> {
-        self.with(|session| Ok(session.committer()?.durable()))
+        self.session.with(|session| Ok(session.committer()?.durable()))
     }
 
     /// A file descriptor that becomes readable after each commit.
     fn waker(&self) -> PyResult<i32> {
-        self.with(|session| Ok(session.committer()?.waker().as_raw_fd()))
+        self.session.with(|session| Ok(session.committer()?.waker().as_raw_fd()))
     }
 
     /// Notes a status (13) or a reconciliation (14), as JSON.
     fn note(&self, kind: u8, json: &str, now: Nanos) -> PyResult<()> {
-        self.with(|session| session.append(Stream::Decisions, kind, now, now, json.as_bytes().to_vec()).map(|_| ()))
+        self.session
+            .with(|session| session.append(Stream::Decisions, kind, now, now, json.as_bytes().to_vec()).map(|_| ()))
     }
 
     /// Writes a checkpoint of the books, with what the strategies save, into the journal and returns it.
     fn checkpoint(&self, py: Python<'_>, now: Nanos) -> PyResult<String> {
-        self.with(|session| {
+        self.session.with(|session| {
             let mut books = session.live.engine().checkpoint();
             books.saved = saved(py, &session.strategies);
             let books = serde_json::to_string(&books).unwrap_or_default();
@@ -248,17 +233,17 @@ impl PyLiveSession {
 
     /// Stops all trading and cancels every open order.
     fn halt(&self, now: Nanos) -> PyResult<()> {
-        self.with(|session| session.take(now, &Input::Act(Act::Halt)))
+        self.session.with(|session| session.take(now, &Input::Act(Act::Halt)))
     }
 
     /// Lets orders pass again.
     fn resume(&self, now: Nanos) -> PyResult<()> {
-        self.with(|session| session.take(now, &Input::Act(Act::Resume)))
+        self.session.with(|session| session.take(now, &Input::Act(Act::Resume)))
     }
 
     /// Cancels one open order.
     fn cancel(&self, order: OrderId, now: Nanos) -> PyResult<()> {
-        self.with(|session| session.take(now, &Input::Act(Act::Cancel(order))))
+        self.session.with(|session| session.take(now, &Input::Act(Act::Cancel(order))))
     }
 
     /// Stops one strategy and cancels its orders.
@@ -273,17 +258,17 @@ impl PyLiveSession {
 
     /// What is open, by strategy: (order, strategy, instrument, side, price, quantity, filled, state).
     fn open_orders(&self, py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
-        self.with(|session| session.open_orders(py))
+        self.session.with(|session| session.open_orders(py))
     }
 
     /// Values of every strategy and instrument now.
     fn values<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        self.with(|session| session.values(py))
+        self.session.with(|session| session.values(py))
     }
 
     /// Strategies that raised since the last call, and what they raised.
     fn faults(&self, py: Python<'_>) -> PyResult<Vec<(StrategyIx, Py<PyAny>)>> {
-        self.with(|session| {
+        self.session.with(|session| {
             let faults: Vec<StrategyIx> =
                 session.live.engine().faults()[session.told_faults..].iter().map(|f| f.0).collect();
             session.told_faults += faults.len();
@@ -298,7 +283,7 @@ impl PyLiveSession {
     /// Ends the session cleanly: a checkpoint, the trace hash, and everything durable.
     fn close(&self, py: Python<'_>, now: Nanos) -> PyResult<()> {
         self.checkpoint(py, now)?;
-        self.with(|session| {
+        self.session.with(|session| {
             let end = format!("{{\"trace_hash\": \"{}\"}}", session.live.engine().log().trace_hash());
             session.append(Stream::Decisions, kind::CLOSED, now, now, end.into_bytes())?;
             let Some(committer) = session.committer.take() else { return Ok(()) };
@@ -309,7 +294,7 @@ impl PyLiveSession {
 
 impl PyLiveSession {
     fn of_strategy(&self, strategy: StrategyIx, now: Nanos, act: fn(StrategyIx) -> Act) -> PyResult<()> {
-        self.with(|session| {
+        self.session.with(|session| {
             if usize::from(strategy) >= session.raised.len() {
                 return Err(kedge_error("UsageError", format!("there is no strategy {strategy}"), ""));
             }

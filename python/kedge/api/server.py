@@ -40,12 +40,6 @@ class Ready:
         return {"address": self.address, "code": self.code, "data": self.data}
 
 
-def data_folder(root: Path) -> DataFolder:
-    """A trader's folder. In the folder of `kedge up`, which has one for each start, the newest."""
-    current = root / "current"
-    return DataFolder(current.resolve() if current.is_dir() and not (root / "journal").is_dir() else root)
-
-
 def server_socket(folder: DataFolder) -> Path:
     """Where the server itself can be asked. Raises `UsageError` if its path is longer than a socket's may be."""
     path = (folder.root / "server.sock").resolve()

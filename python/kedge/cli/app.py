@@ -20,12 +20,16 @@ from kedge.cli import (
     backtest,
     demo,
     doctor,
+    exchange,
+    holdings,
     import_recordings,
+    interventions,
     market,
     new_strategy,
     replay,
     report,
     server,
+    status,
     store,
     trader,
     up,
@@ -53,10 +57,19 @@ app.command("new-strategy")(new_strategy.command)
 app.command("market", cls=ManyValues)(market.command)
 app.command("demo")(demo.command)
 app.command("up")(up.command)
+app.command("exchange")(exchange.command)
 app.command("trader")(trader.command)
 app.command("audit")(audit.command)
 app.command("server")(server.command)
 app.command("store")(store.command)
+app.command("status")(status.command)
+app.command("orders")(holdings.orders)
+app.command("positions")(holdings.positions)
+app.command("balances")(holdings.balances)
+app.command("fills")(holdings.fills)
+app.command("cancel")(interventions.cancel)
+app.command("halt")(interventions.halt)
+app.command("resume")(interventions.resume)
 app.command("doctor")(doctor.command)
 
 

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
-from kedge.cli.arguments import Json
+from kedge.cli.arguments import Data, Json, SettingsFile
 from kedge.cli.output import show, table
+from kedge.cli.trader_access import found_folder
 from kedge.model.errors import UnsafeStateError, UsageError
-from kedge.model.settings import load_settings
 
 POLL_S = 0.2
 
@@ -27,10 +27,8 @@ class Action(StrEnum):
 
 def command(
     action: Annotated[Action, typer.Argument(metavar="ACTION", help="rebuild or check.")],
-    data: Annotated[Path | None, typer.Option(metavar="FOLDER", help="The trader's data folder.")] = None,
-    settings: Annotated[
-        Path | None, typer.Option("--settings", metavar="FILE", help="Settings file.  [default: kedge.toml, if there]")
-    ] = None,
+    data: Data = None,
+    settings: SettingsFile = None,
     as_json: Json = False,
 ) -> None:
     """Make the server's tables again from the journals, or check that they are what the journals say.
@@ -43,7 +41,7 @@ def command(
       kedge store rebuild
       kedge store check --data kedge-data
     """
-    journal, database = _folder(data if data is not None else Path(load_settings(settings).trader.data))
+    journal, database = _folder(settings, data)
     if action == Action.REBUILD:
         _rebuild(journal, database, as_json)
     else:
@@ -97,10 +95,10 @@ def _check(journal: Path, database: Path, as_json: bool) -> None:
         raise typer.Exit(UnsafeStateError.exit_code)
 
 
-def _folder(root: Path) -> tuple[Path, Path]:
-    """The journals and the tables of a data folder; in the folder of `kedge up`, of its newest start."""
-    current = root / "current"
-    root = current.resolve() if current.is_dir() and not (root / "journal").is_dir() else root
-    if not (root / "journal").is_dir():
-        raise UsageError(f"{root} holds no journal", "`kedge up` or `kedge trader` writes one; --data names its folder")
-    return root / "journal", root / "kedge.sqlite"
+def _folder(settings: Path | None, data: Path | None) -> tuple[Path, Path]:
+    """The journals and the tables of a data folder."""
+    folder = found_folder(settings, data)
+    if not folder.journal.is_dir():
+        hint = "`kedge up` or `kedge trader` writes one; --data names its folder"
+        raise UsageError(f"{folder.root} holds no journal", hint)
+    return folder.journal, folder.root / "kedge.sqlite"

@@ -10,17 +10,18 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-from kedge import _core
+from kedge._core import LiveSession
 from kedge.execution.client_ids import client_id, order_of
-from kedge.execution.order_entry import ASK_AGAIN, ASK_AGAIN_MOST, ENDED, Line
+from kedge.execution.order_entry import ENDED, Line, asked
 from kedge.execution.reconciliation import Difference, venues
-from kedge.model.errors import KedgeError, UnsafeStateError
-from kedge.venues.binance import BinanceVenue, VenueOrder
+from kedge.model.errors import UnsafeStateError
+from kedge.venues.binance import BinanceVenue, VenueOrder, VenueTrade
 
 CANCEL_PAUSE = 0.1
-Answer = TypeVar("Answer")
+AT_ONCE = 16
+"""Orders asked after together."""
 
 
 class EarlierOrder(Protocol):
@@ -52,7 +53,7 @@ class Settled:
 
 
 async def settle_earlier(
-    session: _core.LiveSession,
+    session: LiveSession,
     lines: Sequence[Line],
     orders: Sequence[EarlierOrder],
     trader: str,
@@ -70,20 +71,29 @@ async def settle_earlier(
     if in_doubt:
         waited = max(0.0, (closes_ns - time.time_ns()) / 1e9)
         await asyncio.sleep(waited)
-    for order in orders:
-        line = lines[order.instrument]
-        differences += await _settle(session, line, order, client_id(trader, order.order))
-    return Settled(differences, len(orders), waited)
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def ask_after(order: EarlierOrder) -> Ended:
+        async with gate:
+            return await _ended(lines[order.instrument], order, client_id(trader, order.order))
+
+    ended = await asyncio.gather(*(ask_after(order) for order in orders))
+    _book(session, ended)
+    return Settled([*differences, *(one.difference() for one in ended)], len(orders), waited)
+
+
+def _open_orders(venue: BinanceVenue) -> Callable[[float], Awaitable[list[VenueOrder]]]:
+    return lambda _: venue.open_orders()
 
 
 async def _cancel_strangers(lines: Sequence[Line], known: set[int], trader: str) -> list[Difference]:
     differences = []
     for venue in venues(lines).values():
-        for found in await venue.open_orders():
+        for found in await asked(_open_orders(venue)):
             number = order_of(trader, found.client_id)
             if number is None or number in known:
                 continue
-            if Decimal(found.filled) != 0:
+            if found.filled != 0:
                 raise UnsafeStateError(
                     f"the venue holds order {found.client_id}, executed for {found.filled}, which no journal knows",
                     "another trader uses the same `id` in [trader], or a journal was removed: look before you go on",
@@ -93,53 +103,58 @@ async def _cancel_strangers(lines: Sequence[Line], known: set[int], trader: str)
     return differences
 
 
-async def _settle(session: _core.LiveSession, line: Line, order: EarlierOrder, name: str) -> list[Difference]:
-    found = await _ended(line.venue, line.symbol, name)
-    if found is None:
-        if Decimal(order.filled) != 0 or order.last_trade:
-            raise UnsafeStateError(
-                f"the venue does not know order {name}, of which {order.filled} was executed",
-                "the journal is of another account: check the keys and [trader] data",
-            )
-        return [Difference(f"order {name}", order.state, "never arrived", "closed")]
-    booked = 0
-    if Decimal(found.filled) > Decimal(order.filled):
-        trades = await _asked(lambda: line.venue.trades(symbol=line.symbol, order_id=found.venue_order))
-        for trade in sorted(trades, key=lambda trade: trade.trade):
-            if trade.trade > order.last_trade:
-                session.earlier_fill(
-                    order.order,
-                    order.strategy,
-                    line.instrument,
-                    order.side,
-                    trade.price,
-                    trade.quantity,
-                    trade.trade,
-                    trade.maker,
-                    trade.fee,
-                    time.time_ns(),
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An order of an earlier session at its end. `status` None: the venue has never had it."""
+
+    order: EarlierOrder
+    line: Line
+    name: str
+    status: str | None
+    missed: Sequence[VenueTrade]
+
+    def difference(self) -> Difference:
+        """What was found and done."""
+        action = f"closed, {len(self.missed)} executions booked" if self.missed else "closed"
+        return Difference(f"order {self.name}", self.order.state, (self.status or "never arrived").lower(), action)
+
+
+async def _ended(line: Line, order: EarlierOrder, name: str) -> Ended:
+    """The order once it has ended: cancelled if it is open."""
+    while True:
+        found = await asked(lambda s: line.venue.query(symbol=line.symbol, client_id=name, patience_s=s))
+        if found is None:
+            if Decimal(order.filled) != 0 or order.last_trade:
+                raise UnsafeStateError(
+                    f"the venue does not know order {name}, of which {order.filled} was executed",
+                    "the journal is of another account: check the keys and [trader] data",
                 )
-                booked += 1
-    action = f"closed, {booked} executions booked" if booked else "closed"
-    return [Difference(f"order {name}", order.state, found.status.lower(), action)]
-
-
-async def _ended(venue: BinanceVenue, symbol: str, name: str) -> VenueOrder | None:
-    """The order once it has ended: cancelled if it is open. None if the venue has never had it."""
-    while True:
-        found = await _asked(lambda: venue.query(symbol=symbol, client_id=name))
-        if found is None or found.status in ENDED:
-            return found
-        await venue.cancel(symbol=symbol, client_id=name)
+            return Ended(order, line, name, None, ())
+        if found.status in ENDED:
+            break
+        await line.venue.cancel(symbol=line.symbol, client_id=name)
         await asyncio.sleep(CANCEL_PAUSE)
+    missed: list[VenueTrade] = []
+    if Decimal(found.filled) > Decimal(order.filled):
+        number = found.venue_order
+        trades = await asked(lambda _: line.venue.trades(symbol=line.symbol, order_id=number))
+        missed = [trade for trade in trades if trade.trade > order.last_trade]
+    return Ended(order, line, name, found.status, missed)
 
 
-async def _asked(question: Callable[[], Awaitable[Answer]]) -> Answer:
-    """The answer, asked for until there is one."""
-    pause = ASK_AGAIN
-    while True:
-        try:
-            return await question()
-        except KedgeError:
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, ASK_AGAIN_MOST)
+def _book(session: LiveSession, ended: Sequence[Ended]) -> None:
+    """Books what was missed in the order it happened in: the average price of a position depends on it."""
+    fills = [(one.line.instrument, trade.trade, trade, one.order) for one in ended for trade in one.missed]
+    for instrument, number, trade, order in sorted(fills, key=lambda fill: fill[:2]):
+        session.earlier_fill(
+            order.order,
+            order.strategy,
+            instrument,
+            order.side,
+            f"{trade.price:f}",
+            f"{trade.quantity:f}",
+            number,
+            trade.maker,
+            f"{trade.fee:f}",
+            time.time_ns(),
+        )

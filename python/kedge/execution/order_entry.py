@@ -9,18 +9,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from decimal import Decimal
+from typing import Any, TypeVar
 
-from kedge import _core
+from kedge._core import LiveSession
 from kedge.execution.client_ids import client_id, order_of
 from kedge.model.errors import KedgeError
 from kedge.venues.binance import Accepted, BinanceVenue, Report, Unknown, VenueOrder, VenueTrade
 
 ENDED = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
-ASK_AGAIN = 0.25
-ASK_AGAIN_MOST = 5.0
+ASK_AGAIN = 0.1
+PATIENCE = 0.5
+PATIENCE_MOST = 8.0
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,26 @@ class Working:
     trades: set[int] = field(default_factory=set)
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the venue says of an order when asked; `order` None: it has never had it."""
+
+    working: Working
+    order: VenueOrder | None
+    trades: Sequence[VenueTrade]
+
+
+async def asked(question: Callable[[float], Awaitable[Answer]]) -> Answer:
+    """The venue's answer, asked for until there is one. The question is told how many seconds to wait for it."""
+    patience = PATIENCE
+    while True:
+        try:
+            return await question(patience)
+        except KedgeError:
+            await asyncio.sleep(ASK_AGAIN)
+            patience = min(2 * patience, PATIENCE_MOST)
+
+
 class OrderEntry:
     """Follows every order of a session from its intent to its end.
 
@@ -61,7 +84,7 @@ class OrderEntry:
 
     def __init__(
         self,
-        session: _core.LiveSession,
+        session: LiveSession,
         lines: Sequence[Line],
         trader: str,
         changed: Callable[[], None],
@@ -199,49 +222,43 @@ class OrderEntry:
         working.asking = True
         try:
             await asyncio.sleep(max(0.0, (closes_ns - time.time_ns()) / 1e9))
-            pause = ASK_AGAIN
-            while not working.ended:
-                try:
-                    found = await working.line.venue.query(symbol=working.line.symbol, client_id=working.name)
-                    await self.settle(working, found)
-                    return
-                except KedgeError:
-                    await asyncio.sleep(pause)
-                    pause = min(2 * pause, ASK_AGAIN_MOST)
+            if not working.ended:
+                self.settle([await self._ask_about(working)])
         finally:
             working.asking = False
 
-    async def settle(self, working: Working, found: VenueOrder | None) -> None:
-        """Brings an order to where the venue has it. `found` None: the venue has never had it."""
-        if working.ended:
-            return
-        if found is None:
-            if not working.acknowledged:
-                self._end(working, "rejected", 0)
-            return
-        self._acknowledge(working, found.updated_ns)
-        trades: Sequence[VenueTrade] = ()
-        if float(found.filled) > 0:
-            trades = await working.line.venue.trades(symbol=working.line.symbol, order_id=found.venue_order)
-        for trade in sorted(trades, key=lambda trade: trade.trade):
-            self._fill(
-                working,
-                trade.trade,
-                trade.price,
-                trade.quantity,
-                trade.maker,
-                trade.fee,
-                trade.fee_currency,
-                trade.ts_ns,
-            )
-        if found.status in ENDED and not working.ended:
-            self._end(working, "" if found.status == "FILLED" else "canceled", found.updated_ns)
+    async def _ask_about(self, working: Working) -> Found:
+        line = working.line
+        order = await asked(lambda s: line.venue.query(symbol=line.symbol, client_id=working.name, patience_s=s))
+        if order is None or Decimal(order.filled) == 0:
+            return Found(working, order, ())
+        number = order.venue_order
+        trades = await asked(lambda _: line.venue.trades(symbol=line.symbol, order_id=number))
+        return Found(working, order, trades)
+
+    def settle(self, found: Sequence[Found]) -> None:
+        """Brings orders to where the venue has them. Their fills are booked in the order they happened in: the
+        average price of a position depends on it."""
+        known = [one for one in found if not one.working.ended]
+        for one in known:
+            if one.order is not None:
+                self._acknowledge(one.working, one.order.updated_ns)
+            elif not one.working.acknowledged:
+                self._end(one.working, "rejected", 0)
+        fills = [(trade.trade, trade, one.working) for one in known for trade in one.trades]
+        for _, trade, working in sorted(fills, key=lambda fill: fill[0]):
+            self._fill(working, trade)
+        for one in known:
+            if one.order is not None and one.order.status in ENDED:
+                self._end(one.working, "" if one.order.status == "FILLED" else "canceled", one.order.updated_ns)
+
+    async def ask_after(self, orders: Sequence[Working]) -> None:
+        """Asks after orders whose reports may have been missed."""
+        self.settle(await asyncio.gather(*(self._ask_about(working) for working in orders)))
 
     async def catch_up(self, market: str) -> None:
-        """Asks after every order of a market whose reports may have been missed."""
-        for working in [w for w in self.working.values() if w.line.market == market and w.sent_ns]:
-            if working.acknowledged:
-                await self._find_out(working, 0)
+        """Asks after every order of a market that the venue has taken."""
+        await self.ask_after([w for w in self.working.values() if w.line.market == market and w.acknowledged])
 
     # In -----------------------------------------------------------------------------------------------------------
 
@@ -254,16 +271,7 @@ class OrderEntry:
             return
         self._acknowledge(working, report.ts_ns)
         if report.what == "filled":
-            self._fill(
-                working,
-                report.trade,
-                report.price,
-                report.quantity,
-                report.maker,
-                report.fee,
-                report.fee_currency,
-                report.ts_ns,
-            )
+            self._fill(working, report)
             if report.status == "FILLED":
                 self._end(working, "", report.ts_ns)
         elif report.what in ("canceled", "expired", "rejected"):
@@ -276,25 +284,24 @@ class OrderEntry:
             working.acknowledged, working.unknown = True, False
             self._report(working, "accepted", ts)
 
-    def _fill(
-        self,
-        working: Working,
-        trade: int,
-        price: str,
-        quantity: str,
-        maker: bool,
-        fee: str,
-        fee_currency: str,
-        ts: int,
-    ) -> None:
-        if trade in working.trades:
+    def _fill(self, working: Working, told: Report | VenueTrade) -> None:
+        if told.trade in working.trades:
             return
-        working.trades.add(trade)
-        line = working.line
+        working.trades.add(told.trade)
+        line, fee = working.line, Decimal(told.fee)
         expected = line.base if line.market == "spot" and working.side == "buy" else line.quote
-        if fee_currency != expected and float(fee) != 0:
-            self.odd_fees.append(f"{working.name}: fee {fee} {fee_currency}, expected in {expected}")
-        self._report(working, "filled", ts, price=price, quantity=quantity, trade=trade, maker=maker, fee=fee)
+        if told.fee_currency != expected and fee:
+            self.odd_fees.append(f"{working.name}: fee {fee} {told.fee_currency}, expected in {expected}")
+        self._report(
+            working,
+            "filled",
+            told.ts_ns,
+            price=f"{Decimal(told.price):f}",
+            quantity=f"{Decimal(told.quantity):f}",
+            trade=told.trade,
+            maker=told.maker,
+            fee=f"{fee:f}",
+        )
 
     def _end(self, working: Working, what: str, ts: int) -> None:
         if working.ended:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from kedge import _core
+from kedge._core import LiveSession
 from kedge.execution.client_ids import order_of
 from kedge.execution.order_entry import Line, OrderEntry
 from kedge.venues.binance import BinanceVenue
@@ -66,7 +66,7 @@ class Reconciliation:
 
 
 async def reconcile(
-    session: _core.LiveSession,
+    session: LiveSession,
     lines: Sequence[Line],
     entry: OrderEntry,
     trader: str,
@@ -106,11 +106,8 @@ async def _orders(lines: Sequence[Line], entry: OrderEntry, trader: str) -> list
                 differences.append(
                     Difference(f"order {order.client_id}", "not open", order.status.lower(), "cancelled")
                 )
-        for number in held_before - set(found):
-            working = entry.working.get(number)
-            if working is None or working.line.market != market or not working.acknowledged or working.ended:
-                continue
-            await entry.settle(working, await venue.query(symbol=working.line.symbol, client_id=working.name))
+        missing = [entry.working[number] for number in held_before - set(found) if number in entry.working]
+        await entry.ask_after([w for w in missing if w.line.market == market and w.acknowledged])
     return differences
 
 
@@ -123,14 +120,16 @@ async def held_at(lines: Sequence[Line]) -> dict[str, Decimal]:
     """What the venue holds for the account by currency, over its markets; only of the currencies of our instruments."""
     totals: dict[str, Decimal] = {}
     wanted = {line.quote for line in lines} | {line.base for line in lines if line.market == "spot"}
-    for venue in venues(lines).values():
-        for currency, (free, locked) in (await venue.balances()).items():
+    for market, venue in venues(lines).items():
+        for currency, (first, second) in (await venue.balances()).items():
             if currency in wanted:
-                totals[currency] = totals.get(currency, Decimal(0)) + free + locked
+                # Spot tells what is free and what is locked; USD-M the wallet, and what of it is available.
+                held = first + second if market == "spot" else first
+                totals[currency] = totals.get(currency, Decimal(0)) + held
     return totals
 
 
-async def _holdings(session: _core.LiveSession, lines: Sequence[Line]) -> tuple[list[Difference], bool]:
+async def _holdings(session: LiveSession, lines: Sequence[Line]) -> tuple[list[Difference], bool]:
     differences, unsafe = [], False
     at_venue = await held_at(lines)
     positions = {

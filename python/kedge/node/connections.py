@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from kedge.model.errors import UsageError
 from kedge.model.settings import VenueSettings
-from kedge.venues.binance import REAL, AccountUpdate, Addresses, BinanceVenue, Keys, Report
+from kedge.venues.binance import REAL, AccountUpdate, Addresses, BinanceVenue, Keys, Market, Report
 
 
 class Listener(Protocol):
@@ -21,7 +21,7 @@ class Listener(Protocol):
     def on_gap(self, market: str, why: str) -> None: ...
 
 
-def addresses(settings: VenueSettings, market: str) -> Addresses:
+def addresses(settings: VenueSettings, market: Market) -> Addresses:
     """Where a market is. Raises `UsageError` naming the setting that is missing."""
     given = {part: getattr(settings, f"{market}_{part}") for part in ("rest", "stream", "private")}
     if settings.name == "binance":
@@ -36,7 +36,7 @@ def addresses(settings: VenueSettings, market: str) -> Addresses:
     return Addresses(given["rest"], given["stream"], given["private"])
 
 
-def connect(settings: VenueSettings, markets: Sequence[str], listener: Listener) -> dict[str, BinanceVenue]:
+def connect(settings: VenueSettings, markets: Sequence[Market], listener: Listener) -> dict[Market, BinanceVenue]:
     """Clients that are not started yet. Raises `UsageError` without keys or addresses."""
     if not settings.key or not settings.secret:
         raise UsageError("there is no key for the venue", "set KEDGE_VENUE_KEY and KEDGE_VENUE_SECRET")
@@ -44,7 +44,7 @@ def connect(settings: VenueSettings, markets: Sequence[str], listener: Listener)
     return {market: _client(settings, market, keys, listener) for market in markets}
 
 
-def _client(settings: VenueSettings, market: str, keys: Keys, listener: Listener) -> BinanceVenue:
+def _client(settings: VenueSettings, market: Market, keys: Keys, listener: Listener) -> BinanceVenue:
     return BinanceVenue(
         market,
         addresses(settings, market),
@@ -60,7 +60,7 @@ def _client(settings: VenueSettings, market: str, keys: Keys, listener: Listener
 
 
 async def start(
-    clients: Mapping[str, BinanceVenue], instruments: Mapping[str, Sequence[str]], symbols: Mapping[str, str]
+    clients: Mapping[Market, BinanceVenue], instruments: Mapping[Market, Sequence[str]], symbols: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """Starts every client and returns the definitions of the instruments, market by market, under our ids."""
     await asyncio.gather(
@@ -74,6 +74,6 @@ async def start(
     return found
 
 
-async def close(clients: Mapping[str, BinanceVenue]) -> None:
+async def close(clients: Mapping[Market, BinanceVenue]) -> None:
     """Closes them all, whatever state they are in."""
     await asyncio.gather(*(client.close() for client in clients.values()), return_exceptions=True)

@@ -80,7 +80,7 @@ def ask(path: Path, command: str, timeout: float = 5.0, **fields: object) -> Any
     if not isinstance(answer, dict):
         raise UnreachableError(f"the trader at {path} closed the connection", "ask again")
     if not answer["ok"]:
-        error = KedgeError(answer["error"]["message"], answer["error"]["hint"])
-        error.exit_code = answer["error"]["exit_code"]
-        raise error
+        refused = KedgeError(answer["error"]["message"], answer["error"]["hint"])
+        refused.exit_code = answer["error"]["exit_code"]
+        raise refused
     return answer["result"]

@@ -11,9 +11,10 @@ from kedge.backtest.spec import RunSpec, Seat, checked
 from kedge.model.errors import UsageError
 from kedge.model.settings import Settings
 from kedge.strategies.source import read_source
+from kedge.venues.binance import Market
 
 
-def market_of(instrument: str) -> str:
+def market_of(instrument: str) -> Market:
     """The market an instrument id is traded on: `BTC/USDT@x` spot, `ETH/USDT:USDT@x` usdm."""
     return "usdm" if ":" in instrument else "spot"
 
@@ -23,11 +24,11 @@ def symbol_of(instrument: str) -> str:
     return instrument.partition("@")[0].partition(":")[0].replace("/", "")
 
 
-def instruments_of(settings: Settings) -> dict[str, list[str]]:
+def instruments_of(settings: Settings) -> dict[Market, list[str]]:
     """The instruments of the strategies, by market. Raises `UsageError` for one of another venue, or for none."""
     if not settings.strategy:
         raise UsageError("the settings name no strategy", "add a [[strategy]] to kedge.toml, or run `kedge up`")
-    found: dict[str, list[str]] = {}
+    found: dict[Market, list[str]] = {}
     for entry in settings.strategy:
         venue = entry.instrument.partition("@")[2]
         if venue != settings.venue.name:

@@ -24,7 +24,7 @@ from kedge.node.folders import DataFolder
 from kedge.node.live_spec import instruments_of, live_spec, market_of, symbol_of
 from kedge.node.sessions import LeftBehind
 from kedge.strategies.strategy import Strategy
-from kedge.venues.binance import BinanceVenue
+from kedge.venues.binance import BinanceVenue, Market
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Opened:
 
 
 async def open_session(
-    settings: Settings, folder: DataFolder, clients: Mapping[str, BinanceVenue], left: LeftBehind
+    settings: Settings, folder: DataFolder, clients: Mapping[Market, BinanceVenue], left: LeftBehind
 ) -> Opened:
     """Starts the venues' clients and opens the session that follows `left`.
 
@@ -82,7 +82,7 @@ def account_of(settings: Settings) -> str:
     return f"{settings.venue.name}-{hashlib.sha256(settings.venue.key.encode()).hexdigest()[:12]}"
 
 
-def _line(settings: Settings, clients: Mapping[str, BinanceVenue], ix: int, definition: Mapping[str, Any]) -> Line:
+def _line(settings: Settings, clients: Mapping[Market, BinanceVenue], ix: int, definition: Mapping[str, Any]) -> Line:
     ident = str(definition["id"])
     market = market_of(ident)
     mine = tuple(at for at, entry in enumerate(settings.strategy) if entry.instrument == ident)

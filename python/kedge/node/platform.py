@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import secrets
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +34,6 @@ class Platform:
         self._on_event = on_event
         self.folder = _new_folder(Path(settings.trader.data))
         self._settings_file = _settings_file(settings, given, examples, self.folder)
-        self._keys = {"key": secrets.token_hex(32), "secret": secrets.token_hex(32)}
         self._addresses: dict[str, Any] = {}
         self._processes: list[Process] = []
 
@@ -44,7 +42,7 @@ class Platform:
 
         Raises what kept a process from becoming ready.
         """
-        exchange = self._process("exchange", self._exchange, self._secrets, restart=False)
+        exchange = self._process("exchange", self._exchange, dict, restart=False)
         self._addresses = await exchange.ready
         self._on_event(f"exchange  {self._addresses['rest']}  (a seeded market behind Binance's protocol)")
         trader = self._process("trader", lambda: self._with_settings("trader"), self._environment)
@@ -108,13 +106,11 @@ class Platform:
     def _with_settings(self, command: str) -> list[str]:
         return kedge_command(command, "--settings", str(self._settings_file), "--json")
 
-    def _secrets(self) -> Mapping[str, str]:
-        return {"KEDGE_VENUE_KEY": self._keys["key"], "KEDGE_VENUE_SECRET": self._keys["secret"]}
-
     def _environment(self) -> Mapping[str, str]:
         told = self._addresses
         return {
-            **self._secrets(),
+            "KEDGE_VENUE_KEY": told["account"]["key"],
+            "KEDGE_VENUE_SECRET": told["account"]["secret"],
             "KEDGE_TRADER_DATA": str(self.folder),
             "KEDGE_VENUE_NAME": "simulated",
             "KEDGE_VENUE_SPOT_REST": told["rest"],

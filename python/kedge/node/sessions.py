@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from kedge import _core
-from kedge.journal import Kind
+from kedge.journal import BOOKED, Kind
 from kedge.model.errors import UnsafeStateError
 from kedge.node.folders import DataFolder
-
-_DECISIONS = {Kind.COMMAND, Kind.REPORT, Kind.POSTING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ def _read(epoch: int, path: Path) -> LeftBehind:
         last_ns = wall
         if kind == Kind.CHECKPOINT:
             records.append(payload.decode())
-        elif kind in _DECISIONS:
+        elif kind in BOOKED:
             records.append(payload)
         closed = kind == Kind.CLOSED
     if not any(isinstance(record, str) for record in records):

@@ -93,7 +93,8 @@ class Trader:
         stopped = asyncio.create_task(self._stop.wait())
         try:
             async with ControlSocket(self._folder.socket, loop.handlers()):
-                await asyncio.wait([stopped, notes, loop.failed], return_when=asyncio.FIRST_COMPLETED)
+                waited: list[asyncio.Future[Any]] = [stopped, notes, loop.failed]
+                await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             if notes.done():
                 notes.result()
             if not loop.failed.done():

@@ -239,6 +239,7 @@ impl Engine {
         let state = &mut self.state;
         state.now = state.now.max(report.ts_recv);
         state.log.add(&Decision::Report(*report));
+        let was_open = state.orders.get(report.order).is_some();
         let order = match state.orders.apply(report) {
             Ok(order) => order,
             Err(
@@ -262,7 +263,7 @@ impl Engine {
                 twice_mid: view.twice_mid(),
             });
         }
-        if order.state.is_final() {
+        if order.state.is_final() && was_open {
             state.blotter.ended.push(order);
         }
         let interest = state.slots[usize::from(strategy)].interest;

@@ -65,6 +65,11 @@ fn gap(at: Nanos) -> Vec<Event> {
     packet(at, &[(Kind::Gap, Side::Buy, 0, 0)])
 }
 
+/// The records made since the last call.
+fn drained(engine: &mut Engine) -> Vec<u8> {
+    engine.log().drain()
+}
+
 /// What a strategy does when woken, and what it says aloud.
 type Play = fn(&Wake, &mut Context<'_>, &mut Vec<String>) -> Result<(), Fault>;
 

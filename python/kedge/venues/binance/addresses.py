@@ -13,9 +13,9 @@ MARKETS: tuple[Market, ...] = ("spot", "usdm")
 class Addresses:
     """The addresses of one market, without a slash at the end.
 
-    spot: `rest` with its scheme and host, `stream` as `wss://host/ws` (subscriptions are sent on it), `private` as the whole
-    address of the WebSocket API. usdm: `rest`, `stream` as `wss://host` (`/public/ws` and `/market/ws` are added) and
-    `private` as `wss://host` (`/private/ws?listenKey=…` is added; it may also stand there already).
+    spot: `rest` with its scheme and host, `stream` as `wss://host/ws` (subscriptions are sent on it), `private` as the
+    whole address of the WebSocket API. usdm: `rest`, `stream` as `wss://host` (`/public/ws` and `/market/ws` are added)
+    and `private` as `wss://host` (`/private/ws?listenKey=…` is added; the path may also stand there already).
     """
 
     rest: str

@@ -106,13 +106,12 @@ class Asking:
             raise RetryLater(f"{self._rest.base}{request.path}: the answer is no depth snapshot", 1.0)
         return body
 
-    async def order(self, symbol: str, client_id: str) -> VenueOrder | None:
+    async def order(self, symbol: str, client_id: str, patience_s: float) -> VenueOrder | None:
         """The newest order of this client id; None only where the venue says that there is none."""
         request = Request("GET", ORDER[self._market], "read", 4 if self._spot else 1)
         try:
-            found = self._checked(
-                request.path, await self._rest.read(request, named(symbol, client_id), signed=True), account.order
-            )
+            body = await self._rest.read(request, named(symbol, client_id), signed=True, patience_s=patience_s)
+            found = self._checked(request.path, body, account.order)
         except VenueRefused as error:
             if error.code == NO_SUCH_ORDER:
                 return None

@@ -70,6 +70,8 @@ class MarketStream:
         async def at() -> str:
             nonlocal agreed
             agreed = False
+            while not answers.empty():
+                answers.get_nowait()
             return address
 
         async def opened(line: Line) -> None:
@@ -78,7 +80,10 @@ class MarketStream:
             error = error_of(_error_part(parsed(await answers.get())))
             agreed = True
             if error is not None:
-                raise UnreachableError(f"{name}: the venue refused the subscription: {error[0]} {shown(error[1])}")
+                raise UnreachableError(
+                    f"{name}: the venue refused the subscription: {error[0]} {shown(error[1])}",
+                    "check that the address speaks Binance's protocol for this market",
+                )
 
         def message(frame: bytes, now: int) -> None:
             if not agreed and len(frame) <= ANSWER_MAX and _is_answer(frame):
@@ -99,10 +104,10 @@ class MarketStream:
         self._heard_ns = now
         head = frame[:160]
         at = head.find(b'"E":')
-        stamp = head[at + 4 : at + 17]
+        stamp = head[at + 4 : at + 18].lstrip()[:13]
         if at >= 0 and stamp.isdigit():
             self._latencies.append(now + self._clock.offset_ns - int(stamp) * 1_000_000)
-        self._on_frame(self.symbol, frame, now)
+        self._hand_over(frame, now)
         if book and not self._book_live and b'"depthUpdate"' in head:
             # From here on the core holds updates back, so a snapshot asked for now will join them.
             self._book_live = True
@@ -148,7 +153,7 @@ class MarketStream:
             self._on_frame(self.symbol, body, now)
         except Exception as error:
             asyncio.get_running_loop().call_exception_handler(
-                {"message": f"a snapshot of {self.symbol} could not be handled", "exception": error}
+                {"message": f"a message of {self.symbol} could not be handled", "exception": error}
             )
 
     def _snapshot_delay(self) -> float:

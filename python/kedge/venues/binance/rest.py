@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
 from urllib.parse import urlencode
 
 import aiohttp
@@ -82,7 +83,10 @@ class Rest:
         """Opens the session. Nothing is connected yet."""
         connector = aiohttp.TCPConnector(limit=64, keepalive_timeout=KEEP_ALIVE_S, ttl_dns_cache=300)
         session = aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "kedge"}
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": "kedge"},
+            trace_configs=[_tell_sent()],
         )
         # aiohttp sends a PUT or DELETE again, unseen, if a kept-alive connection breaks: each must leave once.
         session._retry_connection = False
@@ -94,7 +98,9 @@ class Rest:
             await self._session.close()
             self._session = None
 
-    async def order(self, kind: Kind, request: Request, params: Params) -> Outcome:
+    async def order(
+        self, kind: Kind, request: Request, params: Params, on_sent: Callable[[], None] | None = None
+    ) -> Outcome:
         """Sends a request that may change an order. Never raises for what the venue does."""
         if self.keys is None:
             return Rejected(0, "no API key is set, so nothing can be ordered")
@@ -107,19 +113,23 @@ class Rest:
             return Retryable(self._budget.why_blocked, wait)
         sent_ns = self._clock.now_venue()
         closes_ns = time.time_ns() + self._recv_window_ms * 1_000_000 + self._clock.bound_ns + PROOF_MARGIN_NS
-        answer = await self._send(request, self._signed(params, sent_ns // 1_000_000), self._order_s)
+        answer = await self._send(request, self._signed(params, sent_ns // 1_000_000), self._order_s, on_sent)
         outcome = judge(kind, answer, closes_ns)
         self._heed(answer, outcome)
         return self._without_secrets(outcome)
 
-    async def read(self, request: Request, params: Params, *, signed: bool = False) -> object:
+    async def read(
+        self, request: Request, params: Params, *, signed: bool = False, patience_s: float = READ_S
+    ) -> object:
         """Asks for JSON. A broken connection is tried once more.
 
         Raises `RetryLater`, `UsageError` for a wrong key, `VenueRefused` with the code for any other refusal.
         """
-        return parsed(await self.read_body(request, params, signed=signed))
+        return parsed(await self.read_body(request, params, signed=signed, patience_s=patience_s))
 
-    async def read_body(self, request: Request, params: Params, *, signed: bool = False) -> bytes:
+    async def read_body(
+        self, request: Request, params: Params, *, signed: bool = False, patience_s: float = READ_S
+    ) -> bytes:
         """As `read`, the body as received."""
         if signed and self.keys is None:
             raise UsageError(f"{request.path} needs an API key", "set the venue's key and secret")
@@ -128,7 +138,7 @@ class Rest:
             if wait:
                 raise RetryLater(f"{self.base}: {self._budget.why_blocked}", wait)
             query = self._signed(params, self._clock.now_venue() // 1_000_000) if signed else urlencode(params)
-            answer = await self._send(request, query, READ_S)
+            answer = await self._send(request, query, patience_s)
             outcome = judge(Kind.READ, answer)
             self._heed(answer, outcome)
             if isinstance(answer, Answer) and not isinstance(outcome, Rejected | Retryable):
@@ -153,7 +163,9 @@ class Rest:
         assert self.keys is not None
         return signed_query(self.keys, {**params, "recvWindow": self._recv_window_ms, "timestamp": timestamp_ms})
 
-    async def _send(self, request: Request, query: str, total_s: float) -> Answer | Failure:
+    async def _send(
+        self, request: Request, query: str, total_s: float, on_sent: Callable[[], None] | None = None
+    ) -> Answer | Failure:
         session = self._session
         if session is None:
             return Failure(False, "the client is closed")
@@ -170,6 +182,7 @@ class Rest:
                 headers=headers,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=total_s, connect=CONNECT_S),
+                trace_request_ctx=on_sent,
             ) as response:
                 self._budget.learn(response.headers)
                 body = await _bounded(response)
@@ -224,6 +237,19 @@ class Rest:
 
 
 TIMED_OUT = "no answer in time"
+
+
+def _tell_sent() -> aiohttp.TraceConfig:
+    async def body_leaves(
+        _session: aiohttp.ClientSession, context: SimpleNamespace, _sent: aiohttp.TraceRequestChunkSentParams
+    ) -> None:
+        # The library tells just before it writes, and writes before it gives the loop back.
+        if context.trace_request_ctx is not None:
+            asyncio.get_running_loop().call_soon(context.trace_request_ctx)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_chunk_sent.append(body_leaves)
+    return trace
 
 
 def failure(error: Exception) -> Failure:

@@ -26,6 +26,7 @@ from kedge.venues.binance.websocket import Line, Pace, Reconnecting
 
 LISTEN_KEY = "/fapi/v1/listenKey"
 KEEP_ALIVE_S = 30 * 60.0
+CHECK_ADDRESS = "check that the address speaks Binance's protocol for this market"
 ENDED = {"listenKeyExpired", "eventStreamTerminated", "serverShutdown"}
 
 
@@ -66,9 +67,10 @@ class UserStream:
         try:
             key = text(obj(body, "listenKey"), "listenKey", 256)
         except DataError as error:
-            raise UnreachableError(f"{self._rest.base}{LISTEN_KEY}: {error.message}") from None
+            raise UnreachableError(f"{self._rest.base}{LISTEN_KEY}: {error.message}", CHECK_ADDRESS) from None
         if not key.isascii() or not key.isalnum():
-            raise UnreachableError(f"{self._rest.base}{LISTEN_KEY}: the listen key is not of letters and digits")
+            why = "the listen key is not of letters and digits"
+            raise UnreachableError(f"{self._rest.base}{LISTEN_KEY}: {why}", CHECK_ADDRESS)
         return f"{self._address}?listenKey={key}"
 
     async def _opened(self, line: Line) -> None:
@@ -91,11 +93,11 @@ class UserStream:
             return
         error = error_of(body.get("error")) if isinstance(body, dict) else None
         if error is None:
-            raise UnreachableError(f"{self._address}: the answer to the subscription is not usable")
+            raise UnreachableError(f"{self._address}: the answer to the subscription is not usable", CHECK_ADDRESS)
         message = self._rest.redacted(f"{self._address}: the venue refused the user stream: {error[0]} {error[1]}")
         if error[0] in KEY_CODES:
             raise UsageError(message, "check the key and its secret")
-        raise UnreachableError(message)
+        raise UnreachableError(message, CHECK_ADDRESS)
 
     def _message(self, frame: bytes, now: int) -> None:
         body = parsed(frame)

@@ -19,7 +19,7 @@ from kedge.venues.binance.clock import OFFSET_MAX_NS, VenueClock
 from kedge.venues.binance.errors import RetryLater, VenueRefused
 from kedge.venues.binance.market_stream import MarketStream
 from kedge.venues.binance.outcomes import Kind, Outcome, Rejected
-from kedge.venues.binance.rest import Rest
+from kedge.venues.binance.rest import READ_S, Rest
 from kedge.venues.binance.user_stream import UserStream
 from kedge.venues.binance.websocket import Pace, Reconnecting
 
@@ -192,8 +192,10 @@ class BinanceVenue:
         price: str,
         quantity: str,
         reduce_only: bool = False,
+        on_sent: Callable[[], None] | None = None,
     ) -> Outcome:
         """Places an order: `side` buy or sell, `kind` limit or market, `tif` gtc, ioc, fok or post_only, decimal text.
+        `on_sent` is called once its bytes have been handed to the socket.
         Never raises for what the venue does; `UsageError` for words it does not know."""
         if reduce_only and self.market == "spot":
             return Rejected(0, "spot orders cannot be reduce-only")
@@ -208,7 +210,7 @@ class BinanceVenue:
             quantity=quantity,
             reduce_only=reduce_only,
         )
-        return await self._rest.order(Kind.SUBMIT, orders.submit(self.market), params)
+        return await self._rest.order(Kind.SUBMIT, orders.submit(self.market), params, on_sent)
 
     async def cancel(self, *, symbol: str, client_id: str) -> Outcome:
         """Cancels the open order of this client id."""
@@ -221,10 +223,10 @@ class BinanceVenue:
         params = orders.amendment(symbol=symbol, client_id=client_id, side=side, price=price, quantity=quantity)
         return await self._rest.order(Kind.AMEND, orders.amend(self.market), params)
 
-    async def query(self, *, symbol: str, client_id: str) -> VenueOrder | None:
+    async def query(self, *, symbol: str, client_id: str, patience_s: float = READ_S) -> VenueOrder | None:
         """The newest order of this client id, or None if the venue says that there is none. Raises `RetryLater` or
-        another `UnreachableError` if it does not say."""
-        return await self._ask.order(symbol, client_id)
+        another `UnreachableError` if it does not say within `patience_s`."""
+        return await self._ask.order(symbol, client_id, patience_s)
 
     async def open_orders(self) -> list[VenueOrder]:
         """Every open order of the account, oldest first. Raises as `query`."""

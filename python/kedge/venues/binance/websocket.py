@@ -179,8 +179,13 @@ class Reconnecting:
             CONNECT_S * 2,
         )
         ended = asyncio.ensure_future(transport.wait_disconnected())
+        opening = asyncio.ensure_future(self._opened(line))
         try:
-            await asyncio.wait_for(self._opened(line), CONNECT_S)
+            # picows takes a connection that was lost in its handshake for one that is up, and ended.
+            await asyncio.wait([opening, ended], timeout=CONNECT_S, return_when=asyncio.FIRST_COMPLETED)
+            if not opening.done():
+                return line.why or ("lost while connecting" if ended.done() else "no answer to the subscription")
+            opening.result()
             self.line = line
             self.connections += 1
             self._on_up()
@@ -188,6 +193,7 @@ class Reconnecting:
                 self._first.set_result(None)
             return await self._watch(line, ended)
         finally:
+            opening.cancel()
             line.end("closed by us")
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(ended, 1.0)
@@ -205,9 +211,3 @@ class Reconnecting:
             done, _ = await asyncio.wait([ended], timeout=max(wait, 0.001))
             if done:
                 return line.why or "the connection was lost"
-
-
-async def subscribe(line: Line, answers: asyncio.Queue[bytes], message: bytes) -> bytes:
-    """Sends a request on a fresh line and returns the first answer put into `answers`."""
-    line.send(message)
-    return await answers.get()

@@ -64,7 +64,7 @@ fn funding_goes_to_who_stands_on_the_side_of_the_net_position() {
 fn books_are_recovered_with_fills_of_earlier_orders_and_funding() {
     let mut engine = holding(&[3, -1]);
     engine.book_funding(0, -MONEY_SCALE, 8, 9);
-    let bytes = engine.log().drain();
+    let bytes = drained(&mut engine);
     let mut recovery = Recovery::new(holding(&[0, 0]));
     recovery.checkpoint(&Checkpoint { deposits_follow: true, saved: vec![None], ..holding_nothing() }).unwrap();
     for record in split(&bytes).unwrap() {
@@ -117,7 +117,7 @@ fn a_strategy_told_to_fail_fails_there_and_its_order_ids_are_given_again() {
         assert_eq!((live.engine().faults().len(), live.engine().wakes(0)), (1, 4));
         let orders: Vec<OrderId> = live.engine().orders().open(1).map(|order| order.id).collect();
         assert_eq!(orders, [4, 5, 6, 7, 9], "no id is lost");
-        live.engine().log().drain()
+        drained(live.engine())
     };
     assert_eq!(decisions(true), decisions(false));
 }
@@ -130,7 +130,39 @@ fn the_first_time_begins_and_no_input_is_taken_before_the_last() {
     assert!(!live.is_due(i64::MAX));
     live.take(50, &Input::Time);
     assert!(!live.is_due(60) && live.engine().wakes(0) == 1);
-    let kind = crate::order::ReportKind::Unknown;
+    let kind = ReportKind::Unknown;
     live.take(40, &Input::Report(Report { order: 9, ts_venue: 39, ts_recv: 40, kind }));
     assert_eq!((live.now(), live.engine().now()), (50, 50));
+}
+
+#[test]
+fn a_fill_that_is_told_after_the_end_is_booked_once() {
+    let mut engine = Engine::new(EngineSettings { seed: 1, sample_every: None, keep_records: false });
+    engine.add_instrument(instrument(PERPETUAL, 0, "0"));
+    let once: Play = |wake, ctx, said| {
+        match wake {
+            Wake::Book if said.len() == 1 => drop(limit(ctx, Side::Buy, 98, 4)),
+            _ => {}
+        }
+        said.push(String::new());
+        Ok(())
+    };
+    let seat = Seat { instrument: 0, interest: Interest { book: true, fill: true, ..DEAF }, limits: Limits::default() };
+    engine.add_strategy(seat, Box::new(Puppet { play: once, said: Rc::default() }));
+    engine.deposit("USDT", money("1000").unwrap());
+    let mut live = Live::new(engine, Vec::new());
+    live.take(1, &Input::Time);
+    live.take(2, &Input::Rows(0, &book(2)));
+    let hear = |live: &mut Live, kind| {
+        live.take(3, &Input::Report(Report { order: 1, ts_venue: 3, ts_recv: 3, kind }));
+        let engine = live.engine();
+        (engine.ledger().position(0).qty, engine.blotter().ended.len(), engine.wakes(0))
+    };
+    let filled = |trade| ReportKind::Filled(Fill { trade, price: 98, qty: 2, liquidity: Liquidity::Maker, fee: 0 });
+    assert_eq!(hear(&mut live, ReportKind::Canceled), (0, 1, 2));
+    assert_eq!(hear(&mut live, filled(5)), (2, 1, 3), "it overtook the news of the end");
+    assert_eq!(hear(&mut live, filled(5)), (2, 1, 3), "told twice it counts once");
+    assert_eq!(hear(&mut live, filled(6)), (4, 1, 4));
+    assert_eq!(hear(&mut live, filled(7)), (4, 1, 4), "there is no room for more");
+    assert_eq!(live.engine().orders().exposure(0), Exposure::default());
 }
