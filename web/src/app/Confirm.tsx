@@ -31,6 +31,7 @@ function Dialog({ act }: { act: Act }) {
   useEffect(() => {
     const dialog = box.current;
     dialog?.showModal();
+    dialog?.querySelector<HTMLElement>("[data-first]")?.focus(); // not the first button, which keeps all as it is
     return () => dialog?.close();
   }, []);
 
@@ -79,7 +80,7 @@ function Dialog({ act }: { act: Act }) {
             </button>
             <button
               type="button"
-              autoFocus
+              data-first
               className={danger ? "halt" : "primary"}
               disabled={busy}
               onClick={() => void run()}
