@@ -31,9 +31,10 @@ function Dialog({ act }: { act: Act }) {
   useEffect(() => {
     const dialog = box.current;
     dialog?.showModal();
-    dialog?.querySelector<HTMLElement>("[data-first]")?.focus(); // not the first button, which keeps all as it is
     return () => dialog?.close();
   }, []);
+  // Not the first button, which keeps all as it is: who asked for this wants it done.
+  useEffect(() => box.current?.querySelector<HTMLElement>("[data-first]")?.focus(), [outcome]);
 
   const run = async (): Promise<void> => {
     setBusy(true);
@@ -70,7 +71,7 @@ function Dialog({ act }: { act: Act }) {
       </div>
       <div className="buttons">
         {outcome?.ok ? (
-          <button type="button" autoFocus onClick={close}>
+          <button type="button" data-first onClick={close}>
             Close
           </button>
         ) : (
