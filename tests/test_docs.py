@@ -153,7 +153,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
         assert set(rows) == set(section.model_fields), name
         defaults = section.model_construct().model_dump(mode="json")
         for key, shown in rows.items():
-            default = None if section.model_fields[key].is_required() else defaults[key]
+            default = None if section.model_fields[key].is_required() else defaults.get(key)
             if isinstance(default, (str, bool, int, float)):
                 assert shown.strip("` ").lower() == str(default).lower(), f"{name}.{key}"
 

@@ -1,4 +1,4 @@
-"""The engine and the journal, compiled. One part of this stub for each file of crates/py/src."""
+"""The compiled engine and journal: one part for each file of crates/py/src; exchange.rs in `_core_exchange.pyi`."""
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -7,6 +7,7 @@ from typing import Any, TypedDict, final
 import numpy as np
 from numpy.typing import NDArray
 
+from kedge._core_exchange import Exchange as Exchange
 from kedge.model.columns import MarketColumns
 from kedge.strategies.strategy import Strategy, Ticks
 
@@ -363,6 +364,46 @@ class JournalReader:
     def __iter__(self) -> JournalReader: ...
     def __next__(self) -> tuple[int, int, int, int, int, bytes]: ...
 
+# follower.rs
+@final
+class SessionFollower:
+    """Follows one session of the trader, live or over, never beyond its durable mark, and keeps its books.
+
+    Raises `UnsafeStateError` naming file and offset of damage, `UsageError` where there is no session.
+    """
+
+    def __new__(cls, path: str) -> SessionFollower: ...
+    @property
+    def header(self) -> str:
+        """The header's payload."""
+    @property
+    def opened(self) -> int:
+        """When the session began."""
+    @property
+    def position(self) -> tuple[int, int]:
+        """The last sequence read, and the wall clock when it was written."""
+    @property
+    def closed(self) -> bool:
+        """Whether the session ended cleanly, as far as it was read."""
+    @property
+    def torn_bytes(self) -> int:
+        """Bytes of the torn tail of a session that is over and read to its end; 0 where it has none."""
+    def skip(self, until: int) -> None:
+        """Takes everything up to a sequence in without telling of it."""
+    def poll(
+        self, limit: int, until: int = ...
+    ) -> tuple[list[dict[str, Any]], list[tuple[int, int, int, int, int, int, int]], bool]:
+        """Reads on, up to sequence `until`: what was decided, seconds of trades, whether there may be more.
+
+        A second is (instrument, seconds since the epoch, open, high, low, close in ticks, volume in steps).
+        """
+    def finish(self) -> bool:
+        """Lets a session that no writer holds be read to its end; whether it is over."""
+    def book(self, instrument: int, depth: int) -> dict[str, Any]:
+        """{state, updated, bid, ask, last, mark, bids, asks}; a level is (price, quantity, own, ahead)."""
+    def positions(self, seats: Sequence[int]) -> list[tuple[str, str | None, str | None, str | None, str, str]]:
+        """(quantity, average, mark, unrealised, realised, fees) of each strategy on the instruments `seats`."""
+
 # recovery.rs
 def recover_books(
     instruments: Sequence[str], seats: Sequence[int], records: Sequence[str | bytes]
@@ -425,6 +466,11 @@ class LiveSession:
         now: int,
     ) -> bool:
         """Books an execution of an order of an earlier session."""
+    def funding(self, instrument: int, amount: str, ts_venue: int, now: int) -> None:
+        """Books a funding payment of the account (decimal text of the quote currency; negative: paid).
+
+        It is shared between the strategies on the side of the account's net position in the instrument, by size.
+        """
     def tick(self, now: int) -> None:
         """Time passed: fires the timers due by now."""
     def next_timer(self) -> int | None:
@@ -438,7 +484,7 @@ class LiveSession:
     def note(self, kind: int, json: str, now: int) -> None:
         """Notes a status or a reconciliation."""
     def checkpoint(self, now: int) -> str:
-        """Writes a checkpoint of the books into the journal and returns it."""
+        """Writes a checkpoint of the books, with what the strategies save, into the journal and returns it."""
     def halt(self, now: int) -> None:
         """Stops all trading and cancels every open order."""
     def resume(self, now: int) -> None:
@@ -457,3 +503,30 @@ class LiveSession:
         """Strategies that raised since the last call, and what they raised."""
     def close(self, now: int) -> None:
         """Ends the session cleanly."""
+
+# replay.rs
+@final
+class LiveReplay:
+    """A live session's inputs taken again by the same engine: decisions come out, nothing is written or sent.
+
+    `checkpoint` is the session's first one; `strategies` as `LiveSession` takes them. Raises `DataError` for a record
+    that is no input, `UnsafeStateError` for books that do not fit.
+    """
+
+    def __new__(
+        cls,
+        settings: str,
+        instruments: Sequence[str],
+        strategies: Sequence[tuple[int, str, Strategy, type[Strategy]]],
+        checkpoint: str,
+    ) -> LiveReplay: ...
+    def begin(self) -> list[bytes]:
+        """The decisions made before the first input: deposits."""
+    def fail_at(self, strategy: int, wake: int) -> None:
+        """A strategy must fail at its wake-up of this number, whatever it does there."""
+    def take(self, kind: int, ts_engine: int, payload: bytes) -> list[bytes]:
+        """Takes the input of one record; returns the decisions that follow from it, in order."""
+    def faults(self) -> list[tuple[int, BaseException]]:
+        """What strategies raised since the last call."""
+    def trace_hash(self) -> str:
+        """The trace hash so far."""

@@ -106,6 +106,7 @@ fn limits(lot: Qty) -> Limits {
         stale_after: Some(60 * SECOND),
         daily_loss: None,
         leverage: RATE_SCALE,
+        short: true,
     }
 }
 

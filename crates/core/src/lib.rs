@@ -13,6 +13,8 @@ pub mod decimal;
 pub mod engine;
 /// Market events as narrow columns.
 pub mod event;
+/// The simulated exchange: accounts and their orders in seeded markets.
+pub mod exchange;
 /// Values computed from events.
 pub mod feature;
 /// A stream of events as one side reads it.
@@ -27,6 +29,8 @@ pub mod live;
 pub mod market;
 /// The venue as the simulation models it.
 pub mod matching;
+/// A session seen from its journal.
+pub mod onlooker;
 /// Orders and their lifecycle.
 pub mod order;
 /// Randomness drawn by key, so that a new stream changes no other.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use crate::engine::{Checkpoint, Engine};
-use crate::ledger::Account;
 use crate::order::{Order, ReportKind};
 use crate::record::Decision;
 use crate::types::OrderId;
@@ -16,12 +15,14 @@ pub struct Recovery {
     engine: Engine,
     orders: BTreeMap<OrderId, Order>,
     counts: bool,
+    saved: Vec<Option<String>>,
+    deposits_follow: bool,
 }
 
 impl Recovery {
     /// Begins with an engine that has the session's instruments and as many strategies.
     pub fn new(engine: Engine) -> Self {
-        Self { engine, orders: BTreeMap::new(), counts: false }
+        Self { engine, orders: BTreeMap::new(), counts: false, saved: Vec::new(), deposits_follow: false }
     }
 
     /// The books as they stood here.
@@ -30,10 +31,11 @@ impl Recovery {
     /// Says what does not fit.
     pub fn checkpoint(&mut self, books: &Checkpoint) -> Result<(), String> {
         self.counts = true;
+        (self.saved, self.deposits_follow) = (books.saved.clone(), books.deposits_follow);
         self.engine.restore(books)
     }
 
-    /// Takes one command, report or posting.
+    /// Takes one command, report, execution of an earlier order, or posting.
     pub fn take(&mut self, decision: &Decision) {
         match decision {
             Decision::Submit { ts, order, request } => {
@@ -48,12 +50,13 @@ impl Recovery {
                     self.engine.book_earlier_fill(report.order, &request, &fill, report.ts_recv);
                 }
             }
-            // Capital: the one posting that no fill explains.
+            Decision::EarlierFill { ts, order, request, fill } if self.counts => {
+                self.engine.book_earlier_fill(*order, request, fill, *ts);
+            }
+            // Capital and funding: what no fill explains.
             Decision::Posting { order: 0, transaction, .. } if self.counts => {
-                for line in transaction.lines().iter().filter(|line| line.account == Account::Cash) {
-                    let code = self.engine.ledger().currencies()[usize::from(line.currency)].clone();
-                    self.engine.deposit(&code, line.amount);
-                }
+                self.deposits_follow = false;
+                self.engine.post(transaction);
             }
             _ => {}
         }
@@ -64,6 +67,7 @@ impl Recovery {
         let next = self.orders.keys().next_back().map_or(0, |last| last + 1);
         let mut books = self.engine.checkpoint();
         books.next_order = books.next_order.max(next);
+        (books.saved, books.deposits_follow) = (self.saved, self.deposits_follow);
         self.orders.retain(|_, order| !order.state.is_final());
         (books, self.orders.into_values().collect())
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kedge_core::event::{Event, Kind};
 use kedge_core::instrument::Instrument;
 use kedge_core::market::order_book::NewOrder;
-use kedge_core::market::{LAST_OWN_TAG, Params, SeededMarket};
+use kedge_core::market::{ForeignFill, LAST_OWN_TAG, Params, SeededMarket};
 use kedge_core::types::{MILLISECOND, Nanos, OrderKind, Qty, SECOND, Side, Ticks, TimeInForce};
 use proptest::prelude::*;
 
@@ -186,21 +186,22 @@ fn an_order_from_outside_rests_in_the_same_queue_and_is_filled_by_the_participan
     let qty = 1_000_000;
     let order =
         NewOrder { owner, side: Side::Buy, kind: OrderKind::Limit, time_in_force: TimeInForce::PostOnly, price, qty };
-    out.clear();
+    let mut all = std::mem::take(&mut out);
     let outcome = market.with_book(MIDNIGHT + SECOND, &mut out, |book, changes| book.submit(order, changes));
     assert_eq!(outcome.resting, qty);
     assert!(out.iter().any(|row| row.kind() == Kind::Delta && row.price == price && row.qty == ahead + qty));
     assert!(market.take_foreign_fills().is_empty());
-    out.clear();
+    all.append(&mut out);
     market.advance(MIDNIGHT + 600 * SECOND, &mut out);
+    all.append(&mut out.clone());
     let fills = market.take_foreign_fills();
     // Nobody withdraws an order from outside: it rests until it is filled, and then each part of it was a print.
-    assert_eq!(fills.iter().map(|(_, fill)| fill.qty).sum::<Qty>(), qty, "the price came back within 10 minutes");
-    for (at, fill) in &fills {
+    assert_eq!(fills.iter().map(|foreign| foreign.fill.qty).sum::<Qty>(), qty, "the price came back within 10 minutes");
+    let prints: Vec<Event> = all.iter().filter(|row| row.kind() == Kind::Trade).copied().collect();
+    for ForeignFill { ts, trade, fill } in &fills {
         assert_eq!((fill.maker, fill.maker_owner, fill.price, fill.side), (outcome.id, owner, price, Side::Sell));
-        let print =
-            |row: &Event| row.kind() == Kind::Trade && (row.ts_event, row.price, row.qty) == (*at, price, fill.qty);
-        assert!(out.iter().any(print));
+        let print = &prints[*trade as usize - 1];
+        assert_eq!((print.ts_event, print.price, print.qty), (*ts, price, fill.qty));
     }
     // As a taker it trades at once with what rests.
     let take = NewOrder { kind: OrderKind::Market, time_in_force: TimeInForce::Ioc, side: Side::Sell, ..order };
@@ -209,7 +210,7 @@ fn an_order_from_outside_rests_in_the_same_queue_and_is_filled_by_the_participan
     assert_eq!(outcome.filled, qty);
     let printed: Qty = out.iter().filter(|row| row.kind() == Kind::Trade).map(|row| row.qty).sum();
     assert_eq!(printed, qty);
-    assert!(market.take_foreign_fills().iter().all(|(_, fill)| fill.taker_owner == owner));
+    assert!(market.take_foreign_fills().iter().all(|foreign| foreign.fill.taker_owner == owner));
 }
 
 #[test]

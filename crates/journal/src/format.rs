@@ -70,8 +70,14 @@ pub mod kind {
     pub const STATUS: u8 = 13;
     /// Our books held against the venue's, as JSON.
     pub const RECONCILED: u8 = 14;
+    /// An execution of an order of an earlier session.
+    pub const EARLIER_FILL: u8 = 15;
+    /// A funding payment.
+    pub const FUNDING: u8 = 16;
+    /// A strategy raised while the input before was taken, as JSON.
+    pub const FAULT: u8 = 17;
     /// Every kind with its name, in the order of the codes.
-    pub const ALL: [(&str, u8); 14] = [
+    pub const ALL: [(&str, u8); 17] = [
         ("HEADER", HEADER),
         ("CHECKPOINT", CHECKPOINT),
         ("MARKET", MARKET),
@@ -86,6 +92,9 @@ pub mod kind {
         ("TIMER", TIMER),
         ("STATUS", STATUS),
         ("RECONCILED", RECONCILED),
+        ("EARLIER_FILL", EARLIER_FILL),
+        ("FUNDING", FUNDING),
+        ("FAULT", FAULT),
     ];
 }
 
@@ -251,6 +260,6 @@ mod tests {
     #[test]
     fn the_kinds_are_listed_once_each_and_none_is_zero() {
         let codes: Vec<u8> = kind::ALL.iter().map(|(_, code)| *code).collect();
-        assert_eq!(codes, (1..=14).collect::<Vec<u8>>());
+        assert_eq!(codes, (1..=17).collect::<Vec<u8>>());
     }
 }

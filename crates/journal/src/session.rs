@@ -111,7 +111,7 @@ impl Session {
     pub fn records(&self) -> Result<Records> {
         let merge = Merge::open(&self.folder, self.id, self.is_live, 0)?;
         let limit = self.is_live.then(|| self.mark.unwrap_or(0));
-        Ok(Records { merge, limit, mark: self.mark.unwrap_or(0), is_done: false })
+        Ok(Records { merge, limit, mark: self.mark.unwrap_or(0), is_done: false, told: 0 })
     }
 }
 
@@ -124,12 +124,18 @@ pub struct Records {
     limit: Option<u64>,
     mark: u64,
     is_done: bool,
+    told: u64,
 }
 
 impl Records {
     /// What a crash left behind the last record; known once the iteration has ended without an error.
     pub fn torn(&self) -> Option<&TornTail> {
         self.merge.torn.as_ref()
+    }
+
+    /// The highest sequence that was durable when one of the records given so far was written, as it says.
+    pub fn durable_when_written(&self) -> u64 {
+        self.told
     }
 
     /// The last sequence that counts, of those read so far.
@@ -158,6 +164,9 @@ impl Iterator for Records {
         }
         let next = self.next_frame().transpose();
         self.is_done = !matches!(next, Some(Ok(_)));
+        if let Some(Ok((_, frame))) = &next {
+            self.told = self.told.max(frame.head.durable);
+        }
         next.map(|next| next.map(|(stream, frame)| Record::new(stream, frame)))
     }
 }

@@ -18,6 +18,7 @@ pub struct Tail {
     merge: Merge,
     from_seq: u64,
     durable: u64,
+    told: u64,
 }
 
 impl Session {
@@ -27,7 +28,7 @@ impl Session {
     /// As [`Session::open`].
     pub fn tail(&self, from_seq: u64) -> Result<Tail> {
         let merge = Merge::open(self.folder(), self.id(), true, from_seq)?;
-        Ok(Tail { folder: self.folder().to_owned(), session: self.id(), merge, from_seq, durable: 0 })
+        Ok(Tail { folder: self.folder().to_owned(), session: self.id(), merge, from_seq, durable: 0, told: 0 })
     }
 }
 
@@ -48,10 +49,18 @@ impl Tail {
             }
             match self.merge.next()? {
                 Some((_, frame)) if frame.head.seq < self.from_seq => {}
-                Some((stream, frame)) => return Ok(Some(Record::new(stream, frame))),
+                Some((stream, frame)) => {
+                    self.told = self.told.max(frame.head.durable);
+                    return Ok(Some(Record::new(stream, frame)));
+                }
                 None => return Ok(None),
             }
         }
+    }
+
+    /// The highest sequence that was durable when one of the records given so far was written, as it says.
+    pub fn durable_when_written(&self) -> u64 {
+        self.told
     }
 
     /// The session's folder.

@@ -174,5 +174,9 @@ pub(crate) fn parse_limits(text: &str, instrument: &Instrument) -> PyResult<Limi
         stale_after: json["stale_after_ns"].as_i64(),
         daily_loss: cash("daily_loss")?,
         leverage: rate("leverage")?.map_or(RATE_SCALE, i128::from),
+        short: match &json["short"] {
+            Value::Null => true,
+            short => short.as_bool().ok_or_else(|| invalid("short", "must be true or false"))?,
+        },
     })
 }

@@ -8,12 +8,21 @@ mod commands;
 mod context;
 mod decision;
 mod errors;
+mod exchange;
+mod follower;
+mod follower_rows;
+mod guarded;
 mod happenings;
+mod inputs;
 mod journal;
 mod live;
+mod live_values;
 mod market;
 mod recording;
 mod recovery;
+mod replay;
+mod seated;
+mod session;
 mod strategy;
 mod tables;
 mod views;
@@ -31,8 +40,11 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     happenings::register(module)?;
     recording::register(module)?;
     market::register(module)?;
+    exchange::register(module)?;
     journal::register(module)?;
     live::register(module)?;
+    replay::register(module)?;
     recovery::register(module)?;
+    follower::register(module)?;
     decision::register(module)
 }

@@ -296,6 +296,7 @@ fn limits(world: &World, outcome: &Outcome, story: &Story) {
             let held = i128::from(row.position.qty.abs()) - rebates;
             let most = limits.position.map_or(i128::MAX, i128::from);
             assert!(held <= most, "strategy {strategy} held {held}: {limits:?}");
+            assert!(limits.short || row.position.qty >= 0, "strategy {strategy} sold what it did not hold: {row:?}");
         }
     }
 }

@@ -32,6 +32,7 @@ impl Coverage {
                 Decision::Refused { refusal, .. } => self.add(format!("refused {}", refusal.name()), 1),
                 Decision::Stopped { .. } => self.add("stopped", 1),
                 Decision::Posting { .. } => self.add("posting", 1),
+                Decision::EarlierFill { .. } | Decision::Funding { .. } => self.add("of a live session", 1),
             }
         }
         for life in story.lives.values() {

@@ -288,5 +288,6 @@ fn limits(random: &mut Stream, lot: Qty) -> Limits {
         orders_per_second: rate.then(|| 1 + random.below(40) as u32),
         stale_after: stale.then(|| pick(random, &[MILLISECOND, 50 * MILLISECOND, SECOND])),
         leverage: pick(random, &[RATE_SCALE, RATE_SCALE / 2, 5 * RATE_SCALE]),
+        short: chance(random, 70),
     }
 }

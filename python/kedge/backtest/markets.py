@@ -12,7 +12,7 @@ from kedge.catalog import Catalog
 from kedge.feeds import recorded
 from kedge.model.columns import FUNDING, KIND, MarketColumns
 from kedge.model.errors import UsageError
-from kedge.model.instruments import SIMULATED, Instrument
+from kedge.model.instruments import SIMULATED, Instrument, simulated_value
 from kedge.model.stream import RecordedStream, Source
 
 Progress = Callable[[int, int], None]
@@ -73,7 +73,8 @@ def seeded_stream(
     instrument: Instrument, duration: int, seed: int, on_progress: Progress | None = None
 ) -> RecordedStream:
     """The seeded market of one instrument, in blocks of at most a minute."""
-    market = _core.SeededMarket(seed, instrument.to_json(), SEEDED_START, DEPTH_EVERY)
+    value = simulated_value(instrument.id)
+    market = _core.SeededMarket(seed, instrument.to_json(), SEEDED_START, DEPTH_EVERY, value)
     blocks: list[MarketColumns] = []
     minute, done = 60_000_000_000, 0
     while done < duration:

@@ -39,14 +39,15 @@ class Comparison:
     def take(self, records: Iterator[bytes]) -> None:
         """Compares what was made now."""
         for made in records:
-            self._compare(next(self.expected, None), made)
+            self.compare(next(self.expected, None), made)
 
     def finish(self) -> None:
         """Whatever the journal still holds was not made now."""
         for was in self.expected:
-            self._compare(was, None)
+            self.compare(was, None)
 
-    def _compare(self, was: bytes | None, made: bytes | None) -> None:
+    def compare(self, was: bytes | None, made: bytes | None) -> bool:
+        """Compares one decision of the journal with the one made now. Returns whether they are equal."""
         self._learn(was)
         self._learn(made)
         commands = [record is not None and record[0] in COMMANDS for record in (was, made)]
@@ -57,6 +58,7 @@ class Comparison:
                 self.command_difference = self.command_difference or {**found, "index": self.commands}
         self.compared += 1
         self.commands += any(commands)
+        return was == made
 
     def _learn(self, record: bytes | None) -> None:
         if record is not None and record[0] == 1:
@@ -83,7 +85,7 @@ def replay(run: Path, strategy: Path | None = None, on_progress: Progress | None
     reader = _core.JournalReader(str(folder))
     spec = RunSpec.from_header(json.loads(reader.header))
     if strategy is not None:
-        spec = _with_source(spec, read_source(str(strategy)))
+        spec = with_source(spec, read_source(str(strategy)))
     blocks = _market(spec, reader)
     comparison = Comparison(_decisions(folder), [dict(definition) for definition in spec.instruments])
     times = [int(block.ts_recv[at]) for own in blocks for block in own if len(block) for at in (0, -1)]
@@ -109,7 +111,8 @@ def replay(run: Path, strategy: Path | None = None, on_progress: Progress | None
     }
 
 
-def _with_source(spec: RunSpec, source: StrategySource) -> RunSpec:
+def with_source(spec: RunSpec, source: StrategySource) -> RunSpec:
+    """The same run with another source for its strategies. Raises `UsageError` where they are of several files."""
     files = {seat.source.file for seat in spec.seats}
     if len(files) > 1:
         raise UsageError(

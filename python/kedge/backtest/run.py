@@ -13,6 +13,7 @@ from kedge import _core
 from kedge.backtest import frames, markets, metrics, report, run_folder
 from kedge.backtest.assumptions import assumptions, warnings
 from kedge.backtest.journaling import RunJournal
+from kedge.backtest.limits import quote_currency, tightest_limits
 from kedge.backtest.spec import Outcome, RunSpec, Seat, checked, execute
 from kedge.catalog import candles
 from kedge.model.errors import UsageError
@@ -112,7 +113,7 @@ def _seats(request: BacktestRequest, definitions: Sequence[Mapping[str, Any]]) -
                 source,
                 ix,
                 dict(request.params),
-                _limits(settings, Limits(), definition),
+                tightest_limits(settings, Limits(), _capital(settings, definition)),
             )
             for ix, definition in enumerate(definitions)
         ]
@@ -124,7 +125,7 @@ def _seats(request: BacktestRequest, definitions: Sequence[Mapping[str, Any]]) -
                 f"the data holds: {', '.join(ids)}",
             )
         ix = ids.index(entry.instrument)
-        limits = _limits(settings, entry.limits, definitions[ix])
+        limits = tightest_limits(settings, entry.limits, _capital(settings, definitions[ix]))
         seats.append(Seat(entry.name, read_source(entry.file), ix, entry.params, limits))
     return seats
 
@@ -135,27 +136,6 @@ def _seat_name(stem: str, definition: Mapping[str, Any], ids: Sequence[str]) -> 
         return stem
     pair = str(definition["id"]).partition("@")[0]
     return f"{stem}-{pair.lower().replace('/', '-').replace(':', '-')}"
-
-
-def _limits(settings: Settings, own: Limits, definition: Mapping[str, Any]) -> dict[str, Any]:
-    """The tighter of the account's and the strategy's limits, as the engine takes them."""
-    account = settings.risk.model_dump()
-    tightest: dict[str, Any] = {}
-    for key, value in own.model_dump().items():
-        bounds = [bound for bound in (value, account[key]) if bound is not None]
-        if bounds:
-            tightest[key] = min(bounds)
-    if "daily_loss" in tightest:
-        tightest["daily_loss"] *= _capital(settings, definition)
-    if "stale_after" in tightest:
-        tightest["stale_after_ns"] = tightest.pop("stale_after")
-    tightest["leverage"] = settings.risk.leverage
-    return {key: f"{value:f}" if isinstance(value, Decimal) else value for key, value in tightest.items()}
-
-
-def quote_currency(definition: Mapping[str, Any]) -> str:
-    """What prices are in: `USDT` of `BTC/USDT:USDT@binance`."""
-    return str(definition["id"]).partition("@")[0].partition("/")[2].partition(":")[0]
 
 
 def _capital(settings: Settings, definition: Mapping[str, Any]) -> Decimal:

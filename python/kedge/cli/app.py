@@ -16,14 +16,23 @@ from typing import Annotated, NoReturn
 import typer
 
 from kedge.cli import (
+    audit,
     backtest,
     demo,
     doctor,
+    exchange,
+    holdings,
     import_recordings,
+    interventions,
     market,
     new_strategy,
     replay,
     report,
+    server,
+    status,
+    store,
+    trader,
+    up,
 )
 from kedge.cli.arguments import ManyValues
 from kedge.cli.output import print_error, print_json
@@ -47,6 +56,20 @@ app.command("report")(report.command)
 app.command("new-strategy")(new_strategy.command)
 app.command("market", cls=ManyValues)(market.command)
 app.command("demo")(demo.command)
+app.command("up")(up.command)
+app.command("exchange")(exchange.command)
+app.command("trader")(trader.command)
+app.command("audit")(audit.command)
+app.command("server")(server.command)
+app.command("store")(store.command)
+app.command("status")(status.command)
+app.command("orders")(holdings.orders)
+app.command("positions")(holdings.positions)
+app.command("balances")(holdings.balances)
+app.command("fills")(holdings.fills)
+app.command("cancel")(interventions.cancel)
+app.command("halt")(interventions.halt)
+app.command("resume")(interventions.resume)
 app.command("doctor")(doctor.command)
 
 

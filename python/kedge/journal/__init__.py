@@ -6,6 +6,6 @@ times in ns since the epoch, UTC; payloads are bytes, market blocks in ticks and
 of another version, `KedgeError` if the disk fails. The bytes are described in docs/journal.md.
 """
 
-from kedge.journal.kinds import Kind, Stream
+from kedge.journal.kinds import BOOKED, SESSION_INPUTS, Kind, Stream
 
-__all__ = ["Kind", "Stream"]
+__all__ = ["BOOKED", "SESSION_INPUTS", "Kind", "Stream"]

@@ -37,3 +37,16 @@ class Kind(IntEnum):
     """JSON: what the trader shows of itself, about once a second."""
     RECONCILED = 14
     """JSON: what was compared with the venue, the differences and what was done."""
+    EARLIER_FILL = 15
+    """One decision: an execution of an order of an earlier session."""
+    FUNDING = 16
+    """One decision: a funding payment of the account."""
+    FAULT = 17
+    """JSON: the strategy that raised while the input before was taken, at which of its wake-ups, and why."""
+
+
+SESSION_INPUTS = frozenset({Kind.MARKET, Kind.REPORT, Kind.SETTING, Kind.TIMER, Kind.EARLIER_FILL, Kind.FUNDING})
+"""What a live session takes in: with these, in their order, it is computed again."""
+
+BOOKED = frozenset({Kind.COMMAND, Kind.REPORT, Kind.POSTING, Kind.EARLIER_FILL})
+"""The decisions that `_core.recover_books` adds up, from a checkpoint on."""

@@ -257,7 +257,28 @@ _SEEDED: tuple[dict[str, object], ...] = (
         "settle": "USDT",
         "funding_interval_hours": 8,
     },
+    {
+        "id": "ETH/USDT:USDT@simulated",
+        "symbol": "ETHUSDT",
+        "kind": "linear_perpetual",
+        "tick_size": "0.01",
+        "lot_size": "0.001",
+        "quantity_step_in_data": "0.001",
+        "min_notional": "20",
+        "maker_fee": "0.0002",
+        "taker_fee": "0.0005",
+        "contract_multiplier": "1",
+        "settle": "USDT",
+        "funding_interval_hours": 8,
+    },
 )
 
 SIMULATED = Instruments((from_definition(row, "the seeded market") for row in _SEEDED), "the seeded market")
 """The instruments of the seeded market: nothing to load, one definition in code."""
+
+_VALUES = {"ETH/USDT:USDT@simulated": 3_000.0}
+
+
+def simulated_value(instrument_id: str) -> float:
+    """The price that an instrument's seeded market starts at, in quote currency; 60,000 is what it is calibrated to."""
+    return _VALUES.get(instrument_id, 60_000.0)

@@ -36,6 +36,7 @@ RESERVED = frozenset({"KEDGE_TEST_DATA"})
 # The engine holds money in units of 10⁻¹⁶; these keep every amount far from its 128 bits.
 PLACES = 16
 LARGEST = 10**15
+SECOND = 1_000_000_000
 
 
 def _decimal(value: object) -> Decimal:
@@ -95,6 +96,7 @@ Duration = Annotated[int, BeforeValidator(_duration), PlainSerializer(duration_t
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2,12}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 InstrumentId = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]+/[A-Z0-9]+(:[A-Z0-9]+)?@[a-z0-9_]+$")]
+Address = Annotated[str, StringConstraints(pattern=r"^((http|ws)s?://[^\s?#@]+)?$")]
 Parameter = Annotated[bool | int | float | str, BeforeValidator(_parameter)]
 
 
@@ -181,6 +183,57 @@ class StrategySettings(Section):
     limits: Limits = Field(Limits(), description="Its own limits", examples=["{ order_notional = 1_000 }"])
 
 
+class TraderSettings(Section):
+    """Who trades live, and where it keeps its journal."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{2}$")] = Field(
+        "k1", description="Two characters that the names of its orders begin with", examples=['"a1"']
+    )
+    data: str = Field("kedge-data", min_length=1, description="Folder of its journal", examples=['"kedge-data"'])
+    reconcile: Annotated[Duration, Field(ge=SECOND, le=3_600 * SECOND)] = Field(
+        60 * SECOND, description="Time between comparisons with the venue", examples=['"1m"']
+    )
+    checkpoint: Annotated[Duration, Field(ge=SECOND, le=3_600 * SECOND)] = Field(
+        60 * SECOND, description="Time between checkpoints of the books", examples=['"1m"']
+    )
+    on_stop: Literal["cancel", "keep"] = Field(
+        "cancel", description="What becomes of open orders when it is stopped", examples=['"keep"']
+    )
+
+
+class VenueSettings(Section):
+    """Where and as whom we trade. Without an address, Binance's own is used; a simulated exchange has none."""
+
+    name: Literal["simulated", "binance"] = Field("simulated", description="Whose market it is", examples=['"binance"'])
+    spot_rest: Address = Field("", description="Spot: orders and snapshots", examples=['"http://127.0.0.1:8431"'])
+    spot_stream: Address = Field("", description="Spot: market streams", examples=['"ws://127.0.0.1:8431/stream/ws"'])
+    spot_private: Address = Field("", description="Spot: WebSocket API", examples=['"ws://127.0.0.1:8431/ws-api/v3"'])
+    usdm_rest: Address = Field("", description="USD-M: orders and snapshots", examples=['"http://127.0.0.1:8431"'])
+    usdm_stream: Address = Field("", description="USD-M: market streams", examples=['"ws://127.0.0.1:8431"'])
+    usdm_private: Address = Field("", description="USD-M: user stream", examples=['"ws://127.0.0.1:8431"'])
+    recv_window: Annotated[Duration, Field(ge=SECOND // 2, le=5 * SECOND)] = Field(
+        SECOND * 3 // 2, description="How long the venue may take to receive an order", examples=['"1500ms"']
+    )
+    # Keys come from the environment and go into no file of ours.
+    key: str = Field("", repr=False, exclude=True, description="Key; set KEDGE_VENUE_KEY", examples=['"…"'])
+    secret: str = Field("", repr=False, exclude=True, description="Secret; set KEDGE_VENUE_SECRET", examples=['"…"'])
+
+
+class ServerSettings(Section):
+    """The page and its interface, on this machine only."""
+
+    port: int = Field(8420, ge=0, le=65_535, description="Port on 127.0.0.1; 0 takes a free one", examples=["8420"])
+
+
+class ExchangeSettings(Section):
+    """The simulated exchange that `kedge up` starts."""
+
+    seed: int = Field(1, ge=0, le=2**63 - 1, description="Seed of its market", examples=["7"])
+    speed: Annotated[float, BeforeValidator(_float), Field(ge=0.1, le=100, allow_inf_nan=False)] = Field(
+        1.0, description="How much faster than real its market moves", examples=["10.0"]
+    )
+
+
 class Settings(Section):
     """The whole file."""
 
@@ -189,6 +242,10 @@ class Settings(Section):
     latency: LatencySettings = LatencySettings()
     risk: RiskSettings = RiskSettings()
     execution: ExecutionSettings = ExecutionSettings()
+    trader: TraderSettings = TraderSettings()
+    venue: VenueSettings = VenueSettings()
+    server: ServerSettings = ServerSettings()
+    exchange: ExchangeSettings = ExchangeSettings()
     strategy: Annotated[tuple[StrategySettings, ...], Field(strict=False)] = ()
 
     @model_validator(mode="after")
@@ -206,6 +263,10 @@ SECTIONS: Mapping[str, type[Section]] = {
     "latency": LatencySettings,
     "risk": RiskSettings,
     "execution": ExecutionSettings,
+    "trader": TraderSettings,
+    "venue": VenueSettings,
+    "server": ServerSettings,
+    "exchange": ExchangeSettings,
 }
 
 

@@ -73,10 +73,11 @@ def test_what_is_not_known_is_named_with_the_nearest(tmp_path: Path) -> None:
 
 
 def test_the_seeded_market_is_built_in() -> None:
-    spot, perpetual = SIMULATED.all
+    spot, perpetual, ether = SIMULATED.all
     assert (spot.id, spot.kind, spot.settle) == ("BTC/USDT@simulated", "spot", None)
     assert (perpetual.id, perpetual.kind, perpetual.settle) == ("BTC/USDT:USDT@simulated", "linear_perpetual", "USDT")
     assert (perpetual.min_notional, perpetual.funding_interval_hours) == (100, 8)
+    assert (ether.id, ether.symbol, ether.min_notional) == ("ETH/USDT:USDT@simulated", "ETHUSDT", 20)
     assert SIMULATED.find("BTC/USDT@simulated").quantity_step_in_data == Decimal("0.00000001")
 
 

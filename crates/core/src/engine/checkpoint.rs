@@ -4,10 +4,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::Engine;
-use crate::ledger::Position;
-use crate::order::{Fill, OrderRequest, Report, ReportKind};
+use super::state::State;
+use crate::ledger::{Ledger, Position, SETTLEMENT, Transaction, share};
+use crate::order::{Fill, OrderRequest};
 use crate::record::Decision;
-use crate::types::{Money, Nanos, OrderId, Qty, StrategyIx};
+use crate::types::{InstrumentIx, Money, Nanos, OrderId, Qty, StrategyIx};
 
 /// Money as decimal text of its units, since JSON has no 128-bit numbers.
 type Units = String;
@@ -23,6 +24,12 @@ pub struct Checkpoint {
     pub positions: Vec<HeldPosition>,
     /// No order has this id or a later one.
     pub next_order: OrderId,
+    /// What each strategy saved, as base64; empty where none could be asked.
+    #[serde(default)]
+    pub saved: Vec<Option<String>>,
+    /// Whether the books begin here: the deposits of the settings are still to be made.
+    #[serde(default)]
+    pub deposits_follow: bool,
 }
 
 /// A position as a checkpoint holds it.
@@ -44,6 +51,28 @@ fn units(text: &str) -> Result<Money, String> {
     text.parse().map_err(|_| format!("`{text}` is no amount"))
 }
 
+impl Checkpoint {
+    /// Gives a ledger these balances and positions; it must have the same currencies and strategies.
+    ///
+    /// # Errors
+    /// Says what does not fit; nothing is changed then.
+    pub fn put_into(&self, ledger: &mut Ledger) -> Result<(), String> {
+        let row = |row: &Vec<Units>| row.iter().map(|text| units(text)).collect::<Result<Vec<_>, _>>();
+        let balances: Vec<Vec<Money>> = self.balances.iter().map(row).collect::<Result<_, _>>()?;
+        let position = |held: &HeldPosition| -> Result<Position, String> {
+            Ok(Position {
+                qty: held.qty,
+                cost: units(&held.cost)?,
+                realised: units(&held.realised)?,
+                fees: units(&held.fees)?,
+                turnover: units(&held.turnover)?,
+            })
+        };
+        let positions = self.positions.iter().map(position).collect::<Result<Vec<_>, _>>()?;
+        ledger.restore(&self.currencies, balances, positions)
+    }
+}
+
 impl Engine {
     /// The books as they stand.
     pub fn checkpoint(&self) -> Checkpoint {
@@ -60,6 +89,8 @@ impl Engine {
             balances: ledger.balances().iter().map(|row| row.iter().map(Money::to_string).collect()).collect(),
             positions: (0..self.strategies.len()).map(|ix| held(ledger.position(ix as StrategyIx))).collect(),
             next_order: self.state.orders.next_id(),
+            saved: Vec::new(),
+            deposits_follow: false,
         }
     }
 
@@ -72,19 +103,7 @@ impl Engine {
             let (was, is) = (checkpoint.positions.len(), self.strategies.len());
             return Err(format!("the checkpoint has {was} strategies, the settings have {is}"));
         }
-        let row = |row: &Vec<Units>| row.iter().map(|text| units(text)).collect::<Result<Vec<_>, _>>();
-        let balances: Vec<Vec<Money>> = checkpoint.balances.iter().map(row).collect::<Result<_, _>>()?;
-        let position = |held: &HeldPosition| -> Result<Position, String> {
-            Ok(Position {
-                qty: held.qty,
-                cost: units(&held.cost)?,
-                realised: units(&held.realised)?,
-                fees: units(&held.fees)?,
-                turnover: units(&held.turnover)?,
-            })
-        };
-        let positions = checkpoint.positions.iter().map(position).collect::<Result<Vec<_>, _>>()?;
-        self.state.ledger.restore(&checkpoint.currencies, balances, positions)?;
+        checkpoint.put_into(&mut self.state.ledger)?;
         self.state.orders.go_on_from(checkpoint.next_order);
         Ok(())
     }
@@ -92,6 +111,11 @@ impl Engine {
     /// Order ids begin here, if that is later than where they are. Panics if orders are open.
     pub fn start_ids(&mut self, first: OrderId) {
         self.state.orders.go_on_from(first.max(self.state.orders.next_id()));
+    }
+
+    /// Posts a transaction that was written down.
+    pub fn post(&mut self, transaction: &Transaction) {
+        self.state.ledger.post(transaction);
     }
 
     /// Books an execution of an order that an earlier session sent and this one does not hold.
@@ -102,12 +126,46 @@ impl Engine {
             return false;
         }
         self.state.now = self.state.now.max(now);
-        let report = Report { order, ts_venue: now, ts_recv: self.state.now, kind: ReportKind::Filled(*fill) };
-        self.state.log.add(&Decision::Report(report));
+        self.state.log.add(&Decision::EarlierFill { ts: self.state.now, order, request: *request, fill: *fill });
         let view = &self.state.views[usize::from(request.instrument)];
         let (instrument, currencies) = (&view.instrument, view.currencies);
         let transaction = self.state.ledger.fill(request.strategy, instrument, currencies, request.side, fill);
         self.state.log.add(&Decision::Posting { ts: self.state.now, order, transaction });
         true
+    }
+
+    /// Books a funding payment of the account on an instrument (negative: paid), in its quote currency.
+    ///
+    /// It is shared between the strategies that stand on the side of the account's net position, by their size, to the
+    /// step the venue settles in; what is over goes to the first of them. Without any it is the account's.
+    pub fn book_funding(&mut self, instrument: InstrumentIx, amount: Money, ts_venue: Nanos, now: Nanos) {
+        self.state.now = self.state.now.max(now);
+        let ts = self.state.now;
+        self.state.log.add(&Decision::Funding { ts, instrument, ts_venue, amount });
+        let currency = self.state.views[usize::from(instrument)].currencies.quote;
+        for (owner, amount) in self.state.shares(instrument, amount) {
+            let transaction = self.state.ledger.funding(owner, currency, amount);
+            self.state.log.add(&Decision::Posting { ts, order: 0, transaction });
+        }
+    }
+}
+
+impl State {
+    /// (Owner, amount) of each share of a payment for the account's position in an instrument.
+    fn shares(&self, instrument: InstrumentIx, amount: Money) -> Vec<(u16, Money)> {
+        let on_it =
+            (0..self.slots.len() as StrategyIx).filter(|ix| self.slots[usize::from(*ix)].instrument == instrument);
+        let held: Vec<(u16, Qty)> = on_it.map(|ix| (ix + 1, self.ledger.position(ix).qty)).collect();
+        let net: Qty = held.iter().map(|(_, qty)| qty).sum();
+        let held: Vec<(u16, Qty)> = held.into_iter().filter(|(_, qty)| qty.signum() * net.signum() > 0).collect();
+        let whole: Qty = held.iter().map(|(_, qty)| qty.abs()).sum();
+        if whole == 0 {
+            return vec![(0, amount)];
+        }
+        let settled = |amount: Money| amount / SETTLEMENT * SETTLEMENT;
+        let mut shares: Vec<(u16, Money)> =
+            held.iter().map(|(owner, qty)| (*owner, settled(share(amount, qty.abs(), whole)))).collect();
+        shares[0].1 += amount - shares.iter().map(|(_, amount)| amount).sum::<Money>();
+        shares
     }
 }

@@ -3,7 +3,6 @@
 use super::context::Intent;
 use super::state::State;
 use crate::book::Book;
-use crate::ledger::Position;
 use crate::matching::Request;
 use crate::order::{Order, OrderRequest, OrderState, Pending};
 use crate::record::Decision;
@@ -135,9 +134,9 @@ impl State {
 
     fn try_quote(&mut self, strategy: StrategyIx, side: Side, price: Ticks, qty: Qty) -> Result<(), Refusal> {
         let standing = self.standing(strategy, None);
-        let (lot, spot) = (standing.instrument.lot_steps(), !Position::may_be_short(standing.instrument));
         // Buys of spot pay their fee in base, so what can be sold is seldom what was bought.
-        let free = if spot && side == Side::Sell { standing.base_available.max(0) / lot * lot } else { Qty::MAX };
+        let sellable = standing.sellable(&self.slots[usize::from(strategy)].gate.limits);
+        let free = sellable.filter(|_| side == Side::Sell).unwrap_or(Qty::MAX);
         if free == 0 {
             return Err(Refusal::NoShort);
         }
@@ -154,16 +153,17 @@ impl State {
         let open = self.orders.exposure(strategy).open;
         let held = self.ledger.position(strategy).qty + open[Side::Buy as usize] - open[Side::Sell as usize];
         let standing = self.standing(strategy, None);
-        let (lot, spot) = (standing.instrument.lot_steps(), !Position::may_be_short(standing.instrument));
+        let lot = standing.instrument.lot_steps();
+        let sellable = standing.sellable(&self.slots[usize::from(strategy)].gate.limits);
         // What is beyond every order is refused as such below.
         let target = target.clamp(-2 * MOST, 2 * MOST);
-        let short = spot && target < 0;
+        let short = sellable.is_some() && target < 0;
         let missing = if short { target } else { target - held };
         let side = if missing > 0 { Side::Buy } else { Side::Sell };
         let mut qty = missing.abs() / lot * lot;
         let instrument = standing.instrument;
-        if spot && side == Side::Sell && !short {
-            qty = qty.min(standing.base_available.max(0) / lot * lot);
+        if side == Side::Sell && !short {
+            qty = qty.min(sellable.unwrap_or(Qty::MAX));
         }
         let best = standing.book.best(side.opposite());
         let worth = best.and_then(|price| instrument.countable_notional(price, qty));

@@ -69,6 +69,7 @@ pub struct Engine {
     strategies: Vec<Box<dyn Strategy>>,
     settings: EngineSettings,
     faults: Vec<(StrategyIx, Fault)>,
+    has_begun: bool,
 }
 
 impl Engine {
@@ -88,7 +89,7 @@ impl Engine {
             halted: false,
             reached: Nanos::MIN,
         };
-        Self { state, strategies: Vec::new(), settings, faults: Vec::new() }
+        Self { state, strategies: Vec::new(), settings, faults: Vec::new(), has_begun: false }
     }
 
     /// Adds an instrument; returns its index.
@@ -121,6 +122,8 @@ impl Engine {
             interest: seat.interest,
             gate: Gate::new(seat.limits),
             running: true,
+            wakes: 0,
+            fails_at: None,
             random: Stream::new(self.settings.seed, u64::from(index)),
             timers: Vec::new(),
             emas: Vec::new(),
@@ -141,9 +144,9 @@ impl Engine {
         self.state.log.add(&Decision::Posting { ts: self.state.now, order: 0, transaction });
     }
 
-    /// Begins at `now`: timers are set and every strategy is woken with [`Wake::Start`].
+    /// Begins at `now`: before it nobody is woken; timers are set and every strategy is woken with [`Wake::Start`].
     pub fn start(&mut self, now: Nanos) {
-        self.state.now = now;
+        (self.state.now, self.has_begun) = (now, true);
         self.state.timers.push(Timer::at((now.div_euclid(DAY) + 1) * DAY, TimerKind::Midnight, 0, 0));
         if let Some(every) = self.settings.sample_every {
             self.state.timers.push(Timer::at(now.saturating_add(every), TimerKind::Sample, 0, 0));
@@ -197,18 +200,38 @@ impl Engine {
     }
 
     pub(self) fn wake(&mut self, strategy: StrategyIx, wake: &Wake) {
-        if !self.state.slots[usize::from(strategy)].running {
+        let (slot, next_id) = (&mut self.state.slots[usize::from(strategy)], self.state.orders.next_id());
+        if !slot.running || !self.has_begun {
             return;
         }
+        slot.wakes += 1;
+        let must_fail = slot.fails_at == Some(slot.wakes);
         let mut context = Context { state: &mut self.state, strategy };
         match self.strategies[usize::from(strategy)].wake(wake, &mut context) {
-            Ok(()) => self.state.carry_out(strategy),
-            Err(fault) => {
+            Ok(()) if !must_fail => self.state.carry_out(strategy),
+            outcome => {
                 self.state.intents.clear();
-                self.faults.push((strategy, fault));
+                self.state.orders.take_back(next_id);
+                self.faults.push((strategy, outcome.err().unwrap_or_else(|| Fault("it raised in the session".into()))));
                 self.stop_strategy(strategy, self.state.now);
             }
         }
+    }
+
+    /// Whether [`Engine::start`] was called.
+    pub fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
+    /// How often a strategy was woken.
+    pub fn wakes(&self, strategy: StrategyIx) -> u64 {
+        self.state.slots[usize::from(strategy)].wakes
+    }
+
+    /// Takes a strategy's wake-up of this number for a failed one, whatever it says: so a replay obeys what stopped it
+    /// in the session, such as a callback that took too long.
+    pub fn fail_at(&mut self, strategy: StrategyIx, wake: u64) {
+        self.state.slots[usize::from(strategy)].fails_at = Some(wake);
     }
 
     /// Takes in one report of the venue.
@@ -216,6 +239,7 @@ impl Engine {
         let state = &mut self.state;
         state.now = state.now.max(report.ts_recv);
         state.log.add(&Decision::Report(*report));
+        let was_open = state.orders.get(report.order).is_some();
         let order = match state.orders.apply(report) {
             Ok(order) => order,
             Err(
@@ -239,7 +263,7 @@ impl Engine {
                 twice_mid: view.twice_mid(),
             });
         }
-        if order.state.is_final() {
+        if order.state.is_final() && was_open {
             state.blotter.ended.push(order);
         }
         let interest = state.slots[usize::from(strategy)].interest;

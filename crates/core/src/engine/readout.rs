@@ -38,7 +38,9 @@ impl Engine {
                 InstrumentKind::Spot => position.value(&view.instrument, view.twice_mid()),
                 InstrumentKind::LinearPerpetual => position.unrealised(&view.instrument, view.twice_mid()),
             };
-            (of(Account::Cash) + of(Account::Rounding) + worth - position.pnl(&view.instrument, view.twice_mid())).abs()
+            (of(Account::Cash) + of(Account::Rounding) + of(Account::Funding) + worth
+                - position.pnl(&view.instrument, view.twice_mid()))
+            .abs()
         });
         self.state.ledger.imbalance() + unexplained.sum::<Money>()
     }

@@ -9,7 +9,7 @@ use crate::event::{Event, Kind};
 use crate::feature::{BarSeries, Ema};
 use crate::feed::{Feed, Position as Row};
 use crate::instrument::Instrument;
-use crate::ledger::{Currencies, Ledger, Position};
+use crate::ledger::{Account, Currencies, Ledger, Position};
 use crate::matching::Request;
 use crate::order::{Fill, Order, OrderTable};
 use crate::random::Stream;
@@ -48,6 +48,10 @@ pub(super) struct Slot {
     pub(super) interest: Interest,
     pub(super) gate: Gate,
     pub(super) running: bool,
+    /// Wake-ups so far.
+    pub(super) wakes: u64,
+    /// The wake-up that must be taken for a failed one.
+    pub(super) fails_at: Option<u64>,
     pub(super) random: Stream,
     pub(super) timers: Vec<Nanos>,
     pub(super) emas: Vec<(u16, Ema)>,
@@ -217,10 +221,11 @@ impl State {
     pub(super) fn pnl(&self, strategy: StrategyIx) -> Money {
         let view = self.view_of(strategy);
         let position = self.ledger.position(strategy);
+        let received = -self.ledger.balance(strategy + 1, Account::Funding, view.currencies.quote);
         if position.qty == 0 {
-            return position.realised - position.fees;
+            return position.realised - position.fees + received;
         }
-        position.pnl(&view.instrument, view.twice_mid())
+        position.pnl(&view.instrument, view.twice_mid()) + received
     }
 
     /// What the risk gate looks at, for a request of `strategy`; `without` is left out of what is open.

@@ -15,6 +15,7 @@ use crate::simulation::{Pace, Simulation};
 use crate::types::{CurrencyIx, Liquidity, OrderId, OrderKind, Qty, Side, Ticks, TimeInForce};
 
 mod account;
+mod session;
 
 const PERPETUAL: &str = "X/USDT:USDT@venue";
 const SPOT: &str = "X/USDT@venue";
@@ -62,6 +63,11 @@ fn trade(at: Nanos, side: Side, price: Ticks, qty: Qty) -> Vec<Event> {
 
 fn gap(at: Nanos) -> Vec<Event> {
     packet(at, &[(Kind::Gap, Side::Buy, 0, 0)])
+}
+
+/// The records made since the last call.
+fn drained(engine: &mut Engine) -> Vec<u8> {
+    engine.log().drain()
 }
 
 /// What a strategy does when woken, and what it says aloud.
@@ -209,7 +215,10 @@ impl Day {
             Decision::Amend { ts, order, price, qty } => Some(format!("{ts} #{order} amend to {qty} at {price}")),
             Decision::Refused { ts, request, refusal } => Some(format!("{ts} {}: {}", refusal.name(), line(request))),
             Decision::Stopped { ts, strategy } => Some(format!("{ts} strategy {strategy} stopped")),
-            Decision::Report(_) | Decision::Posting { .. } => None,
+            Decision::Report(_)
+            | Decision::Posting { .. }
+            | Decision::EarlierFill { .. }
+            | Decision::Funding { .. } => None,
         });
         lines.collect()
     }

@@ -6,6 +6,7 @@
 mod position;
 
 pub use position::Position;
+pub(crate) use position::share;
 
 use crate::instrument::{Instrument, InstrumentKind};
 use crate::order::Fill;
@@ -231,7 +232,17 @@ impl Ledger {
         transaction
     }
 
-    fn post(&mut self, transaction: &Transaction) {
+    /// Books a funding payment (negative: paid) to its owner: 0 for the account as a whole, else strategy + 1.
+    pub fn funding(&mut self, owner: u16, currency: CurrencyIx, amount: Money) -> Transaction {
+        let mut transaction = Transaction::new();
+        transaction.add(owner, Account::Cash, currency, amount);
+        transaction.add(owner, Account::Funding, currency, -amount);
+        self.post(&transaction);
+        transaction
+    }
+
+    /// Posts a transaction: one that is new, or one that was written down.
+    pub fn post(&mut self, transaction: &Transaction) {
         for line in transaction.lines() {
             self.balances[usize::from(line.owner)][cell(line.account, line.currency)] += line.amount;
             if line.account == Account::Cash {

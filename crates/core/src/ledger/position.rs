@@ -22,7 +22,7 @@ pub struct Position {
 
 impl Position {
     /// Takes a trade in; returns what it realised.
-    pub(super) fn trade(&mut self, instrument: &Instrument, side: Side, fill: &Fill) -> Money {
+    pub(crate) fn trade(&mut self, instrument: &Instrument, side: Side, fill: &Fill) -> Money {
         let signed = fill.qty * side.sign();
         let notional = instrument.notional(fill.price, fill.qty);
         let closing = if self.qty.signum() * signed.signum() < 0 { fill.qty.min(self.qty.abs()) } else { 0 };
@@ -74,7 +74,7 @@ impl Position {
 }
 
 /// `cost × part / whole`, rounded toward zero, without overflow; all of it when `part` is `whole`.
-fn share(cost: Money, part: Qty, whole: Qty) -> Money {
+pub(crate) fn share(cost: Money, part: Qty, whole: Qty) -> Money {
     if part == 0 {
         return 0;
     }

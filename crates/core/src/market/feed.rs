@@ -12,13 +12,15 @@ pub(super) struct Feed {
     pub(super) depth_every: Nanos,
     /// Level changes since the last depth packet.
     pending: Vec<LevelChange>,
+    /// Trades shown.
+    pub(super) trades: u64,
     quoted: [(Ticks, Qty); 2],
     live: bool,
 }
 
 impl Feed {
     pub(super) fn new(depth_every: Nanos) -> Self {
-        Self { rows: Vec::new(), depth_every, pending: Vec::new(), quoted: [(0, 0); 2], live: false }
+        Self { rows: Vec::new(), depth_every, pending: Vec::new(), trades: 0, quoted: [(0, 0); 2], live: false }
     }
 
     /// Starts showing: the whole book and the best prices. Before this nothing is shown.
@@ -41,6 +43,7 @@ impl Feed {
             return;
         }
         for fill in &changes.fills {
+            self.trades += 1;
             self.row(now, Kind::Trade, fill.side, fill.price, fill.qty);
             self.end_packet();
         }

@@ -10,6 +10,17 @@ use crate::types::{Nanos, OrderKind, Qty, Side, Ticks, TimeInForce};
 /// Owners' tags up to this one belong to the market's own participants.
 pub const LAST_OWN_TAG: u32 = 15;
 
+/// A fill in which somebody from outside took part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForeignFill {
+    /// When.
+    pub ts: Nanos,
+    /// Which of the [`crate::event::Kind::Trade`] rows since the start it is, counted from 1.
+    pub trade: u64,
+    /// Who met whom.
+    pub fill: Fill,
+}
+
 /// Kinds of participants: their owner's tag, and the number of their stream of random draws.
 pub(super) mod tag {
     pub(crate) const VALUE: u32 = 0;
@@ -83,7 +94,7 @@ pub(super) struct Floor {
     pressure_bp: f64,
     changes: Changes,
     /// Fills of orders that are not the market's own.
-    pub(super) foreign_fills: Vec<(Nanos, Fill)>,
+    pub(super) foreign_fills: Vec<ForeignFill>,
 }
 
 impl Floor {
@@ -168,9 +179,9 @@ impl Floor {
     pub(super) fn act<R>(&mut self, message: impl FnOnce(&mut OrderBook, &mut Changes) -> R) -> R {
         self.changes.clear();
         let result = message(&mut self.book, &mut self.changes);
-        for fill in &self.changes.fills {
+        for (trade, fill) in (self.feed.trades + 1..).zip(&self.changes.fills) {
             if fill.maker_owner.max(fill.taker_owner) > LAST_OWN_TAG {
-                self.foreign_fills.push((self.now, *fill));
+                self.foreign_fills.push(ForeignFill { ts: self.now, trade, fill: *fill });
             }
         }
         self.feed.show(self.now, &self.book, &self.changes);

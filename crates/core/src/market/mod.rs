@@ -36,15 +36,16 @@ pub mod params;
 /// The calibrated sets of numbers.
 pub mod presets;
 
-pub use floor::LAST_OWN_TAG;
+pub use floor::{ForeignFill, LAST_OWN_TAG};
 pub use params::Params;
+pub use perpetual::Mark;
 
 use crate::event::Event;
 use crate::instrument::{Instrument, InstrumentKind};
 use crate::types::{Nanos, Side};
 use feed::Feed;
 use floor::{Floor, Participant, Scale, nanos, tag};
-use order_book::{Changes, Fill, OrderBook};
+use order_book::{Changes, OrderBook};
 use perpetual::Perpetual;
 use value::Value;
 
@@ -85,7 +86,7 @@ impl SeededMarket {
             start,
             next_depth: if depth_every > 0 { start + depth_every } else { Nanos::MAX },
         };
-        market.run(start);
+        market.run(start, false);
         market.floor.now = start;
         market.floor.feed.open(start, &market.floor.book);
         market
@@ -94,9 +95,26 @@ impl SeededMarket {
     /// Appends all rows before `until` that were not handed out yet, in order of time; the venue's time is also ours.
     pub fn advance(&mut self, until: Nanos, out: &mut Vec<Event>) {
         if until > self.start {
-            self.run(until);
+            self.run(until, false);
             out.append(&mut self.floor.feed.rows);
         }
+    }
+
+    /// The same, but stops at the first fill of somebody from outside: returns its time, or `None` at `until`.
+    ///
+    /// Whoever takes the fills ([`Self::take_foreign_fills`]) and calls again can answer each before anything follows.
+    pub fn advance_to_fill(&mut self, until: Nanos, out: &mut Vec<Event>) -> Option<Nanos> {
+        if until <= self.start {
+            return None;
+        }
+        let at = self.run(until, true);
+        out.append(&mut self.floor.feed.rows);
+        at
+    }
+
+    /// Mark price, index and funding of a perpetual.
+    pub fn mark(&self) -> Option<Mark> {
+        self.perpetual.as_ref().map(|perpetual| perpetual.mark(self.value.index()))
     }
 
     /// The book as it stands.
@@ -122,12 +140,13 @@ impl SeededMarket {
         result
     }
 
-    /// Fills since the last call in which a tag above [`LAST_OWN_TAG`] took part, with their times.
-    pub fn take_foreign_fills(&mut self) -> Vec<(Nanos, Fill)> {
+    /// Fills since the last call in which a tag above [`LAST_OWN_TAG`] took part.
+    pub fn take_foreign_fills(&mut self) -> Vec<ForeignFill> {
         std::mem::take(&mut self.floor.foreign_fills)
     }
 
-    fn run(&mut self, until: Nanos) {
+    /// Until `until`, or just behind the next fill of somebody from outside: returns when that was.
+    fn run(&mut self, until: Nanos, stop_at_fill: bool) -> Option<Nanos> {
         loop {
             // Who is due first; at one moment, who comes first here.
             let (mut at, mut who) = (self.value.due(), None);
@@ -139,7 +158,7 @@ impl SeededMarket {
             }
             let clock = self.perpetual.as_ref().map_or(Nanos::MAX, Perpetual::due).min(self.next_depth);
             if at.min(clock) >= until {
-                return;
+                return None;
             }
             if clock < at {
                 self.floor.now = clock;
@@ -152,6 +171,9 @@ impl SeededMarket {
                 Some(index) => {
                     self.participants[index].act(&mut self.floor);
                     self.show_gap();
+                    if stop_at_fill && !self.floor.foreign_fills.is_empty() {
+                        return Some(at);
+                    }
                 }
             }
         }

@@ -6,6 +6,8 @@ use super::{LifecycleError, Order, OrderState, Pending, Report};
 use crate::types::{OrderId, Qty, StrategyIx};
 
 const NO_SLOT: u32 = u32::MAX;
+/// Cancelled and expired orders that are remembered, for a fill that is told after the end.
+const REMEMBERED: usize = 1_024;
 
 /// What the open orders of a strategy could still do to its position, in steps, per [`Side`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub struct OrderTable {
     next_id: OrderId,
     /// Slots of each strategy's open orders, oldest first.
     open: Vec<Vec<u32>>,
+    /// Cancelled and expired lately, oldest first.
+    ended: VecDeque<Order>,
     exposure: Vec<Exposure>,
 }
 
@@ -56,6 +60,14 @@ impl OrderTable {
         self.slot_of.push_back(NO_SLOT);
         self.next_id += 1;
         self.next_id - 1
+    }
+
+    /// Takes back the ids from `id` on, none of which an order took.
+    pub fn take_back(&mut self, id: OrderId) {
+        while self.next_id > id && self.slot_of.back() == Some(&NO_SLOT) {
+            self.slot_of.pop_back();
+            self.next_id -= 1;
+        }
     }
 
     /// Puts an order into the table. Panics if its id was not reserved, or is older than every order there.
@@ -107,12 +119,16 @@ impl OrderTable {
     }
 
     /// Takes a report into its order's life and returns the order as it is then; an order that ended has left the
-    /// table.
+    /// table, but a fill may still be told of one that was cancelled or expired lately.
     ///
     /// # Errors
     /// `None` where the table does not hold the order, else what does not fit its life.
     pub fn apply(&mut self, report: &Report) -> Result<Order, Option<LifecycleError>> {
-        let slot = self.slot(report.order).ok_or(None)?;
+        let Some(slot) = self.slot(report.order) else {
+            let order = self.ended.iter_mut().rev().find(|order| order.id == report.order).ok_or(None)?;
+            order.apply(report).map_err(Some)?;
+            return Ok(*order);
+        };
         self.change(slot, |order| order.apply(report)).map_err(Some)?;
         let order = self.slots[slot];
         if order.state.is_final() {
@@ -134,6 +150,12 @@ impl OrderTable {
         self.open[usize::from(order.request.strategy)].retain(|&open| open as usize != slot);
         let at = (order.id - self.first_id) as usize;
         self.slot_of[at] = NO_SLOT;
+        if matches!(order.state, OrderState::Canceled | OrderState::Expired) {
+            if self.ended.len() == REMEMBERED {
+                self.ended.pop_front();
+            }
+            self.ended.push_back(*order);
+        }
         self.free.push(slot as u32);
         while self.slot_of.front() == Some(&NO_SLOT) {
             self.slot_of.pop_front();

@@ -15,6 +15,8 @@ enum Tag {
     Posting = 5,
     Refused = 6,
     Stopped = 7,
+    EarlierFill = 8,
+    Funding = 9,
 }
 
 /// Appends the bytes of a decision. Little-endian; the first byte tells what it is.
@@ -53,6 +55,17 @@ pub fn encode(decision: &Decision, out: &mut Vec<u8>) {
             out.push(Tag::Stopped as u8);
             put(out, &[*ts, i64::from(*strategy)]);
         }
+        Decision::EarlierFill { ts, order, request, fill } => {
+            out.push(Tag::EarlierFill as u8);
+            put(out, &[*ts, *order as i64]);
+            put_request(out, request);
+            put_fill(out, fill);
+        }
+        Decision::Funding { ts, instrument, ts_venue, amount } => {
+            out.push(Tag::Funding as u8);
+            put(out, &[*ts, i64::from(*instrument), *ts_venue]);
+            out.extend_from_slice(&amount.to_le_bytes());
+        }
     }
 }
 
@@ -75,9 +88,8 @@ fn put_report(out: &mut Vec<u8>, kind: &ReportKind) {
         }
         ReportKind::Rejected(reason) => out.extend_from_slice(&[1, *reason as u8]),
         ReportKind::Filled(fill) => {
-            out.extend_from_slice(&[2, fill.liquidity as u8]);
-            put(out, &[fill.trade as i64, fill.price, fill.qty]);
-            out.extend_from_slice(&fill.fee.to_le_bytes());
+            out.push(2);
+            put_fill(out, fill);
         }
         ReportKind::Canceled => out.push(3),
         ReportKind::Expired(reason) => out.extend_from_slice(&[4, *reason as u8]),
@@ -89,6 +101,12 @@ fn put_report(out: &mut Vec<u8>, kind: &ReportKind) {
         ReportKind::AmendRejected(reason) => out.extend_from_slice(&[7, *reason as u8]),
         ReportKind::Unknown => out.push(8),
     }
+}
+
+fn put_fill(out: &mut Vec<u8>, fill: &Fill) {
+    out.push(fill.liquidity as u8);
+    put(out, &[fill.trade as i64, fill.price, fill.qty]);
+    out.extend_from_slice(&fill.fee.to_le_bytes());
 }
 
 fn put_posting(out: &mut Vec<u8>, line: &Posting) {
@@ -111,6 +129,13 @@ pub fn decode(bytes: &[u8]) -> Option<Decision> {
         5 => Decision::Posting { ts, order: id, transaction: read.transaction()? },
         6 => Decision::Refused { ts, request: read.request()?, refusal: *Refusal::ALL.get(read.index()?)? },
         7 => Decision::Stopped { ts, strategy: u16::try_from(id).ok()? },
+        8 => Decision::EarlierFill { ts, order: id, request: read.request()?, fill: read.fill()? },
+        9 => Decision::Funding {
+            ts,
+            instrument: u16::try_from(id).ok()?,
+            ts_venue: read.int()?,
+            amount: read.take().map(i128::from_le_bytes)?,
+        },
         _ => return None,
     };
     read.bytes.is_empty().then_some(decision)
@@ -164,13 +189,7 @@ impl Reader<'_> {
         Some(match self.byte()? {
             0 => ReportKind::Accepted { queue_ahead: self.int()? },
             1 => ReportKind::Rejected(self.reason()?),
-            2 => ReportKind::Filled(Fill {
-                liquidity: *[Liquidity::Maker, Liquidity::Taker].get(self.index()?)?,
-                trade: self.int()? as u64,
-                price: self.int()?,
-                qty: self.int()?,
-                fee: self.take().map(i128::from_le_bytes)?,
-            }),
+            2 => ReportKind::Filled(self.fill()?),
             3 => ReportKind::Canceled,
             4 => ReportKind::Expired(self.reason()?),
             5 => ReportKind::CancelRejected(self.reason()?),
@@ -178,6 +197,16 @@ impl Reader<'_> {
             7 => ReportKind::AmendRejected(self.reason()?),
             8 => ReportKind::Unknown,
             _ => return None,
+        })
+    }
+
+    fn fill(&mut self) -> Option<Fill> {
+        Some(Fill {
+            liquidity: *[Liquidity::Maker, Liquidity::Taker].get(self.index()?)?,
+            trade: self.int()? as u64,
+            price: self.int()?,
+            qty: self.int()?,
+            fee: self.take().map(i128::from_le_bytes)?,
         })
     }
 
@@ -231,6 +260,8 @@ mod tests {
             Decision::Posting { ts: 4, order: 0, transaction: Transaction::from_lines(&[]).unwrap() },
             Decision::Refused { ts: 5, request, refusal: Refusal::DailyLoss },
             Decision::Stopped { ts: 6, strategy: 4 },
+            Decision::EarlierFill { ts: 7, order: 1 << 40, request, fill },
+            Decision::Funding { ts: 8, instrument: 2, ts_venue: 9, amount: -(1 << 70) },
         ]
     }
 

@@ -10,9 +10,9 @@ pub use codec::{decode, encode};
 pub use text::describe;
 
 use crate::ledger::Transaction;
-use crate::order::{OrderRequest, Report};
+use crate::order::{Fill, OrderRequest, Report};
 use crate::risk::Refusal;
-use crate::types::{Nanos, OrderId, Qty, StrategyIx, Ticks};
+use crate::types::{InstrumentIx, Money, Nanos, OrderId, Qty, StrategyIx, Ticks};
 
 /// One thing decided or booked. Times are the engine's.
 // Made on the stack and written as bytes at once: the size of the largest costs nothing.
@@ -52,10 +52,32 @@ pub enum Decision {
     Posting {
         /// When.
         ts: Nanos,
-        /// For which order; 0 for a deposit.
+        /// For which order; 0 for a deposit or funding.
         order: OrderId,
         /// Its lines.
         transaction: Transaction,
+    },
+    /// An execution of an order that an earlier session sent was taken in.
+    EarlierFill {
+        /// When.
+        ts: Nanos,
+        /// Which.
+        order: OrderId,
+        /// Whose it was: strategy, instrument and side count.
+        request: OrderRequest,
+        /// What was executed.
+        fill: Fill,
+    },
+    /// A funding payment was taken in.
+    Funding {
+        /// When.
+        ts: Nanos,
+        /// On which instrument.
+        instrument: InstrumentIx,
+        /// The venue's time.
+        ts_venue: Nanos,
+        /// In quote currency; negative: paid.
+        amount: Money,
     },
     /// The risk gate refused a request.
     Refused {

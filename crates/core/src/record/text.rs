@@ -1,9 +1,10 @@
 //! Decisions as a person reads them.
 
 use super::Decision;
+use crate::decimal::decimal_text;
 use crate::instrument::Instrument;
 use crate::order::{OrderRequest, ReportKind};
-use crate::types::{Liquidity, OrderKind, Qty, Side, Ticks, TimeInForce};
+use crate::types::{Liquidity, MONEY_DECIMALS, OrderKind, Qty, Side, Ticks, TimeInForce};
 
 /// One line: what was decided, in the instrument's own units. `instrument` is the one of the order.
 pub fn describe(decision: &Decision, instrument: &Instrument) -> String {
@@ -40,6 +41,14 @@ pub fn describe(decision: &Decision, instrument: &Instrument) -> String {
         Decision::Refused { ts, request, refusal } => {
             format!("{ts} refused ({}): {}", refusal.name(), describe_request(request, instrument))
         }
+        Decision::EarlierFill { ts, order, request, fill } => format!(
+            "{ts} order {order} of an earlier session: {} {} at {}, trade {}",
+            if request.side == Side::Buy { "bought" } else { "sold" },
+            qty(fill.qty),
+            price(fill.price),
+            fill.trade
+        ),
+        Decision::Funding { ts, amount, .. } => format!("{ts} funding {}", decimal_text(*amount, MONEY_DECIMALS)),
         Decision::Stopped { ts, strategy } => format!("{ts} strategy {strategy} stopped"),
     }
 }

@@ -39,7 +39,7 @@ pub enum Refusal {
     PriceBand = 11,
     /// Too many orders within a second.
     OrderRate = 12,
-    /// Spot cannot be sold short.
+    /// Spot cannot be sold short, and the limits may forbid it elsewhere.
     NoShort = 13,
     /// The account does not hold enough.
     InsufficientBalance = 14,
@@ -112,6 +112,8 @@ pub struct Limits {
     pub daily_loss: Option<Money>,
     /// Notional of positions per unit of the account's equity (perpetuals), in 10⁻⁹.
     pub leverage: i128,
+    /// Whether a strategy may sell what it does not hold: on spot what the account holds beside it, else short.
+    pub short: bool,
 }
 
 impl Default for Limits {
@@ -126,6 +128,7 @@ impl Default for Limits {
             stale_after: None,
             daily_loss: None,
             leverage: RATE_SCALE,
+            short: true,
         }
     }
 }
@@ -153,6 +156,21 @@ pub struct Standing<'a> {
     pub base_available: Qty,
     /// Made since midnight UTC, negative for a loss, in quote currency.
     pub day_pnl: Money,
+}
+
+impl Standing<'_> {
+    /// What the strategy holds and no open sell of its has spoken for, in steps.
+    fn unsold(&self) -> Qty {
+        (self.position - self.exposure.open[Side::Sell as usize]).max(0)
+    }
+
+    /// The most that may be sold under these limits, in whole lots; `None` where only margin bounds it.
+    pub fn sellable(&self, limits: &Limits) -> Option<Qty> {
+        let of_account = (!Position::may_be_short(self.instrument)).then_some(self.base_available.max(0));
+        let of_strategy = (!limits.short).then(|| self.unsold());
+        let lot = self.instrument.lot_steps();
+        of_account.into_iter().chain(of_strategy).min().map(|qty| qty / lot * lot)
+    }
 }
 
 /// A request the gate let through. Cannot be made elsewhere, so nothing else can be sent.
@@ -299,6 +317,9 @@ impl Gate {
 
     fn check_account(&self, request: &OrderRequest, price: Ticks, standing: &Standing<'_>) -> Result<(), Refusal> {
         let instrument = standing.instrument;
+        if !self.limits.short && request.side == Side::Sell && request.qty > standing.unsold() {
+            return Err(Refusal::NoShort);
+        }
         if Position::may_be_short(instrument) {
             let worst = worst_position(request, standing).abs();
             let most = standing.quote_available.max(0) / 1_000_000_000 * self.limits.leverage;

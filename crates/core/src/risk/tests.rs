@@ -114,6 +114,37 @@ fn what_reduces_passes_where_what_adds_does_not() {
 }
 
 #[test]
+fn what_may_not_be_short_sells_only_what_it_holds_and_has_not_offered() {
+    let perpetual = SPOT.replace("\"spot\"", "\"linear_perpetual\"");
+    let book = book();
+    for definition in [SPOT, &perpetual] {
+        let instrument = Instrument::from_json(definition).unwrap();
+        let standing = Standing {
+            now: 0,
+            halted: false,
+            instrument: &instrument,
+            book: &book,
+            position: 1_500_500,
+            exposure: Exposure { open: [0, 500_000] },
+            quote_available: money("10000").unwrap(),
+            notional_elsewhere: 0,
+            base_available: 100_000_000,
+            day_pnl: 0,
+        };
+        let limits = Limits { short: false, ..Limits::default() };
+        let sell = |qty| OrderRequest { side: Side::Sell, ..buy(6_000_010, qty) };
+        let gate = Gate::new(limits);
+        assert_eq!(gate.check(&sell(1_000_000), &standing), Ok(()));
+        assert_eq!(gate.check(&sell(1_001_000), &standing), Err(Refusal::NoShort));
+        assert_eq!(gate.check(&buy(6_000_000, 1_001_000), &standing), Ok(()));
+        assert_eq!(standing.sellable(&limits), Some(1_000_000), "in whole lots");
+        assert_eq!(Standing { position: -5, ..standing }.sellable(&limits), Some(0));
+        let of_account = Standing { base_available: 5_000, ..standing };
+        assert_eq!(of_account.sellable(&limits) == Some(5_000), definition == SPOT);
+    }
+}
+
+#[test]
 fn the_rate_is_counted_over_any_second() {
     let (instrument, book) = (Instrument::from_json(SPOT).unwrap(), book());
     let gate = |most| Gate::new(Limits { orders_per_second: Some(most), ..Limits::default() });

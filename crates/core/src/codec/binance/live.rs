@@ -53,8 +53,8 @@ impl LiveFeed {
     }
 
     /// The connection was lost: whatever follows needs a new snapshot.
-    pub fn reset(&mut self, market: Market) {
-        self.sequence = Sequence::new(market);
+    pub fn reset(&mut self) {
+        self.sequence.restart();
     }
 
     /// Gaps, resyncs and what was dropped so far.

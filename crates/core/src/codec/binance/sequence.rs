@@ -125,6 +125,11 @@ impl Sequence {
         }
     }
 
+    /// Waits for a snapshot again; what was counted stays.
+    pub fn restart(&mut self) {
+        *self = Self { counts: self.counts, ..Self::new(self.market) };
+    }
+
     /// A sequence whose book already has every update up to `last`.
     pub fn continuing(market: Market, last: u64) -> Self {
         Self { state: SyncState::InSync, last, bridged: true, ..Self::new(market) }

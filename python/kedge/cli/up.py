@@ -1,0 +1,95 @@
+"""`kedge up`: the whole platform on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kedge.cli.arguments import Json
+from kedge.cli.output import show, table
+from kedge.model.durations import parse_duration
+from kedge.model.errors import UnsafeStateError
+from kedge.model.settings import FILE_NAME, Settings, load_settings
+
+SECOND = 1_000_000_000
+
+
+def command(
+    duration: Annotated[
+        str | None, typer.Option("--for", metavar="DURATION", help="End by itself after so long.")
+    ] = None,
+    settings: Annotated[
+        Path | None, typer.Option("--settings", metavar="FILE", help="Settings file.  [default: kedge.toml, if there]")
+    ] = None,
+    examples: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the examples are.")] = Path("examples"),
+    as_json: Json = False,
+) -> None:
+    """Start an exchange, a trader and the page, and trade until Ctrl-C.
+
+    The exchange is Kedge's own: a seeded market behind Binance's protocol, with an account of 10,000 USDT. Without
+    strategies in the settings the two examples trade.
+
+    \b
+    Examples:
+      kedge up
+      kedge up --for 60s --json
+    """
+    if settings is None and Path(FILE_NAME).is_file():
+        settings = Path(FILE_NAME)
+    seconds = parse_duration(duration, "--for") / SECOND if duration else None
+    result = asyncio.run(_up(load_settings(settings), settings, examples, seconds))
+    show(as_json, result, _verdict(result), table(("", ""), [(k, str(v)) for k, v in result.items()], left=2))
+    if not result["reconciled"]:
+        raise typer.Exit(UnsafeStateError.exit_code)
+
+
+def _verdict(result: dict[str, Any]) -> str:
+    equal = "our books and the exchange's are equal" if result["reconciled"] else "our books differ from the exchange's"
+    return f"{result['orders']} orders, {result['fills']} fills, PnL {result['pnl']} USDT; {equal}"
+
+
+async def _up(settings: Settings, given: Path | None, examples: Path, seconds: float | None) -> dict[str, Any]:
+    from kedge.node.platform import Platform
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    platform = Platform(settings, given, examples, _say)
+    try:
+        page = await platform.start()
+        _say(f"page      {page['address']}   one-time code {page['code']}")
+        _say(f"ends by itself after {seconds:g} s" if seconds else "Ctrl-C ends it")
+        waiting = [asyncio.ensure_future(platform.wait(seconds)), asyncio.ensure_future(stop.wait())]
+        done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        for task in done:
+            task.result()
+    finally:
+        last = await platform.stop()
+    audit = await platform.audit()
+    return _result(last, audit, platform.restarts, str(platform.folder))
+
+
+def _result(last: dict[str, Any], audit: dict[str, Any], restarts: int, folder: str) -> dict[str, Any]:
+    kept = ("events", "orders", "fills", "gaps", "unknown_orders", "tick_to_order_us", "trace_hash", "journal")
+    imbalance = float(last["ledger_imbalance"])
+    return {
+        **{name: last[name] for name in kept},
+        "ledger_imbalance": int(imbalance) if imbalance == int(imbalance) else last["ledger_imbalance"],
+        "reconciled": audit["equal"],
+        "differences": audit["differences"],
+        "pnl": last["pnl"],
+        "restarts": restarts,
+        "data": folder,
+    }
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

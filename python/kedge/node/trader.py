@@ -1,0 +1,163 @@
+"""The trader: one live session of one account, from its lock to its last record."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from kedge import _core
+from kedge.execution.earlier_orders import Settled, settle_earlier
+from kedge.execution.order_entry import OrderEntry
+from kedge.model.errors import KedgeError, UnsafeStateError
+from kedge.model.settings import Settings
+from kedge.node import connections
+from kedge.node.control import ControlSocket
+from kedge.node.folders import AccountLock, DataFolder
+from kedge.node.live_loop import SECOND, LiveLoop
+from kedge.node.live_spec import instruments_of
+from kedge.node.opening import open_session
+from kedge.node.sessions import LeftBehind, last_session
+from kedge.strategies.budget import CallbackBudget
+from kedge.venues.binance import AccountUpdate, Report
+
+STOP_WAIT = 5.0
+# What a request may still take to arrive after its window has closed, beside the clock's bound.
+WINDOW_MARGIN = SECOND // 4
+
+OnReady = Callable[[dict[str, Any]], None]
+
+
+class Trader:
+    """Trades an account until it is told to stop."""
+
+    entry_class: type[OrderEntry] = OrderEntry
+
+    def __init__(self, settings: Settings, folder: DataFolder, on_ready: OnReady | None = None) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._on_ready = on_ready
+        self._stop = asyncio.Event()
+        self._loop: LiveLoop | None = None
+
+    def stop(self) -> None:
+        """Asks the trader to end cleanly."""
+        self._stop.set()
+
+    async def run(self) -> dict[str, Any]:
+        """Trades until `stop`. Returns the last status, with the trace hash and where the journal is.
+
+        Raises `UnsafeStateError` where another trader holds the account, the journal cannot be trusted or its disk
+        fails, `UnreachableError` for a venue that does not answer, `UsageError` for settings.
+        """
+        with AccountLock(self._folder):
+            begun = time.perf_counter_ns()
+            left = last_session(self._folder)
+            clients = connections.connect(self._settings.venue, list(instruments_of(self._settings)), self)
+            try:
+                opened = await open_session(self._settings, self._folder, clients, left)
+                loop = self._loop = LiveLoop(self._settings, self._folder, opened, self.entry_class)
+                settled = await self._recover(loop, left)
+                took_ms = (time.perf_counter_ns() - begun) / 1e6 - settled.waited_s * 1e3
+                self._say_ready(loop, settled, took_ms)
+                with CallbackBudget(opened.spec.callback_seconds, _core.callback_count):
+                    return await self._trade(loop, str(opened.path))
+            finally:
+                await connections.close(clients)
+
+    async def _recover(self, loop: LiveLoop, left: LeftBehind) -> Settled:
+        """No order of an earlier session is open when this returns, and its executions are in the books."""
+        lines = loop.lines
+        bound = max(line.venue.clock.bound_ns + abs(line.venue.clock.offset_ns) for line in lines)
+        closes = left.last_ns + self._settings.venue.recv_window + bound + WINDOW_MARGIN
+        settled = await settle_earlier(loop.session, lines, left.orders, self._settings.trader.id, closes)
+        await loop.reconcile("start", settled.differences)
+        loop.session.checkpoint(time.time_ns())
+        return settled
+
+    def _say_ready(self, loop: LiveLoop, settled: Settled, took_ms: float) -> None:
+        if self._on_ready is not None:
+            self._on_ready(
+                {
+                    "ready": True,
+                    "recovery_ms": round(took_ms, 1),
+                    "asked": settled.asked,
+                    "differences": [difference.as_json() for difference in settled.differences],
+                }
+            )
+
+    async def _trade(self, loop: LiveLoop, path: str) -> dict[str, Any]:
+        loop.begin()
+        notes = asyncio.create_task(loop.keep_notes())
+        stopped = asyncio.create_task(self._stop.wait())
+        try:
+            async with ControlSocket(self._folder.socket, loop.handlers()):
+                waited: list[asyncio.Future[Any]] = [stopped, notes, loop.failed]
+                await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            if notes.done():
+                notes.result()
+            if not loop.failed.done():
+                return await self._end(loop, path)
+        except Exception as error:
+            loop.fail(error)
+        finally:
+            for task in (notes, stopped):
+                task.cancel()
+            await asyncio.gather(notes, stopped, return_exceptions=True)
+        raise await self._give_up(loop)
+
+    async def _end(self, loop: LiveLoop, path: str) -> dict[str, Any]:
+        if self._settings.trader.on_stop == "cancel":
+            await loop.cancel_everything(STOP_WAIT)
+        await loop.reconcile("stop")
+        last = loop.status() | {
+            "trace_hash": loop.session.values()["trace_hash"],
+            "journal": path,
+            "open_orders": len(loop.session.open_orders()),
+        }
+        await loop.close()
+        loop.note_status(last)
+        loop.session.close(time.time_ns())
+        return last
+
+    async def _give_up(self, loop: LiveLoop) -> KedgeError:
+        """The journal cannot be written any more: cancels what is open, straight at the venue, and says why."""
+        await loop.close()
+        working = list(loop.entry.working.values())
+        outcomes = await asyncio.gather(
+            *(w.line.venue.cancel(symbol=w.line.symbol, client_id=w.name) for w in working), return_exceptions=True
+        )
+        why = loop.failed.exception()
+        told = why.message if isinstance(why, KedgeError) else f"{type(why).__name__}: {why}"
+        return UnsafeStateError(
+            f"the session cannot go on: {told}; {len(outcomes)} open orders were cancelled at the venue",
+            "set right what it says, then start the trader again: it asks the venue after every order",
+        )
+
+    # What the venues say, handed on once there is a session ---------------------------------------------------------
+
+    def on_frame(self, market: str, symbol: str, frame: bytes) -> None:
+        """Hands on a market message."""
+        if self._loop is not None:
+            self._loop.on_frame(market, symbol, frame)
+
+    def on_lost(self, market: str, symbol: str, why: str) -> None:
+        """Hands on the loss of a market stream."""
+        if self._loop is not None:
+            self._loop.on_lost(market, symbol, why)
+
+    def on_report(self, market: str, report: Report) -> None:
+        """Hands on a report."""
+        if self._loop is not None:
+            self._loop.on_report(market, report)
+
+    def on_account(self, market: str, update: AccountUpdate) -> None:
+        """Hands on a change of the account."""
+        if self._loop is not None:
+            self._loop.on_account(market, update)
+
+    def on_gap(self, market: str, why: str) -> None:
+        """Hands on that the user stream was away."""
+        if self._loop is not None:
+            self._loop.on_gap(market, why)

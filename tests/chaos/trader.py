@@ -1,0 +1,106 @@
+"""The trader under test, in a process of its own: it can be told where to die, and which rule to break."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from kedge.cli.output import print_json
+from kedge.execution.client_ids import client_id
+from kedge.execution.earlier_orders import Settled
+from kedge.execution.order_entry import OrderEntry, Working
+from kedge.model.settings import load_settings
+from kedge.node.folders import DataFolder
+from kedge.node.live_loop import LiveLoop
+from kedge.node.sessions import LeftBehind
+from kedge.node.trader import Trader
+from kedge.venues.binance import Unknown
+
+POINTS = ("before commit", "between commit and send", "between send and reply", "during recovery")
+PLANTS = ("new id on timeout", "journal after send")
+
+
+def die() -> None:
+    """As suddenly as a process can."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Countdown:
+    """Dies at the n-th time its point is passed."""
+
+    def __init__(self, point: str, passes: int) -> None:
+        self._point = point
+        self._left = passes
+
+    def at(self, point: str) -> None:
+        """The trader passes here."""
+        if point == self._point:
+            self._left -= 1
+            if self._left <= 0:
+                die()
+
+
+def entry_class(countdown: Countdown, plant: str) -> type[OrderEntry]:
+    """Order entry that passes the points, and breaks the rule of the plant."""
+
+    class Tested(OrderEntry):
+        def take(self, commands: Any, heard: int) -> None:
+            if any(command["action"] == "submit" for command in commands):
+                countdown.at("before commit")
+            super().take(commands, heard)
+
+        def _durable(self) -> int:
+            return 2**63 if plant == "journal after send" else super()._durable()
+
+        async def _submit(self, working: Working, command: dict[str, Any], engine: int, disk: int) -> None:
+            countdown.at("between commit and send")
+            await super()._submit(working, command, engine, disk)
+
+        def _sent(self, engine: int, disk: int, sending: int) -> None:
+            super()._sent(engine, disk, sending)
+            countdown.at("between send and reply")
+
+        async def _not_known(self, working: Working, command: dict[str, Any], outcome: Unknown) -> None:
+            if plant == "new id on timeout":
+                working.name = client_id(self._trader, working.order + (1 << 40))
+                await self._submit(working, command, 0, 0)
+                return
+            await super()._not_known(working, command, outcome)
+
+    return Tested
+
+
+class TestedTrader(Trader):
+    """A trader that may die while it recovers."""
+
+    def __init__(self, *arguments: Any, countdown: Countdown, plant: str) -> None:
+        super().__init__(*arguments)
+        self.entry_class = entry_class(countdown, plant)
+        self._countdown = countdown
+
+    async def _recover(self, loop: LiveLoop, left: LeftBehind) -> Settled:
+        if left.orders:
+            asyncio.get_running_loop().call_later(0.05, self._countdown.at, "during recovery")
+        return await super()._recover(loop, left)
+
+
+def main() -> None:
+    """`python -m tests.chaos.trader SETTINGS DATA POINT PASSES PLANT`; "" for none of them."""
+    settings_file, data, point, passes, plant = sys.argv[1:]
+    settings = load_settings(Path(settings_file))
+
+    async def trade() -> dict[str, Any]:
+        countdown = Countdown(point, int(passes or 0))
+        trader = TestedTrader(settings, DataFolder(Path(data)), print_json, countdown=countdown, plant=plant)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, trader.stop)
+        return await trader.run()
+
+    print_json(asyncio.run(trade()))
+
+
+if __name__ == "__main__":
+    main()
