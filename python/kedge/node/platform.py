@@ -15,7 +15,11 @@ from kedge.model.errors import KedgeError, UnsafeStateError, UsageError
 from kedge.model.settings import Settings
 from kedge.node.processes import Process, kedge_command
 
-EXAMPLES = {"quoting": ("quoting.py", "BTC/USDT@simulated"), "ema-cross": ("ema_cross.py", "ETH/USDT:USDT@simulated")}
+# name: file, instrument, limits
+EXAMPLES = {
+    "quoting": ("quoting.py", "BTC/USDT@simulated", "{ position = 0.05, order_notional = 2_000, daily_loss = 0.05 }"),
+    "ema-cross": ("ema_cross.py", "ETH/USDT:USDT@simulated", "{ position = 0.05, daily_loss = 0.05 }"),
+}
 STOP_TRADER = 15.0
 STOP_OTHER = 5.0
 SECONDS_BETWEEN_CHECKS = 0.2
@@ -154,15 +158,16 @@ def _settings_file(settings: Settings, given: Path | None, examples: Path, folde
         )
     text = given.read_text(encoding="utf-8") if given is not None else ""
     if not settings.strategy:
-        missing = [file for file, _ in EXAMPLES.values() if not (examples / file).is_file()]
+        missing = [file for file, _, _ in EXAMPLES.values() if not (examples / file).is_file()]
         if missing:
             raise UsageError(
                 f"{examples / missing[0]} is not there, and the settings name no strategy",
                 "run it in Kedge's folder, give --examples, or add a [[strategy]] to kedge.toml",
             )
-        for name, (file, instrument) in EXAMPLES.items():
+        for name, (file, instrument, limits) in EXAMPLES.items():
             place = json.dumps(str((examples / file).resolve()))
             text += f'\n[[strategy]]\nname = "{name}"\nfile = {place}\ninstrument = "{instrument}"\n'
+            text += f"limits = {limits}\n"
     path = folder / "kedge.toml"
     path.write_text(text, encoding="utf-8")
     return path
