@@ -33,6 +33,8 @@ function Dialog({ act }: { act: Act }) {
     dialog?.showModal();
     return () => dialog?.close();
   }, []);
+  // Not the first button, which keeps all as it is: who asked for this wants it done.
+  useEffect(() => box.current?.querySelector<HTMLElement>("[data-first]")?.focus(), [outcome]);
 
   const run = async (): Promise<void> => {
     setBusy(true);
@@ -69,7 +71,7 @@ function Dialog({ act }: { act: Act }) {
       </div>
       <div className="buttons">
         {outcome?.ok ? (
-          <button type="button" autoFocus onClick={close}>
+          <button type="button" data-first onClick={close}>
             Close
           </button>
         ) : (
@@ -79,7 +81,7 @@ function Dialog({ act }: { act: Act }) {
             </button>
             <button
               type="button"
-              autoFocus
+              data-first
               className={danger ? "halt" : "primary"}
               disabled={busy}
               onClick={() => void run()}

@@ -39,6 +39,7 @@ export class CandleChart {
   private orders: Order[] = [];
   private firstTime = 0;
   private lastTime = 0;
+  private placed = false;
 
   constructor(box: HTMLElement, settings: CandleSettings) {
     this.settings = settings;
@@ -67,15 +68,15 @@ export class CandleChart {
 
   /** All candles anew, oldest first; the first time shows the newest of them. */
   setCandles(candles: Candle[]): void {
-    const first = this.lastTime === 0;
     this.series.setData(candles.map(drawn));
     this.firstTime = candles[0]?.time ?? 0;
     this.lastTime = candles.at(-1)?.time ?? 0;
-    if (first && candles.length) this.showNewest(candles.length);
+    if (!this.placed && candles.length) this.showNewest(candles.length);
     this.mark();
   }
 
   private showNewest(length: number): void {
+    this.placed = true;
     const bars = Math.min(Math.max(length, 40), SHOWN_FIRST);
     const scale = this.chart.timeScale();
     const beside = this.roomy ? LABELS_PX : 20;
