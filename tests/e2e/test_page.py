@@ -1,20 +1,21 @@
 """The page in Chromium. It runs on the stand-in; `KEDGE_PAGE=ADDRESS KEDGE_PAGE_CODE=CODE` points it at `kedge up`.
 
 The stand-in's faults (a missed number, a server gone, a strategy that raises) cannot be had from outside, so those
-tests need it. `KEDGE_PAGE_GAP=COMMAND` is what makes the feed gap on a real exchange.
+tests need it. `KEDGE_PAGE_ADMIN=ADDRESS` is the simulated exchange's own door, which makes the feed gap there.
 """
 
 from __future__ import annotations
 
 import gzip
+import json
 import os
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -54,7 +55,10 @@ class Desk:
             served.loop.call_soon_threadsafe(desk.gap, BTC)
             threading.Timer(1.5, lambda: served.loop.call_soon_threadsafe(desk.gap, BTC, "in_sync")).start()
         else:
-            subprocess.run(os.environ["KEDGE_PAGE_GAP"], shell=True, check=True)
+            fault = json.dumps({"kind": "gap", "stream": "btcusdt@depth*", "count": 1}).encode()
+            asked = Request(os.environ["KEDGE_PAGE_ADMIN"] + "/faults", fault, {"Content-Type": "application/json"})
+            with urlopen(asked, timeout=10) as answer:
+                assert answer.status == 200
 
 
 def unable(reason: str) -> None:
@@ -149,8 +153,8 @@ def test_a_strategy_is_stopped_and_started(desk: Desk) -> None:
 
 
 def test_a_gap_shows_and_heals(desk: Desk) -> None:
-    if desk.served is None and "KEDGE_PAGE_GAP" not in os.environ:
-        pytest.skip("KEDGE_PAGE_GAP names no command that makes a gap")
+    if desk.served is None and "KEDGE_PAGE_ADMIN" not in os.environ:
+        pytest.skip("KEDGE_PAGE_ADMIN is not set: nothing makes a gap")
     steps.gap_shows_and_heals(desk.page, "BTC", desk.gap)
 
 

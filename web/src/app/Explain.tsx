@@ -131,6 +131,12 @@ function Details({ details }: { details: Record<string, unknown> }) {
   );
 }
 
+function readable(name: string, text: string): string {
+  if (/^\d{19}$/.test(text) && !/order|id/.test(name)) return `${microClock(BigInt(text))} UTC`;
+  if (/^-?\d+(\.\d+)?$/.test(text)) return /(^|_| )(id|seq|order|record|epoch)$/.test(name) ? text : decimal(text);
+  return /^[a-z]+(_[a-z]+)+$/.test(text) ? word(text) : text;
+}
+
 function flat(name: string, value: unknown): [string, string][] {
   if (value === null || value === undefined || value === "") return [];
   if (Array.isArray(value)) return value.flatMap((each, index) => flat(`${name} ${index + 1}`, each));
@@ -138,6 +144,5 @@ function flat(name: string, value: unknown): [string, string][] {
     return Object.entries(value).flatMap(([inner, each]) => flat(`${name} ${inner}`, each));
   }
   if (typeof value === "boolean") return [[name, value ? "yes" : "no"]];
-  const text = String(value);
-  return [[name, /^-?\d+(\.\d+)?$/.test(text) && !/(^|_| )(id|seq|ns)$/.test(name) ? decimal(text) : text]];
+  return [[name, readable(name, String(value))]];
 }

@@ -1,6 +1,7 @@
 import { useMemo, useState } from "react";
 
 import { useGeneration, useLive } from "../api/live.ts";
+import { clock } from "../format/time.ts";
 import { instrumentName } from "../format/names.ts";
 import { useAsked } from "../panels/asked.ts";
 import { OpenOrders, orderColumns } from "../panels/Orders.tsx";
@@ -43,7 +44,8 @@ export function OrdersPage() {
         name="All orders"
         className="grows"
         meta={
-          all.body && `newest ${figure(rows.length)} of ${figure(all.body.total)}; ${figure(placed ?? 0)} this session`
+          all.body &&
+          `newest ${figure(rows.length)} of ${figure(all.body.total)}; ${figure(placed ?? 0)} this session; as of ${clock(all.at)}`
         }
         tools={
           <>
