@@ -108,6 +108,7 @@ def test_a_book_follows_from_snapshot_and_updates(served: Served, market: str) -
             while events[-1]["u"] < final["lastUpdateId"]:
                 events.append(await one.next())
             for event in events:
+                assert len(event["b"]) + len(event["a"]) <= event["u"] - event["U"] + 1
                 if event["u"] <= last:
                     continue
                 if market == "spot":
