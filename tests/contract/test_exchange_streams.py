@@ -132,6 +132,23 @@ def test_a_book_follows_from_snapshot_and_updates(served: Served, market: str) -
     run(body())
 
 
+def test_a_stream_that_nobody_heard_for_a_while_goes_on_with_the_right_numbers(served: Served) -> None:
+    async def body() -> None:
+        path = "/public/ws/ethusdt@depth@100ms"
+        async with line(served, path) as one:
+            await one.next()
+        await asyncio.sleep(0.4)
+        async with line(served, path) as one:
+            await one.next()
+            known = served.plain("/fapi/v1/depth", symbol="ETHUSDT", limit=5).json()["lastUpdateId"]
+            event = await one.next()
+            while event["u"] < known:
+                event = await one.next()
+            assert event["u"] == known or event["pu"] == known, "a snapshot is the state after an event"
+
+    run(body())
+
+
 def test_every_kind_of_stream_tells_what_it_should(served: Served) -> None:
     keys = {
         "btcusdt@trade": "e E s t p q T m M",
