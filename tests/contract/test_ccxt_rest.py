@@ -92,6 +92,7 @@ def test_book_trades_klines_and_ticker_agree(exchange: Any, market: Market) -> N
     ticker = exchange.fetch_ticker(market.symbol)
     assert ticker["last"] in [trade["price"] for trade in exchange.fetch_trades(market.symbol, limit=1000)]
     assert ticker["low"] <= ticker["last"] <= ticker["high"]
+    assert list(exchange.fetch_tickers([market.symbol])) == [market.symbol]
 
 
 def test_a_limit_order_lives_and_ends(exchange: Any, served: Served, market: Market) -> None:
