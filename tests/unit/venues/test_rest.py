@@ -216,6 +216,7 @@ def test_a_refused_time_stops_orders_until_the_clock_is_measured() -> None:
 READS: list[tuple[str, Step, type[KedgeError]]] = [
     ("wrong key", answer(401, b'{"code":-2015,"msg":"Invalid API-key, IP, or permissions for action."}'), UsageError),
     ("wrong signature", answer(400, b'{"code":-1022,"msg":"Signature for this request is not valid."}'), UsageError),
+    ("refused time", answer(400, b'{"code":-1021,"msg":"Timestamp."}'), RetryLater),
     ("refused", answer(400, b'{"code":-1121,"msg":"Invalid symbol."}'), VenueRefused),
     ("garbage", answer(200, b"\xff\xfe"), RetryLater),
     ("a page", answer(200, b"<html>hello</html>"), RetryLater),
