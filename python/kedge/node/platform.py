@@ -123,6 +123,7 @@ class Platform:
             "KEDGE_VENUE_USDM_REST": told["usdm_rest"],
             "KEDGE_VENUE_USDM_STREAM": told["usdm_stream"],
             "KEDGE_VENUE_USDM_PRIVATE": told["usdm_stream"],
+            "KEDGE_VENUE_USDM_ORDER": told["usdm_ws_api"],
         }
 
     def _write_state(self) -> None:

@@ -45,7 +45,8 @@ export function OrdersPage() {
         className="grows"
         meta={
           all.body &&
-          `newest ${figure(rows.length)} of ${figure(all.body.total)}; ${figure(placed ?? 0)} this session; as of ${clock(all.at)}`
+          `newest ${figure(rows.length)} of ${figure(all.body.total)}; ` +
+            `${figure(placed ?? 0)} this session; as of ${clock(all.at)}`
         }
         tools={
           <>
