@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import sqlite3
 import subprocess
 import sys
 import time
@@ -182,6 +183,18 @@ def test_two_exchanges_do_not_share_a_file(served: Served, tmp_path: Path) -> No
         assert ended.returncode == 2
         assert said in ended.stderr
     assert served.ask("GET", "/api/v3/account").status_code == 200
+
+
+def test_an_exchange_that_cannot_write_its_file_ends(tmp_path: Path) -> None:
+    served = Served(tmp_path)
+    with sqlite3.connect(served.path) as database:
+        database.execute("DROP TABLE requests")
+    database.close()
+    served.plain("/api/v3/time")
+    assert served.process.wait(timeout=10) == 1
+    _, said = served.process.communicate()
+    assert "the exchange cannot write its file any more: no such table: requests" in said
+    assert "Traceback" not in said
 
 
 def test_after_a_kill_the_file_lacks_at_most_a_tenth_of_a_second(tmp_path: Path) -> None:
