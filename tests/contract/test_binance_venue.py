@@ -85,7 +85,8 @@ def test_books_stay_in_sync_and_definitions_are_read(exchange: Exchange, market:
             assert isinstance(health["latency_p99_ms"], float)
             assert abs(at.venue.clock.offset_ns) < 50_000_000
             assert at.venue.clock.bound_ns < 50_000_000
-            assert 0 < at.venue.budget.used < at.venue.budget.limit
+            assert at.venue.budget.used < at.venue.budget.limit
+            assert 10 in at.venue.budget.orders
 
     uvloop.run(work())
 
