@@ -385,9 +385,6 @@ class SessionFollower:
     @property
     def closed(self) -> bool:
         """Whether the session ended cleanly, as far as it was read."""
-    @property
-    def torn_bytes(self) -> int:
-        """Bytes of the torn tail of a session that is over and read to its end; 0 where it has none."""
     def skip(self, until: int) -> None:
         """Takes everything up to a sequence in without telling of it."""
     def poll(

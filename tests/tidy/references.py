@@ -57,6 +57,8 @@ def _imports(files: Mapping[str, str]) -> set[str]:
                 module = _base(path, node)
                 found.add(module)
                 found.update(f"{module}.{alias.name}" for alias in node.names)
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) == "importlib.import_module":
+                found.update(str(name.value) for name in node.args if isinstance(name, ast.Constant))
     return {".".join(module.split(".")[:depth]) for module in found for depth in range(1, module.count(".") + 2)}
 
 

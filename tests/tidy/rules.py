@@ -52,7 +52,8 @@ def sizes(path: str, text: str) -> Iterator[str]:
     if name in GENERATED or suffix not in MEASURED | PROSE:
         return
     lines = text.splitlines()
-    most = TEST_FILE_LINES if is_test(path) else FILE_LINES
+    # The compiled module is one, and so is its stub.
+    most = TEST_FILE_LINES if is_test(path) or suffix == ".pyi" else FILE_LINES
     if len(lines) > most:
         yield f"{path}: {len(lines)} lines, at most {most}"
     if suffix in MEASURED:

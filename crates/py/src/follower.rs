@@ -339,16 +339,7 @@ impl PySessionFollower {
         Ok(true)
     }
 
-    /// Bytes of the torn tail of a session that is over and read to its end; 0 where it has none.
-    #[getter]
-    fn torn_bytes(&self) -> u64 {
-        self.with(|following| match &following.source {
-            Source::Whole(records) => records.torn().map_or(0, |torn| torn.bytes),
-            Source::Tail(_) => 0,
-        })
-    }
-
-    /// An instrument's book: {state, updated, bid, ask, last, mark, bids, asks}, levels as [price, quantity, own, ahead].
+    /// An instrument's book: state, updated, bid, ask, last, mark, and bids and asks as (price, quantity, own, ahead).
     fn book<'py>(&self, py: Python<'py>, instrument: InstrumentIx, depth: usize) -> PyResult<Bound<'py, PyDict>> {
         self.with(|following| levels(py, &following.onlooker, instrument, depth))
     }

