@@ -12,6 +12,10 @@ import { matches } from "./search.ts";
 
 const figure = (value: number): string => value.toLocaleString("en-US");
 
+function told(shown: number, total: number, placed: number, at: number): string {
+  return `newest ${figure(shown)} of ${figure(total)}; ${figure(placed)} this session; as of ${clock(at)}`;
+}
+
 /** Open orders live; all orders as they were when asked for. */
 export function OrdersPage() {
   const open = useLive((state) => state.orders.length);
@@ -43,11 +47,7 @@ export function OrdersPage() {
       <Panel
         name="All orders"
         className="grows"
-        meta={
-          all.body &&
-          `newest ${figure(rows.length)} of ${figure(all.body.total)}; ` +
-            `${figure(placed ?? 0)} this session; as of ${clock(all.at)}`
-        }
+        meta={all.body && told(rows.length, all.body.total, placed ?? 0, all.at)}
         tools={
           <>
             <input
