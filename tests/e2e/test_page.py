@@ -20,6 +20,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from tests.e2e import page_steps as steps
+from tests.e2e.conftest import unable
 from tests.e2e.stand_in import CODE, PAGE, StandIn
 from tests.e2e.stand_in_market import BTC
 
@@ -28,13 +29,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-]  # fmt: skip
 SCRIPTS_GZIPPED_MAX = 400_000
-LOADED_SECONDS_MAX = 2.0
 
 
 @dataclass
@@ -59,27 +54,6 @@ class Desk:
             asked = Request(os.environ["KEDGE_PAGE_ADMIN"] + "/faults", fault, {"Content-Type": "application/json"})
             with urlopen(asked, timeout=10) as answer:
                 assert answer.status == 200
-
-
-def unable(reason: str) -> None:
-    """Skipped with the reason; failed where CI is set."""
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        unable("playwright is not installed")
-    if not CHROMIUM.exists():
-        unable(f"{CHROMIUM} is not there: install Debian's chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -123,10 +97,6 @@ def test_a_wrong_code_is_refused(browser: Browser, only_here: StandIn) -> None:
     context = browser.new_context()
     steps.refuses_a_wrong_code(context.new_page(), only_here.address)
     context.close()
-
-
-def test_data_is_drawn_within_two_seconds(desk: Desk) -> None:
-    assert desk.seconds < LOADED_SECONDS_MAX
 
 
 def test_scripts_are_small() -> None:
