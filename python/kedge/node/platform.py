@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import json
 import os
+import socket
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from kedge.model.errors import KedgeError, UnsafeStateError, UsageError
-from kedge.model.settings import Settings
+from kedge.model.settings import ServerSettings, Settings
 from kedge.node.processes import Process, kedge_command
 
 # name: file, instrument, limits
@@ -50,7 +51,7 @@ class Platform:
         self._addresses = await exchange.ready
         self._on_event(f"exchange  {self._addresses['rest']}  (a seeded market behind Binance's protocol)")
         trader = self._process("trader", lambda: self._with_settings("trader"), self._environment)
-        server = self._process("server", lambda: self._with_settings("server"), self._environment)
+        server = self._process("server", lambda: self._with_settings("server"), self._server_environment)
         ready = await trader.ready
         self._on_event(f"trader    ready, books equal to the exchange's after {ready['recovery_ms']:.0f} ms")
         return await server.ready
@@ -126,6 +127,11 @@ class Platform:
             "KEDGE_VENUE_USDM_ORDER": told["usdm_ws_api"],
         }
 
+    def _server_environment(self) -> Mapping[str, str]:
+        """As the trader's; where nobody chose the port and another program has it, a free one is taken."""
+        taken = self._settings.server == ServerSettings() and not _is_free(self._settings.server.port)
+        return {**self._environment(), **({"KEDGE_SERVER_PORT": "0"} if taken else {})}
+
     def _write_state(self) -> None:
         state = {
             "processes": [process.as_json() for process in self._processes],
@@ -135,6 +141,17 @@ class Platform:
         draft = self.folder / "up.json.new"
         draft.write_text(json.dumps(state), encoding="utf-8")
         draft.replace(self.folder / "up.json")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As servers do: a port whose last connections are still closing is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _new_folder(root: Path) -> Path:
