@@ -127,6 +127,8 @@ class LiveSession:
         """Stops all trading and cancels every open order."""
     def resume(self, now: int) -> None:
         """Lets orders pass again."""
+    def end(self, now: int) -> None:
+        """Tells the strategies that the session ends: `on_stop`."""
     def cancel(self, order: int, now: int) -> None:
         """Cancels one open order."""
     def stop_strategy(self, strategy: int, now: int) -> None:
