@@ -17,12 +17,15 @@ from typing import Any, TypeVar
 from kedge._core import LiveSession
 from kedge.execution.client_ids import client_id, order_of
 from kedge.model.errors import KedgeError
-from kedge.venues.binance import Accepted, BinanceVenue, Outcome, Report, Unknown, VenueOrder, VenueTrade
+from kedge.venues.binance import Accepted, BinanceVenue, Outcome, Rejected, Report, Unknown, VenueOrder, VenueTrade
 
 ENDED = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
 ASK_AGAIN = 0.1
 PATIENCE = 0.5
 PATIENCE_MOST = 8.0
+CANCEL_TOLD = 1.0
+CANCEL_AGAIN_MOST = 2.0
+IN_FLIGHT = 0.02
 Answer = TypeVar("Answer")
 
 
@@ -52,6 +55,7 @@ class Working:
     unknown: bool = False
     ended: bool = False
     asking: bool = False
+    canceling: bool = False
     trades: set[int] = field(default_factory=set)
 
 
@@ -102,6 +106,9 @@ class OrderEntry:
         self.sent = 0
         self.strays = 0
         self.odd_fees: list[str] = []
+        self.notices: dict[str, str] = {}
+        """What was refused last, in words."""
+        self.on_failed: Callable[[BaseException], None] = lambda _: None
 
     # Out ----------------------------------------------------------------------------------------------------------
 
@@ -167,7 +174,12 @@ class OrderEntry:
             self._report(working, "unknown", 0)
             await self._find_out(working, outcome.closes_ns)
         else:
+            self._notice("order refused", working, outcome)
             self._end(working, "rejected", 0)
+
+    def _notice(self, what: str, working: Working, outcome: Outcome) -> None:
+        why = f"{outcome.code} {outcome.message}" if isinstance(outcome, Rejected) else getattr(outcome, "why", "")
+        self.notices[what] = f"{working.name}: {why}"
 
     async def _request(self, line: Line, name: str, command: dict[str, Any], on_sent: Callable[[], None]) -> Outcome:
         return await line.venue.submit(
@@ -198,21 +210,30 @@ class OrderEntry:
             self._report(working, "amend_rejected", 0)
 
     async def _cancel(self, working: Working) -> None:
-        outcome = await working.line.venue.cancel(symbol=working.line.symbol, client_id=working.name)
-        if working.ended:
+        """Until the order has ended: a cancel may come before its order, meet a venue that is away, or be lost."""
+        if working.canceling:
             return
-        if isinstance(outcome, Accepted):
-            # The end itself comes by the user stream, after the last fills; ask if it does not.
-            await asyncio.sleep(1.0)
+        working.canceling = True
+        pause = ASK_AGAIN
+        while not working.ended:
+            outcome = await working.line.venue.cancel(symbol=working.line.symbol, client_id=working.name)
+            if working.ended:
+                break
+            if isinstance(outcome, Accepted):
+                # The end itself comes by the user stream, after the last fills; ask if it does not.
+                await asyncio.sleep(CANCEL_TOLD)
+                await self._find_out(working, 0)
+                continue
+            self._notice("cancel refused", working, outcome)
+            if isinstance(outcome, Rejected) and not working.acknowledged:
+                await self._taken(working)
+                continue
+            if isinstance(outcome, Rejected):
+                await self._find_out(working, 0)
             if not working.ended:
-                await self._find_out(working, 0)
-        elif isinstance(outcome, Unknown):
-            self._report(working, "cancel_rejected", 0)
-            await self._find_out(working, outcome.closes_ns)
-        else:
-            self._report(working, "cancel_rejected", 0)
-            if working.acknowledged:
-                await self._find_out(working, 0)
+                await asyncio.sleep(pause)
+            pause = min(2 * pause, CANCEL_AGAIN_MOST)
+        self.notices.pop("cancel refused", None)
 
     # What became of it --------------------------------------------------------------------------------------------
 
@@ -258,8 +279,22 @@ class OrderEntry:
         self.settle(await asyncio.gather(*(self._ask_about(working) for working in orders)))
 
     async def catch_up(self, market: str) -> None:
-        """Asks after every order of a market that the venue has taken."""
-        await self.ask_after([w for w in self.working.values() if w.line.market == market and w.acknowledged])
+        """Asks after every order of a market that was sent: at once if the venue has taken it, else when it has."""
+        sent = [w for w in self.working.values() if w.line.market == market and w.sent_ns]
+        for working in sent:
+            if not working.acknowledged:
+                self._run(self._ask_once_taken(working))
+        await self.ask_after([working for working in sent if working.acknowledged])
+
+    async def _ask_once_taken(self, working: Working) -> None:
+        await self._taken(working)
+        if not working.ended:
+            await self.ask_after([working])
+
+    async def _taken(self, working: Working) -> None:
+        """Returns when the venue has taken the order, or it has ended."""
+        while not (working.acknowledged or working.ended):
+            await asyncio.sleep(IN_FLIGHT)
 
     # In -----------------------------------------------------------------------------------------------------------
 
@@ -331,8 +366,9 @@ class OrderEntry:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            self.failed = task.exception()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.failed = error
+            self.on_failed(error)
 
     failed: BaseException | None = None
     """What broke a task: the session cannot go on."""
