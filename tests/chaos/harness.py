@@ -16,7 +16,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +25,7 @@ from kedge.node.audit import audit
 from kedge.node.folders import DataFolder
 from kedge.node.sessions import last_session
 from tests.chaos.trader import POINTS
+from tests.running import RunningExchange
 
 ROOT = Path(__file__).parents[2]
 FAULTS = (
@@ -52,54 +52,10 @@ class Tally:
     points: dict[str, int] = field(default_factory=dict)
 
 
-class Exchange:
-    """`kedge exchange` in a process of its own."""
-
-    def __init__(self, folder: Path, seed: int) -> None:
-        self.truth = folder / "exchange.sqlite"
-        command = [sys.executable, "-m", "kedge.cli", "exchange", "--port", "0", "--seed", str(seed), "--json"]
-        command = [sys.executable, "-c", "from kedge.cli import main; main()", *command[3:], "--truth", str(self.truth)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-        assert self._process.stdout is not None
-        self.told = json.loads(self._process.stdout.readline())
-
-    def environment(self) -> dict[str, str]:
-        """The settings that lead a trader here."""
-        told = self.told
-        return {
-            "KEDGE_VENUE_KEY": told["account"]["key"],
-            "KEDGE_VENUE_SECRET": told["account"]["secret"],
-            "KEDGE_VENUE_SPOT_REST": told["rest"],
-            "KEDGE_VENUE_SPOT_STREAM": told["spot_stream"],
-            "KEDGE_VENUE_SPOT_PRIVATE": told["spot_ws_api"],
-            "KEDGE_VENUE_USDM_REST": told["usdm_rest"],
-            "KEDGE_VENUE_USDM_STREAM": told["usdm_stream"],
-            "KEDGE_VENUE_USDM_PRIVATE": told["usdm_stream"],
-        }
-
-    def fault(self, **wish: Any) -> None:
-        """Asks for a fault."""
-        request = urllib.request.Request(f"{self.told['admin']}/faults", json.dumps(wish).encode(), method="POST")
-        request.add_header("Content-Type", "application/json")
-        urllib.request.urlopen(request, timeout=5).close()
-
-    def clear_faults(self) -> None:
-        """Takes every fault away."""
-        request = urllib.request.Request(f"{self.told['admin']}/faults", method="DELETE")
-        urllib.request.urlopen(request, timeout=5).close()
-
-    def close(self) -> None:
-        """Ends it cleanly, so that its file is whole."""
-        self._process.terminate()
-        assert self._process.wait(20) == 0
-        if self._process.stdout is not None:
-            self._process.stdout.close()
-
-
 @contextlib.contextmanager
-def exchange(folder: Path, seed: int) -> Iterator[Exchange]:
+def exchange(folder: Path, seed: int) -> Iterator[RunningExchange]:
     """An exchange while the block runs."""
-    started = Exchange(folder, seed)
+    started = RunningExchange(folder, "--seed", str(seed))
     try:
         yield started
     finally:
@@ -222,12 +178,16 @@ def cut_power(data: Path) -> None:
         os.truncate(path, min(at, len(frames)))
 
 
-def _one_life(data: Path, settings: Path, venue: Exchange, draw: random.Random, plant: str, tally: Tally) -> None:
+def _one_life(
+    data: Path, settings: Path, venue: RunningExchange, draw: random.Random, plant: str, tally: Tally
+) -> None:
     # Where a planted rule does its harm: right after a send, or in a life that sees its requests time out.
     points = {"journal after send": ("between send and reply",), "new id on timeout": ("",)}
     lives = (LONG,) if plant == "new id on timeout" else (SHORT, SHORT, LONG)
     point = draw.choice(points.get(plant, (*POINTS, "", "")))
-    life = Life(data, settings, venue.environment(), point, draw.randint(1, 12), plant)
+    # A start passes its point once, the others many times.
+    passes = 1 if point == "during recovery" else draw.randint(1, 12)
+    life = Life(data, settings, venue.environment(), point, passes, plant)
     ready = life.ready(READY_WITHIN)
     if ready is not None:
         tally.recoveries.append(ready["recovery_ms"] / 1e3)

@@ -4,71 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from kedge._core import LiveSession
 from kedge.venues.binance import AccountUpdate, Addresses, BinanceVenue, Keys, Pace, Report
+from tests.running import RunningExchange
 
 SYMBOLS = {"spot": "BTCUSDT", "usdm": "ETHUSDT"}
 ENGINE = {"seed": 1, "sample_ns": 0, "queue": "risk_averse", "partial_fills": True, "entry_ns": 0, "response_ns": 0}
 
 
-@dataclass(frozen=True)
-class Exchange:
-    """The addresses of a running exchange."""
-
-    told: dict[str, Any]
+class Exchange(RunningExchange):
+    """A running exchange, and how our client is pointed at it."""
 
     def addresses(self, market: str) -> Addresses:
-        """How our client is pointed at it."""
+        """Where a market is."""
         if market == "spot":
             return Addresses(self.told["rest"], self.told["spot_stream"], self.told["spot_ws_api"])
         return Addresses(self.told["usdm_rest"], self.told["usdm_stream"], self.told["usdm_stream"])
 
-    def admin(self, method: str, path: str, body: object = None) -> Any:
-        """A call at the exchange's own door."""
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
-            self.told["admin"] + path, data, {"Content-Type": "application/json"}, method=method
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.load(answer)
-
     def keys(self) -> Keys:
         """The keys of a new account with 5,000 USDT in each wallet."""
-        account = self.admin("POST", "/accounts", {"spot": {"USDT": "5000"}, "futures": {"USDT": "5000"}})
+        account = self.account()
         return Keys(account["key"], account["secret"])
-
-    @contextmanager
-    def fault(self, **wish: object) -> Iterator[None]:
-        """Something goes wrong within the block."""
-        number = self.admin("POST", "/faults", wish)["id"]
-        try:
-            yield
-        finally:
-            self.admin("DELETE", f"/faults/{number}")
 
 
 @contextmanager
 def exchange_process(folder: Path) -> Iterator[Exchange]:
     """`kedge exchange` on a free port, ended after the block."""
-    command = [Path(sys.executable).with_name("kedge"), "exchange", "--port", "0", "--seed", "7", "--json"]
-    with subprocess.Popen([*command, "--truth", folder / "truth.sqlite"], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield Exchange(json.loads(process.stdout.readline()))
-        finally:
-            process.terminate()
-            process.wait(10)
+    started = Exchange(folder, "--seed", "7")
+    try:
+        yield started
+    finally:
+        started.close()
 
 
 @dataclass

@@ -235,12 +235,12 @@ def test_the_deadline_is_kept(exchange: Exchange, market: str, tmp_path: Path) -
     async def work() -> None:
         assert HAS_DEADLINE
         async with desk(exchange, market, tmp_path) as at:
-            with exchange.fault(kind="delay", method="POST", route="*/order", delay_ms=[2100, 2100], count=1):
+            with exchange.faulty(kind="delay", method="POST", route="*/order", delay_ms=[2100, 2100], count=1):
                 outcome = await limit(at, "kdl1", away(at))
             assert isinstance(outcome, Rejected)
             assert outcome.code == -1021
             assert await at.venue.query(symbol=at.symbol, client_id="kdl1") is None
-            with exchange.fault(kind="delay", method="POST", route="*/order", delay_ms=[3000, 3000], count=1):
+            with exchange.faulty(kind="delay", method="POST", route="*/order", delay_ms=[3000, 3000], count=1):
                 outcome = await limit(at, "kdl2", away(at))
                 while isinstance(outcome, Retryable):
                     await asyncio.sleep(0.05)
@@ -268,12 +268,12 @@ def test_lost_answers_are_unknown_and_a_query_tells(exchange: Exchange, market: 
             ]
             for number, (fault, executed) in enumerate(faults):
                 client_id = f"klo{number}"
-                with exchange.fault(**fault, method="POST", route="*/order"):
+                with exchange.faulty(**fault, method="POST", route="*/order"):
                     outcome = await limit(at, client_id, away(at))
                 assert isinstance(outcome, Unknown), (fault, outcome)
                 found = await at.venue.query(symbol=at.symbol, client_id=client_id)
                 assert (found is not None) is executed, fault
-            with exchange.fault(kind="error", answer="html", method="GET", route="*/order"), pytest.raises(RetryLater):
+            with exchange.faulty(kind="error", answer="html", method="GET", route="*/order"), pytest.raises(RetryLater):
                 await at.venue.query(symbol=at.symbol, client_id="klo0")
             assert len(await at.venue.open_orders()) == 4
 
@@ -294,14 +294,14 @@ def test_streams_heal(exchange: Exchange, market: str, tmp_path: Path) -> None:
     async def work() -> None:
         async with desk(exchange, market, tmp_path) as at:
             await whole(at)
-            with exchange.fault(kind="gap", market=market, stream="*@depth*", count=1):
+            with exchange.faulty(kind="gap", market=market, stream="*@depth*", count=1):
                 await until(lambda: at.session.values()["instruments"][0][5] >= 1)
             await whole(at)
-            with exchange.fault(kind="silence", market=market):
+            with exchange.faulty(kind="silence", market=market):
                 await until(lambda: at.lost)
                 assert "silent" in at.lost[0]
             await whole(at)
-            with exchange.fault(kind="disconnect", market=market, count=5):
+            with exchange.faulty(kind="disconnect", market=market, count=5):
                 await until(lambda: at.gaps and len(at.lost) > 1)
             await whole(at)
             assert isinstance(await limit(at, "khe1", away(at)), Accepted)
@@ -320,14 +320,14 @@ def test_wrong_keys_and_clocks_end_the_start(exchange: Exchange, market: str, tm
                     pass
             assert raised.value.hint
             assert right.secret not in raised.value.message
-        with exchange.fault(kind="clock", offset_ms=10_000), pytest.raises(UnsafeStateError, match=r"\+10\.0"):
+        with exchange.faulty(kind="clock", offset_ms=10_000), pytest.raises(UnsafeStateError, match=r"\+10\.0"):
             async with desk(exchange, market, tmp_path, right):
                 pass
-        with exchange.fault(kind="clock", offset_ms=-800):
+        with exchange.faulty(kind="clock", offset_ms=-800):
             async with desk(exchange, market, tmp_path, right) as at:
                 assert abs(at.venue.clock.offset_ns + 800_000_000) < 50_000_000
                 assert isinstance(await limit(at, "kcl1", away(at)), Accepted)
-        with exchange.fault(kind="error", answer="html"), pytest.raises(UnreachableError):
+        with exchange.faulty(kind="error", answer="html"), pytest.raises(UnreachableError):
             async with desk(exchange, market, tmp_path, right):
                 pass
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Coroutine
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from kedge.cli.arguments import Json
 from kedge.cli.output import show, table
 from kedge.model.durations import parse_duration
-from kedge.model.errors import UnsafeStateError
+from kedge.model.errors import KedgeError, UnsafeStateError
 from kedge.model.settings import FILE_NAME, Settings, load_settings
 
 SECOND = 1_000_000_000
+Result = TypeVar("Result")
 
 
 def command(
@@ -77,7 +79,7 @@ async def _up(settings: Settings, given: Path | None, examples: Path, seconds: f
         loop.add_signal_handler(number, stop.set)
     platform = Platform(settings, given, examples, _say)
     try:
-        page = await platform.start()
+        page = await _unless(stop, platform.start())
         _say(f"page      {page['address']}   one-time code {page['code']}")
         _say(f"ends by itself after {seconds:g} s" if seconds else "Ctrl-C ends it")
         waiting = [asyncio.ensure_future(platform.wait(seconds)), asyncio.ensure_future(stop.wait())]
@@ -88,8 +90,27 @@ async def _up(settings: Settings, given: Path | None, examples: Path, seconds: f
             task.result()
     finally:
         last = await platform.stop()
+    if "trace_hash" not in last:
+        error = KedgeError(
+            f"the trader did not end cleanly: {last.get('message', 'it was killed, or had just died')}",
+            f"`kedge trader` goes on from its journal in {platform.folder}",
+        )
+        error.exit_code = int(last.get("exit_code", UnsafeStateError.exit_code))
+        raise error
     audit = await platform.audit()
     return _result(last, audit, platform.restarts, str(platform.folder))
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Result:
+    """What `work` gives. Raises `KeyboardInterrupt` if it is stopped before."""
+    task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if task.done():
+        return task.result()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    raise KeyboardInterrupt
 
 
 def _result(last: dict[str, Any], audit: dict[str, Any], restarts: int, folder: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from kedge.venues.binance import (
     BinanceVenue,
     Outcome,
     Prepared,
+    Rejected,
     Report,
     Unknown,
     VenueOrder,
@@ -32,6 +33,9 @@ ENDED = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTE
 ASK_AGAIN = 0.1
 PATIENCE = 0.5
 PATIENCE_MOST = 8.0
+CANCEL_TOLD = 1.0
+CANCEL_AGAIN_MOST = 2.0
+IN_FLIGHT = 0.02
 Answer = TypeVar("Answer")
 
 
@@ -61,6 +65,7 @@ class Working:
     unknown: bool = False
     ended: bool = False
     asking: bool = False
+    canceling: bool = False
     trades: set[int] = field(default_factory=set)
 
 
@@ -134,6 +139,9 @@ class OrderEntry:
         self.sent = 0
         self.strays = 0
         self.odd_fees: list[str] = []
+        self.notices: dict[str, str] = {}
+        """What was refused last, in words."""
+        self.on_failed: Callable[[BaseException], None] = lambda _: None
 
     # Out ----------------------------------------------------------------------------------------------------------
 
@@ -182,6 +190,9 @@ class OrderEntry:
             self._waiting = deque(entry for entry in self._waiting if entry.command["order"] != order)
             self._end(working, "canceled", 0)
             return
+        if working.canceling:
+            return
+        working.canceling = True
         # Its bytes leave here where the venue's order connection is up; the task waits for the answer.
         self._run(
             self._canceled(working, working.line.venue.cancel(symbol=working.line.symbol, client_id=working.name))
@@ -209,7 +220,12 @@ class OrderEntry:
             self._report(working, "unknown", 0)
             await self._find_out(working, outcome.closes_ns)
         else:
+            self._notice("order refused", working, outcome)
             self._end(working, "rejected", 0)
+
+    def _notice(self, what: str, working: Working, outcome: Outcome) -> None:
+        why = f"{outcome.code} {outcome.message}" if isinstance(outcome, Rejected) else getattr(outcome, "why", "")
+        self.notices[what] = f"{working.name}: {why}"
 
     def _prepared(self, line: Line, name: str, command: dict[str, Any]) -> Prepared:
         return line.venue.prepare(
@@ -245,21 +261,28 @@ class OrderEntry:
             self._report(working, "amend_rejected", 0)
 
     async def _canceled(self, working: Working, answer: Coroutine[Any, Any, Outcome]) -> None:
-        outcome = await answer
-        if working.ended:
-            return
-        if isinstance(outcome, Accepted):
-            # The end itself comes by the user stream, after the last fills; ask if it does not.
-            await asyncio.sleep(1.0)
-            if not working.ended:
+        """Until the order has ended: a cancel may come before its order, meet a venue that is away, or be lost."""
+        pause = ASK_AGAIN
+        while True:
+            outcome = await answer
+            if working.ended:
+                break
+            if isinstance(outcome, Accepted):
+                # The end itself comes by the user stream, after the last fills; ask if it does not.
+                await asyncio.sleep(CANCEL_TOLD)
                 await self._find_out(working, 0)
-        elif isinstance(outcome, Unknown):
-            self._report(working, "cancel_rejected", 0)
-            await self._find_out(working, outcome.closes_ns)
-        else:
-            self._report(working, "cancel_rejected", 0)
-            if working.acknowledged:
-                await self._find_out(working, 0)
+            else:
+                self._notice("cancel refused", working, outcome)
+                if isinstance(outcome, Rejected):
+                    await self._taken(working)
+                    await self._find_out(working, 0)
+                if not working.ended:
+                    await asyncio.sleep(pause)
+                pause = min(2 * pause, CANCEL_AGAIN_MOST)
+            if working.ended:
+                break
+            answer = working.line.venue.cancel(symbol=working.line.symbol, client_id=working.name)
+        self.notices.pop("cancel refused", None)
 
     # What became of it --------------------------------------------------------------------------------------------
 
@@ -296,8 +319,22 @@ class OrderEntry:
         self.settle(await asyncio.gather(*(ask_about(working) for working in orders)))
 
     async def catch_up(self, market: str) -> None:
-        """Asks after every order of a market that the venue has taken."""
-        await self.ask_after([w for w in self.working.values() if w.line.market == market and w.acknowledged])
+        """Asks after every order of a market that was sent: at once if the venue has taken it, else when it has."""
+        sent = [w for w in self.working.values() if w.line.market == market and w.sent_ns]
+        for working in sent:
+            if not working.acknowledged:
+                self._run(self._ask_once_taken(working))
+        await self.ask_after([working for working in sent if working.acknowledged])
+
+    async def _ask_once_taken(self, working: Working) -> None:
+        await self._taken(working)
+        if not working.ended:
+            await self.ask_after([working])
+
+    async def _taken(self, working: Working) -> None:
+        """Returns when the venue has taken the order, or it has ended."""
+        while not (working.acknowledged or working.ended):
+            await asyncio.sleep(IN_FLIGHT)
 
     # In -----------------------------------------------------------------------------------------------------------
 
@@ -369,8 +406,9 @@ class OrderEntry:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            self.failed = task.exception()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.failed = error
+            self.on_failed(error)
 
     failed: BaseException | None = None
     """What broke a task: the session cannot go on."""

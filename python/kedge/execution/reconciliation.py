@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from kedge._core import LiveSession
 from kedge.execution.client_ids import order_of
-from kedge.execution.order_entry import Line, OrderEntry
+from kedge.execution.order_entry import ENDED, Line, OrderEntry
 from kedge.venues.binance import BinanceVenue
 
 MONEY = Decimal(10) ** -16
@@ -73,18 +73,26 @@ async def reconcile(
     at: str,
     settled: Sequence[Difference] = (),
 ) -> Reconciliation:
-    """Compares orders, balances and positions. Fills that cross the comparison make it look again, a few times."""
+    """Compares orders, balances and positions. Where they differ, it asks after every order, since its reports may have
+    been missed, and looks again, a few times: fills cross the comparison. What differs at the last look is unsafe only
+    if no fill came meanwhile and no order's outcome is open."""
     begun = time.perf_counter_ns()
     differences = await _orders(lines, entry, trader)
     holdings: list[Difference] = []
-    unsafe = False
+    unsafe, sure = False, True
     for attempt in range(QUIET_TRIES):
         if attempt:
+            await entry.ask_after([working for working in entry.working.values() if working.acknowledged])
             await asyncio.sleep(QUIET_PAUSE)
         before = session.values()["fills"]
+        sure = not any(working.sent_ns and not working.acknowledged for working in entry.working.values())
         holdings, unsafe = await _holdings(session, lines)
-        if not holdings and session.values()["fills"] == before:
+        if not holdings:
             break
+        sure = sure and session.values()["fills"] == before
+    if unsafe and not sure:
+        holdings = [replace(one, action="shown: an order was under way") for one in holdings]
+        unsafe = False
     took = round((time.perf_counter_ns() - begun) / 1e6, 1)
     return Reconciliation(at, time.time_ns(), took, [*differences, *holdings], unsafe, settled)
 
@@ -96,6 +104,10 @@ async def _orders(lines: Sequence[Line], entry: OrderEntry, trader: str) -> list
         found = {order_of(trader, order.client_id): order for order in await line.venue.open_orders(line.symbol)}
         for number, order in found.items():
             if number is not None and number not in held_before and number not in entry.working:
+                # It may have come and gone while the venue answered.
+                again = await line.venue.query(symbol=line.symbol, client_id=order.client_id)
+                if again is None or again.status in ENDED:
+                    continue
                 await line.venue.cancel(symbol=line.symbol, client_id=order.client_id)
                 state = order.status.lower()
                 differences.append(Difference(f"order {order.client_id}", "not open", state, "cancelled"))

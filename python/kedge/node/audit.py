@@ -128,9 +128,13 @@ def _holdings(folder: DataFolder, books: str, database: sqlite3.Connection, acco
     definitions, seats = header["instruments"], [entry["instrument"] for entry in header["strategies"]]
     differences = []
     theirs: Counter[str] = Counter()
-    for currency, free, locked in database.execute(
-        "SELECT currency, free, locked FROM balances_now WHERE account = ?", [account]
+    # Our books are those of the markets that our instruments are traded on.
+    wallets = {"spot" if market_of(definition["id"]) == "spot" else "futures" for definition in definitions}
+    for wallet, currency, free, locked in database.execute(
+        "SELECT wallet, currency, free, locked FROM balances_now WHERE account = ?", [account]
     ):
+        if wallet not in wallets:
+            continue
         theirs[currency] += Decimal(free) + Decimal(locked)  # type: ignore[assignment]
     fills = database.execute("SELECT count(*) FROM fills WHERE account = ? AND market != 'spot'", [account]).fetchone()
     for at, currency in enumerate(ours.get("currencies", [])):

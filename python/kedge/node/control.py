@@ -60,7 +60,8 @@ class ControlSocket:
             return {"id": number, "ok": True, "result": handler(asked)}
         except KedgeError as error:
             return {"id": number, "ok": False, "error": error.as_json()}
-        except (ValueError, KeyError, TypeError) as error:
+        except Exception as error:
+            # Whatever it is, whoever asked gets an answer.
             wrong = UsageError(f"the command cannot be read: {error!r}")
             return {"id": number, "ok": False, "error": wrong.as_json()}
 

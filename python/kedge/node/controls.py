@@ -26,7 +26,7 @@ class Controls:
             "status": lambda _: self._loop.status(),
             "halt": lambda _: self._halt(),
             "resume": lambda _: self._resume(),
-            "cancel": lambda asked: self._act(session.cancel, int(asked["order"])),
+            "cancel": lambda asked: self._act(session.cancel, self._order(asked)),
             "cancel_all": self._cancel_all,
             "start_strategy": lambda asked: self._act(session.start_strategy, self._strategy(asked)),
             "stop_strategy": lambda asked: self._act(session.stop_strategy, self._strategy(asked)),
@@ -55,6 +55,13 @@ class Controls:
         for order in orders:
             self._act(session.cancel, order)
         return {"cancelling": len(orders)}
+
+    def _order(self, asked: Mapping[str, Any]) -> int:
+        """The number of an open order: a session is given nothing else."""
+        number = int(asked["order"])
+        if number not in {order[0] for order in self._loop.session.open_orders()}:
+            raise UsageError(f"no order {number} is open", "`kedge orders` shows what is open")
+        return number
 
     def _strategy(self, asked: Mapping[str, Any]) -> int:
         names = [seat.name for seat in self._loop.opened.spec.seats]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -74,29 +75,53 @@ def holder(folder: DataFolder) -> int | None:
 
 
 class AccountLock:
-    """One trader per account: held while the block runs, released by the system if the process dies."""
+    """One trader per folder and, on this machine, per account, wherever its folder is: held while the block runs,
+    released by the system if the process dies.
 
-    def __init__(self, folder: DataFolder) -> None:
+    The account is held by a socket's name without a file (Linux's abstract namespace), which one process can have.
+    """
+
+    def __init__(self, folder: DataFolder, account: str) -> None:
         self._folder = folder
+        self._account = account
         self._file: int | None = None
+        self._name = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 
     def __enter__(self) -> AccountLock:
+        try:
+            self._hold_folder()
+            self._hold_account()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def _hold_account(self) -> None:
+        try:
+            self._name.bind(f"\0kedge-trader-{os.getuid()}-{self._account}")
+        except OSError:
+            raise UnsafeStateError(
+                f"another trader trades this account ({self._account}) on this machine, from another folder",
+                "stop it first: two traders of one account would count each other's orders as their own",
+            ) from None
+
+    def _hold_folder(self) -> None:
         self._folder.root.mkdir(parents=True, exist_ok=True)
         self._file = os.open(self._folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            os.close(self._file)
             raise UnsafeStateError(
                 f"another trader holds {self._folder.root}",
                 "stop it first (Ctrl-C or SIGTERM), or give this one another folder in [trader] data",
             ) from None
         os.truncate(self._file, 0)
         os.write(self._file, f"{os.getpid()}\n".encode())
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._name.close()
         if self._file is not None:
             os.close(self._file)
+            self._file = None

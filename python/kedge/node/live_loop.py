@@ -38,6 +38,7 @@ class LiveLoop:
         self.entry = entry_class(
             opened.session, opened.lines, settings.trader.id, self._changed, self.board.tick_to_order.add
         )
+        self.entry.on_failed = self.fail
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.reconciliation: Reconciliation | None = None
         self.bad_frames = 0
@@ -101,11 +102,11 @@ class LiveLoop:
         """A payment of funding; every other change of the account follows from reports."""
         if update.reason != "FUNDING_FEE" or not self._begun:
             return
-        # The venue does not say which position it was for: with several, the first that is held gets it.
-        values = self._session.values()
-        lines = [line for line in self.opened.lines if line.market == market]
-        held = [line for line in lines if ours_of(values, line)] or lines
         with self.guarded():
+            # The venue does not say which position it was for: with several, the first that is held gets it.
+            values = self._session.values()
+            lines = [line for line in self.opened.lines if line.market == market]
+            held = [line for line in lines if ours_of(values, line)] or lines
             for _, change in update.balances.values():
                 self._session.funding(held[0].instrument, f"{change:f}", update.ts_ns, time.time_ns())
 
@@ -120,9 +121,9 @@ class LiveLoop:
             self._session.tick(time.time_ns())
 
     def _durable(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._session.waker(), 8)
         with self.guarded():
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._session.waker(), 8)
             self.entry.flush()
 
     @contextlib.contextmanager
@@ -133,7 +134,10 @@ class LiveLoop:
             yield
             self._changed()
             self._arm()
-        except Exception as error:
+        except (KeyboardInterrupt, SystemExit, asyncio.CancelledError):
+            raise
+        except BaseException as error:
+            # A fault of the core, or a callback's time limit that struck just behind it, is none of `Exception`.
             self.fail(error)
 
     def _changed(self) -> None:
@@ -162,11 +166,15 @@ class LiveLoop:
 
         Returns how many orders are being cancelled.
         """
-        self._folder.halted.touch()
         self.board.halted = True
         open_orders = len(self._session.open_orders())
         with self.guarded():
             self._session.halt(time.time_ns())
+        try:
+            self._folder.halted.touch()
+        except OSError as error:
+            # Halting now comes first; that it holds over a restart needs the disk.
+            self.board.notice("halt", f"{self._folder.halted}: {error.strerror}: it will not hold over a restart")
         return open_orders
 
     def resume(self) -> None:
@@ -184,7 +192,18 @@ class LiveLoop:
     def _ask(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._asking.add(task)
-        task.add_done_callback(self._asking.discard)
+        task.add_done_callback(self._asked)
+
+    def _asked(self, task: asyncio.Task[None]) -> None:
+        self._asking.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.fail(error)
+
+    def rest(self) -> None:
+        """Strategies are woken no more; orders stay as they are, and reports are still taken."""
+        self._begun = False
+        if self._timer is not None:
+            self._timer.cancel()
 
     async def cancel_everything(self, wait: float) -> None:
         """Stops new orders and cancels the open ones; returns when they have ended, or after `wait` seconds."""
@@ -196,9 +215,7 @@ class LiveLoop:
 
     async def close(self) -> None:
         """Stops listening; the session takes nothing more."""
-        self._begun = False
-        if self._timer is not None:
-            self._timer.cancel()
+        self.rest()
         for task in list(self._asking):
             task.cancel()
         await asyncio.gather(*self._asking, return_exceptions=True)

@@ -66,7 +66,8 @@ class Platform:
             )
 
     async def stop(self) -> dict[str, Any]:
-        """Stops everything, the trader first. Returns its last words."""
+        """Stops everything, the trader first. Returns the trader's last words: empty if it never began, an error if it
+        did not end cleanly."""
         last: dict[str, Any] = {}
         for process in sorted(self._processes, key=lambda p: ("trader", "server", "exchange").index(p.name)):
             said = await process.stop(STOP_TRADER if process.name == "trader" else STOP_OTHER)

@@ -82,7 +82,7 @@ class StatusBoard:
             "gaps": sum(view[5] for view in values["instruments"]),
             "ledger_imbalance": f"{Decimal(int(values['imbalance'])) * MONEY:f}",
             "odd_reports": values["odd_reports"],
-            "notices": dict(self.events),
+            "notices": self.events | entry.notices,
         }
 
     def _strategies(self, values: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from kedge import _core
 from kedge.execution.earlier_orders import Settled, settle_earlier
+from kedge.execution.giving_up import give_up
 from kedge.execution.order_entry import OrderEntry, asked
 from kedge.model.errors import KedgeError, UnreachableError, UnsafeStateError
 from kedge.model.settings import Settings
@@ -20,16 +20,25 @@ from kedge.node.folders import AccountLock, DataFolder
 from kedge.node.live_loop import LiveLoop
 from kedge.node.live_spec import instruments_of
 from kedge.node.notes import SECOND, Notes
-from kedge.node.opening import open_session
+from kedge.node.opening import account_of, open_session
 from kedge.node.sessions import LeftBehind, last_session
 from kedge.strategies.budget import CallbackBudget
 from kedge.venues.binance import AccountUpdate, Report
 
 STOP_WAIT = 5.0
+LAST_COMPARISON_WAIT = 4.0
 # What a request may still take to arrive after its window has closed, beside the clock's bound.
 WINDOW_MARGIN = SECOND // 4
 
+NOTHING: dict[str, Any] = {
+    **dict.fromkeys(("events", "orders", "fills", "gaps", "unknown_orders", "open_orders"), 0),
+    **dict.fromkeys(("pnl", "ledger_imbalance"), "0"),
+    **dict.fromkeys(("equity", "trace_hash", "journal", "tick_to_order_us")),
+}
+"""The last words of a trader that was stopped before its session began."""
+
 OnReady = Callable[[dict[str, Any]], None]
+Result = TypeVar("Result")
 
 
 class Trader:
@@ -54,21 +63,45 @@ class Trader:
         Raises `UnsafeStateError` where another trader holds the account, the journal cannot be trusted or its disk
         fails, `UnreachableError` for a venue that does not answer, `UsageError` for settings.
         """
-        with AccountLock(self._folder):
+        with AccountLock(self._folder, account_of(self._settings)):
             begun, locked_ns = time.perf_counter_ns(), time.time_ns()
             left = last_session(self._folder)
             clients = connections.connect(self._settings.venue, list(instruments_of(self._settings)), self)
+            asyncio.get_running_loop().set_exception_handler(self._on_exception)
             try:
-                opened = await open_session(self._settings, self._folder, clients, left)
+                opened = await self._unless_stopped(open_session(self._settings, self._folder, clients, left))
+                if opened is None:
+                    return NOTHING
                 loop = self._loop = LiveLoop(self._settings, self._folder, opened, self.entry_class)
                 self._notes = Notes(self._settings, loop)
-                settled = await self._recover(loop, left, locked_ns)
+                settled = await self._unless_stopped(self._recover(loop, left, locked_ns))
+                if settled is None:
+                    return await self._close(loop, str(opened.path))
                 took_ms = (time.perf_counter_ns() - begun) / 1e6 - settled.waited_s * 1e3
                 self._say_ready(loop, settled, took_ms)
-                with CallbackBudget(opened.spec.callback_seconds, _core.callback_count):
+                limit = opened.spec.callback_seconds
+                with CallbackBudget(limit, _core.callback_count, UnsafeStateError.exit_code):
                     return await self._trade(loop, str(opened.path))
             finally:
                 await connections.close(clients)
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, Result]) -> Result | None:
+        """What `work` gives; None, and it is cancelled, if the trader is stopped before."""
+        task = asyncio.get_running_loop().create_task(work)
+        stopped = asyncio.get_running_loop().create_task(self._stop.wait())
+        await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if task.done():
+            return task.result()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return None
+
+    def _on_exception(self, loop: asyncio.AbstractEventLoop, told: dict[str, Any]) -> None:
+        """What a task or a callback raised where nobody waits for it: going on would not be safe."""
+        error = told.get("exception") or UnsafeStateError(str(told.get("message")))
+        if self._loop is not None:
+            self._loop.fail(error)
 
     async def _recover(self, loop: LiveLoop, left: LeftBehind, locked_ns: int) -> Settled:
         """No order of an earlier session is open when this returns, and its executions are in the books."""
@@ -117,8 +150,16 @@ class Trader:
             loop.session.end(time.time_ns())
         if self._settings.trader.on_stop == "cancel":
             await loop.cancel_everything(STOP_WAIT)
-        with contextlib.suppress(UnreachableError):
-            await self._notes.reconcile("stop")
+        else:
+            loop.rest()
+        try:
+            await asyncio.wait_for(self._notes.reconcile("stop"), LAST_COMPARISON_WAIT)
+        except (UnreachableError, TimeoutError) as error:
+            why = error.message if isinstance(error, KedgeError) else f"not done in {LAST_COMPARISON_WAIT:g} s"
+            loop.board.notice("reconciliation", f"left out at the end: {why}")
+        return await self._close(loop, path)
+
+    async def _close(self, loop: LiveLoop, path: str) -> dict[str, Any]:
         last = loop.status() | {
             "trace_hash": loop.session.values()["trace_hash"],
             "journal": path,
@@ -131,17 +172,18 @@ class Trader:
 
     async def _give_up(self, loop: LiveLoop) -> KedgeError:
         """The journal cannot be written any more: cancels what is open, straight at the venue, and says why."""
+        working = [one for one in loop.entry.working.values() if one.sent_ns]
         await loop.close()
-        working = list(loop.entry.working.values())
-        outcomes = await asyncio.gather(
-            *(w.line.venue.cancel(symbol=w.line.symbol, client_id=w.name) for w in working), return_exceptions=True
-        )
-        why = loop.failed.exception()
-        told = why.message if isinstance(why, KedgeError) else f"{type(why).__name__}: {why}"
-        return UnsafeStateError(
-            f"the session cannot go on: {told}; {len(outcomes)} open orders were cancelled at the venue",
-            "set right what it says, then start the trader again: it asks the venue after every order",
-        )
+        left = await give_up(loop.lines, working, self._settings.trader.id, self._settings.venue.recv_window)
+        why: BaseException | None = loop.failed.exception()
+        while isinstance(why, BaseExceptionGroup):
+            why = why.exceptions[0]
+        hint = "set right what it says, then start the trader again: it asks the venue after every order"
+        if isinstance(why, KedgeError):
+            told, hint = why.message, f"{why.hint}; {hint}" if why.hint else hint
+        else:
+            told = f"{type(why).__name__}: {why}"
+        return UnsafeStateError(f"the session cannot go on: {told}; {left}", hint)
 
     # What the venues say, handed on once there is a session ---------------------------------------------------------
 

@@ -13,24 +13,32 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from kedge.node.folders import AccountLock, DataFolder
-with AccountLock(DataFolder(Path(sys.argv[1]))):
+with AccountLock(DataFolder(Path(sys.argv[1])), sys.argv[2]):
     print("held", flush=True)
     time.sleep(60)
 """
 
 
 def test_a_second_trader_is_refused_until_the_first_dies(tmp_path: Path) -> None:
-    first = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    first = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path / "a"), "x-1"], stdout=subprocess.PIPE, text=True
+    )
     assert first.stdout is not None
     assert first.stdout.readline() == "held\n"
-    with pytest.raises(UnsafeStateError, match="another trader holds") as refused, AccountLock(DataFolder(tmp_path)):
+    folder = DataFolder(tmp_path / "a")
+    with pytest.raises(UnsafeStateError, match="another trader holds") as refused, AccountLock(folder, "x-2"):
         pass
     assert refused.value.exit_code == 5
+    elsewhere = DataFolder(tmp_path / "b")
+    with pytest.raises(UnsafeStateError, match=r"trades this account \(x-1\)"), AccountLock(elsewhere, "x-1"):
+        pass
+    with AccountLock(elsewhere, "x-2"):
+        pass
     first.kill()
     first.wait()
     first.stdout.close()
-    with AccountLock(DataFolder(tmp_path)):
-        assert (tmp_path / "trader.lock").read_text().strip().isdigit()
+    with AccountLock(folder, "x-1"):
+        assert (folder.root / "trader.lock").read_text().strip().isdigit()
 
 
 def test_sessions_come_oldest_first_and_other_folders_do_not_count(tmp_path: Path) -> None:
