@@ -52,8 +52,8 @@ class StandIn:
         app = web.Application(middlewares=[self.guard])
         app.add_routes(
             [
-                web.get("/", lambda _: web.FileResponse(PAGE / "index.html")),
-                web.get("/icon.svg", lambda _: web.FileResponse(PAGE / "icon.svg")),
+                web.get("/", self.page),
+                web.get("/icon.svg", self.page),
                 web.static("/assets", PAGE / "assets"),
                 web.get("/api/stream", self.stream),
                 web.get("/api/{what:.*}", self.answer),
@@ -72,6 +72,10 @@ class StandIn:
         for stream in list(self.streams):
             await stream.close()
         await runner.cleanup()
+
+    async def page(self, request: web.Request) -> web.FileResponse:
+        """What was built."""
+        return web.FileResponse(PAGE / (request.path.strip("/") or "index.html"))
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Any) -> web.StreamResponse:

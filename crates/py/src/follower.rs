@@ -16,7 +16,7 @@ use pyo3::types::{PyDict, PyList};
 use crate::backtest::instrument;
 use crate::errors::kedge_error;
 use crate::follower_rows::{Body, Entry, entry_dict, levels, position_row};
-use crate::journal::raised;
+use crate::journal::{class_of, raised};
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PySessionFollower>()
@@ -24,6 +24,9 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 /// Trades of an instrument within a second: (instrument, second, open, high, low, close, volume).
 type Second = (InstrumentIx, i64, i64, i64, i64, i64, i64);
+
+/// What to do about a record that says what cannot be.
+const BEHIND: &str = "the journal is from another version";
 
 /// Where records come from: behind a live writer, or the whole of a session that is over.
 enum Source {
@@ -51,6 +54,8 @@ struct Following {
     /// Orders whose intent was not yet durable, as far as the records tell.
     undurable: VecDeque<(u64, OrderId)>,
     closed: bool,
+    /// Class, message and hint of what ended the reading.
+    failed: Option<(&'static str, String, &'static str)>,
 }
 
 impl Following {
@@ -181,23 +186,42 @@ impl PySessionFollower {
         work(&mut self.following.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads up to `limit` records; whether there may be more.
+    /// Reads up to `limit` records; whether there may be more. What was read before damage is told before the damage.
     fn read(&self, py: Python<'_>, limit: usize, until: u64, out: &mut Vec<Entry>) -> PyResult<bool> {
-        let read = || {
-            self.with(|following| -> Result<bool, PyErr> {
-                for _ in 0..limit {
+        py.detach(|| {
+            self.with(|following| {
+                for read in 0..limit {
                     if following.seq >= until {
                         return Ok(false);
                     }
-                    let Some(record) = following.next().map_err(|error| raised(&error))? else { return Ok(false) };
-                    following.take(&record, out).map_err(|what| {
-                        kedge_error("UnsafeStateError", format!("{}: {what}", self.path.display()), "kedge doctor")
-                    })?;
+                    match self.take_next(following, out) {
+                        Ok(true) => {}
+                        Ok(false) => return Ok(false),
+                        Err(_) if read > 0 => return Ok(true),
+                        Err(error) => return Err(error),
+                    }
                 }
                 Ok(true)
             })
+        })
+    }
+
+    /// Takes one record in; false where there is none yet. After an error, the same again.
+    fn take_next(&self, following: &mut Following, out: &mut Vec<Entry>) -> PyResult<bool> {
+        if let Some((class, what, hint)) = &following.failed {
+            return Err(kedge_error(class, what, *hint));
+        }
+        let failed = match following.next() {
+            Ok(None) => return Ok(false),
+            Ok(Some(record)) => match following.take(&record, out) {
+                Ok(()) => return Ok(true),
+                Err(what) => ("UnsafeStateError", format!("{}: {what}", self.path.display()), BEHIND),
+            },
+            Err(error) => (class_of(&error), error.to_string(), error.hint()),
         };
-        py.detach(read)
+        let error = kedge_error(failed.0, &failed.1, failed.2);
+        following.failed = Some(failed);
+        Err(error)
     }
 }
 
@@ -233,6 +257,7 @@ impl PySessionFollower {
             before,
             undurable: VecDeque::new(),
             closed: false,
+            failed: None,
         };
         Ok(Self {
             path,
@@ -314,16 +339,7 @@ impl PySessionFollower {
         Ok(true)
     }
 
-    /// Bytes of the torn tail of a session that is over and read to its end; 0 where it has none.
-    #[getter]
-    fn torn_bytes(&self) -> u64 {
-        self.with(|following| match &following.source {
-            Source::Whole(records) => records.torn().map_or(0, |torn| torn.bytes),
-            Source::Tail(_) => 0,
-        })
-    }
-
-    /// An instrument's book: {state, updated, bid, ask, last, mark, bids, asks}, levels as [price, quantity, own, ahead].
+    /// An instrument's book: state, updated, bid, ask, last, mark, and bids and asks as (price, quantity, own, ahead).
     fn book<'py>(&self, py: Python<'py>, instrument: InstrumentIx, depth: usize) -> PyResult<Bound<'py, PyDict>> {
         self.with(|following| levels(py, &following.onlooker, instrument, depth))
     }

@@ -3,7 +3,7 @@
 use kedge_core::book::Sync;
 use kedge_core::decimal::decimal_text;
 use kedge_core::instrument::Instrument;
-use kedge_core::ledger::fee_in_base;
+use kedge_core::ledger::{Posting, fee_in_base};
 use kedge_core::onlooker::{Onlooker, Seen, Top};
 use kedge_core::order::{Fill, Order, OrderRequest, OrderState, Pending, ReportKind};
 use kedge_core::record::Decision;
@@ -116,26 +116,31 @@ fn top_dict<'py>(py: Python<'py>, definition: &Instrument, top: &Top) -> PyResul
     Ok(out)
 }
 
+/// What a decision is called, the order it is about (0: none), and when it was made.
+fn head_of(decision: &Decision) -> (&'static str, OrderId, Nanos) {
+    match decision {
+        Decision::Submit { ts, order, .. } => ("submit", *order, *ts),
+        Decision::Cancel { ts, order } => ("cancel", *order, *ts),
+        Decision::Amend { ts, order, .. } => ("amend", *order, *ts),
+        Decision::Report(report) => ("report", report.order, report.ts_recv),
+        Decision::Posting { ts, order, .. } => ("posting", *order, *ts),
+        Decision::Refused { ts, .. } => ("refusal", 0, *ts),
+        Decision::Stopped { ts, .. } => ("stopped", 0, *ts),
+        Decision::EarlierFill { ts, order, .. } => ("earlier_fill", *order, *ts),
+        Decision::Funding { ts, .. } => ("funding", 0, *ts),
+    }
+}
+
 fn decision_into(out: &Bound<'_, PyDict>, onlooker: &Onlooker, decision: &Decision, seen: &Seen) -> PyResult<()> {
-    let py = out.py();
-    let (name, id) = match decision {
-        Decision::Submit { order, .. } => ("submit", *order),
-        Decision::Cancel { order, .. } => ("cancel", *order),
-        Decision::Amend { order, .. } => ("amend", *order),
-        Decision::Report(report) => ("report", report.order),
-        Decision::Posting { order, .. } => ("posting", *order),
-        Decision::Refused { .. } => ("refusal", 0),
-        Decision::Stopped { .. } => ("stopped", 0),
-        Decision::EarlierFill { order, .. } => ("earlier_fill", *order),
-        Decision::Funding { .. } => ("funding", 0),
-    };
+    let (name, id, at) = head_of(decision);
     out.set_item("kind", name)?;
     out.set_item("id", id)?;
-    out.set_item("order", seen.order.as_ref().map(|order| order_dict(py, onlooker, order, seen.ahead)).transpose()?)?;
+    out.set_item("at", at)?;
+    let order = seen.order.as_ref().map(|order| order_dict(out.py(), onlooker, order, seen.ahead));
+    out.set_item("order", order.transpose()?)?;
     match decision {
-        Decision::Submit { ts, .. } | Decision::Cancel { ts, .. } => out.set_item("at", ts)?,
-        Decision::Amend { ts, price, qty, .. } => {
-            out.set_item("at", ts)?;
+        Decision::Submit { .. } | Decision::Cancel { .. } => {}
+        Decision::Amend { price, qty, .. } => {
             if let Some(order) = &seen.order {
                 let definition = onlooker.instrument(order.request.instrument);
                 out.set_item("price", definition.tick_size.text(*price))?;
@@ -143,35 +148,25 @@ fn decision_into(out: &Bound<'_, PyDict>, onlooker: &Onlooker, decision: &Decisi
             }
         }
         Decision::Report(report) => {
-            out.set_item("at", report.ts_recv)?;
             out.set_item("venue", (report.ts_venue != NO_TIME).then_some(report.ts_venue))?;
             out.set_item("fits", seen.fits)?;
             report_into(out, onlooker, seen, &report.kind)?;
         }
-        Decision::Posting { ts, transaction, .. } => {
-            out.set_item("at", ts)?;
+        Decision::Posting { transaction, .. } => {
             let codes = onlooker.ledger().currencies();
-            let line = |line: &kedge_core::ledger::Posting| {
+            let line = |line: &Posting| {
                 let code = codes.get(usize::from(line.currency)).map_or("?", String::as_str).to_owned();
                 (line.owner, line.account.name(), code, amount(line.amount))
             };
             out.set_item("lines", transaction.lines().iter().map(line).collect::<Vec<_>>())?;
         }
-        Decision::Refused { ts, request, refusal } => {
-            out.set_item("at", ts)?;
+        Decision::Refused { request, refusal, .. } => {
             out.set_item("reason", refusal.name())?;
             request_into(out, onlooker, request)?;
         }
-        Decision::Stopped { ts, strategy } => {
-            out.set_item("at", ts)?;
-            out.set_item("strategy", strategy)?;
-        }
-        Decision::EarlierFill { ts, request, fill, .. } => {
-            out.set_item("at", ts)?;
-            fill_into(out, onlooker, request, fill, seen.realised)?;
-        }
-        Decision::Funding { ts, instrument, ts_venue, amount: paid } => {
-            out.set_item("at", ts)?;
+        Decision::Stopped { strategy, .. } => out.set_item("strategy", strategy)?,
+        Decision::EarlierFill { request, fill, .. } => fill_into(out, onlooker, request, fill, seen.realised)?,
+        Decision::Funding { instrument, ts_venue, amount: paid, .. } => {
             out.set_item("instrument", instrument)?;
             out.set_item("venue", ts_venue)?;
             out.set_item("amount", amount(*paid))?;

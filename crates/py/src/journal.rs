@@ -18,13 +18,17 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 /// One journal error, one Python class.
-pub(crate) fn raised(error: &Error) -> PyErr {
-    let class = match error {
+pub(crate) fn class_of(error: &Error) -> &'static str {
+    match error {
         Error::Damage { .. } | Error::Locked { .. } => "UnsafeStateError",
         Error::Version { .. } | Error::NoSession { .. } | Error::Usage(_) => "UsageError",
         Error::Io { .. } => "KedgeError",
-    };
-    kedge_error(class, error.to_string(), error.hint())
+    }
+}
+
+/// The error as Python raises it.
+pub(crate) fn raised(error: &Error) -> PyErr {
+    kedge_error(class_of(error), error.to_string(), error.hint())
 }
 
 /// Runs what may wait for the disk or for another thread without the GIL.

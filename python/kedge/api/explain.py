@@ -131,11 +131,13 @@ def _answers(life: Life) -> Iterator[Answer]:
             yield _fill(order, step, details, filled, fill)
             yield from _postings(life, step, at)
         else:
-            yield _report(step, details, at)
+            yield _report(order, step, details, at)
 
 
-def _report(step: Any, details: Mapping[str, Any], at: int) -> Answer:
+def _report(order: Any, step: Any, details: Mapping[str, Any], at: int) -> Answer:
     what, why = str(details["what"]), ended(str(details.get("reason") or ""))
+    if what == "rejected" and not why and order["tif"] == "post_only":
+        why = "it was to make only, and by then would most likely have taken"
     because = f": {why}" if why else ""
     ahead = details.get("queue_ahead")
     queue = "" if ahead is None else f" About {ahead} stood before it on its level, as our book tells."

@@ -11,8 +11,8 @@ from typing import Any
 from kedge.api import answers, rows, sections
 from kedge.api.times import iso
 from kedge.store.follower import Follower, Session
-from kedge.store.projection import INTERVALS
 from kedge.store.queries import Tables
+from kedge.store.rows import INTERVALS
 
 LEVELS = 12
 OPEN_ORDERS = 500

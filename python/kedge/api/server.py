@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from kedge.api.app import create_app
 from kedge.api.service import Service
@@ -39,12 +40,6 @@ class Ready:
         return {"address": self.address, "code": self.code, "data": self.data}
 
 
-def data_folder(root: Path) -> DataFolder:
-    """A trader's folder. In the folder of `kedge up`, which has one for each start, the newest."""
-    current = root / "current"
-    return DataFolder(current.resolve() if current.is_dir() and not (root / "journal").is_dir() else root)
-
-
 def server_socket(folder: DataFolder) -> Path:
     """Where the server itself can be asked. Raises `UsageError` if its path is longer than a socket's may be."""
     path = (folder.root / "server.sock").resolve()
@@ -68,10 +63,10 @@ async def serve(folder: DataFolder, port: int, on_ready: Callable[[Ready], None]
     if the tables cannot be made.
     """
     folder.root.mkdir(parents=True, exist_ok=True)
-    with StoreLock(folder.root), _listening(port) as listener:
+    with StoreLock(folder.root), listening(port) as listener:
         port = listener.getsockname()[1]
         service = Service(folder)
-        address = f"http://{HOST}:{port}/"
+        address = f"http://127.0.0.1:{port}/"
 
         def told() -> dict[str, Any]:
             return Ready(address, service.sessions.new_code(), str(folder.root)).as_json()
@@ -83,7 +78,7 @@ async def serve(folder: DataFolder, port: int, on_ready: Callable[[Ready], None]
             "store": lambda _: watch.store(),
         }
         control = ControlSocket(server_socket(folder), handlers)
-        server = _Server(_config(service, port))
+        server = Uvicorn(configured(create_app(service, f"kedge_{port}")))
         with watch:
             async with control:
                 serving = asyncio.ensure_future(server.serve([listener]))
@@ -98,7 +93,7 @@ async def serve(folder: DataFolder, port: int, on_ready: Callable[[Ready], None]
                     stop()
 
 
-class _Server(uvicorn.Server):
+class Uvicorn(uvicorn.Server):
     """Leaves the signals to us: a second Ctrl-C during an orderly end must not be lost."""
 
     @contextlib.contextmanager
@@ -106,9 +101,10 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _config(service: Service, port: int) -> uvicorn.Config:
+def configured(app: ASGIApp) -> uvicorn.Config:
+    """How uvicorn runs the application: small messages, nothing compressed, nothing said of itself."""
     return uvicorn.Config(
-        create_app(service, f"kedge_{port}"),
+        app,
         log_level="warning",
         access_log=False,
         lifespan="off",
@@ -142,8 +138,10 @@ def _stop_on_signal(server: uvicorn.Server, service: Service) -> Callable[[], No
     return restore
 
 
-def _listening(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def listening(port: int) -> socket.socket:
+    """A socket that listens on this machine alone. Raises `UnreachableError` if the port is taken."""
+    # The protocol is named, or the loop would not switch Nagle's delay off: 40 ms on each answer.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         # A port that was let go a moment ago may be taken again; one that somebody listens on may not.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -21,8 +21,8 @@ from kedge.api.watch import DATABASE
 from kedge.model.errors import UnsafeStateError
 from kedge.node.control import ask
 from kedge.node.folders import DataFolder
-from kedge.store.projection import INTERVALS
 from kedge.store.queries import Tables
+from kedge.store.rows import INTERVALS
 
 Answer = dict[str, Any]
 HALT_TIMEOUT_S = 10.0

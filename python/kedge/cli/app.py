@@ -21,12 +21,15 @@ from kedge.cli import (
     demo,
     doctor,
     exchange,
+    holdings,
     import_recordings,
+    interventions,
     market,
     new_strategy,
     replay,
     report,
     server,
+    status,
     store,
     trader,
     up,
@@ -58,7 +61,15 @@ app.command("exchange")(exchange.command)
 app.command("trader")(trader.command)
 app.command("audit")(audit.command)
 app.command("server")(server.command)
-app.add_typer(store.app, name="store")
+app.command("store")(store.command)
+app.command("status")(status.command)
+app.command("orders")(holdings.orders)
+app.command("positions")(holdings.positions)
+app.command("balances")(holdings.balances)
+app.command("fills")(holdings.fills)
+app.command("cancel")(interventions.cancel)
+app.command("halt")(interventions.halt)
+app.command("resume")(interventions.resume)
 app.command("doctor")(doctor.command)
 
 

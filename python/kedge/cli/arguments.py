@@ -21,6 +21,13 @@ Instruments = Annotated[
     ),
 ]
 
+SettingsFile = Annotated[
+    Path | None, typer.Option("--settings", metavar="FILE", help="Settings file.  [default: kedge.toml, if there]")
+]
+Data = Annotated[
+    Path | None, typer.Option("--data", metavar="FOLDER", help="The trader's folder.  [default: `data` in [trader]]")
+]
+
 # Flags that take every value up to the next one they cannot take.
 MANY: dict[str, Callable[[str], bool]] = {
     "--data": lambda value: not value.endswith(".py"),

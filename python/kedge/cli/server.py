@@ -35,10 +35,12 @@ def command(
       kedge server
       kedge server --new-code
     """
+    from kedge.node.folders import data_folder
+
     read = load_settings(settings)
     # Commands and the server do not import each other: this is the one place where they meet.
     server = importlib.import_module("kedge.api.server")
-    folder = server.data_folder(data if data is not None else Path(read.trader.data))
+    folder = data_folder(data if data is not None else Path(read.trader.data))
     if new_code:
         if port is not None:
             raise UsageError("--new-code asks the server that runs: it takes no --port", "leave --port out")

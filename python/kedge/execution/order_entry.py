@@ -95,6 +95,17 @@ async def asked(question: Callable[[float], Awaitable[Answer]]) -> Answer:
             patience = min(2 * patience, PATIENCE_MOST)
 
 
+async def ask_about(working: Working) -> Found:
+    """What the venue says of an order, asked for until it does."""
+    line = working.line
+    order = await asked(lambda s: line.venue.query(symbol=line.symbol, client_id=working.name, patience_s=s))
+    if order is None or Decimal(order.filled) == 0:
+        return Found(working, order, ())
+    number = order.venue_order
+    trades = await asked(lambda _: line.venue.trades(symbol=line.symbol, order_id=number))
+    return Found(working, order, trades)
+
+
 class OrderEntry:
     """Follows every order of a session from its intent to its end.
 
@@ -260,18 +271,9 @@ class OrderEntry:
         try:
             await asyncio.sleep(max(0.0, (closes_ns - time.time_ns()) / 1e9))
             if not working.ended:
-                self.settle([await self._ask_about(working)])
+                self.settle([await ask_about(working)])
         finally:
             working.asking = False
-
-    async def _ask_about(self, working: Working) -> Found:
-        line = working.line
-        order = await asked(lambda s: line.venue.query(symbol=line.symbol, client_id=working.name, patience_s=s))
-        if order is None or Decimal(order.filled) == 0:
-            return Found(working, order, ())
-        number = order.venue_order
-        trades = await asked(lambda _: line.venue.trades(symbol=line.symbol, order_id=number))
-        return Found(working, order, trades)
 
     def settle(self, found: Sequence[Found]) -> None:
         """Brings orders to where the venue has them. Their fills are booked in the order they happened in: the
@@ -291,7 +293,7 @@ class OrderEntry:
 
     async def ask_after(self, orders: Sequence[Working]) -> None:
         """Asks after orders whose reports may have been missed."""
-        self.settle(await asyncio.gather(*(self._ask_about(working) for working in orders)))
+        self.settle(await asyncio.gather(*(ask_about(working) for working in orders)))
 
     async def catch_up(self, market: str) -> None:
         """Asks after every order of a market that the venue has taken."""

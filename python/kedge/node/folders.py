@@ -54,6 +54,25 @@ class DataFolder:
         return self.journal / f"{epoch:06d}"
 
 
+def data_folder(root: Path) -> DataFolder:
+    """A trader's folder. In the folder of `kedge up`, which has one for each start, the newest."""
+    current = root / "current"
+    return DataFolder(current.resolve() if current.is_dir() and not (root / "journal").is_dir() else root)
+
+
+def holder(folder: DataFolder) -> int | None:
+    """The process that holds the account, whether it answers or not; None if none does."""
+    try:
+        with folder.lock.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return int(file.read() or 0)
+    except FileNotFoundError:
+        pass
+    return None
+
+
 class AccountLock:
     """One trader per account: held while the block runs, released by the system if the process dies."""
 

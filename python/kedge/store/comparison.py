@@ -10,7 +10,7 @@ from typing import Any
 from kedge.model.errors import UnsafeStateError, UsageError
 from kedge.store import schema
 from kedge.store.follower import Follower
-from kedge.store.projection import NameOrder
+from kedge.store.rows import NameOrder
 
 HINT = "kedge store rebuild makes it again from the journals"
 

@@ -18,7 +18,8 @@ from typing import Any
 from kedge._core import SessionFollower
 from kedge.model.errors import KedgeError, UnsafeStateError
 from kedge.store import schema
-from kedge.store.projection import NameOrder, Projection
+from kedge.store.projection import Projection
+from kedge.store.rows import NameOrder
 
 BATCH = 5_000
 """Records in one transaction."""
@@ -91,8 +92,7 @@ class Follower:
         """What was added since the last call: (what, its key)."""
         if self.session is None:
             return []
-        taken, self.session.rows.fresh = self.session.rows.fresh, []
-        return taken
+        return self.session.rows.take_fresh()
 
     def catch_up(self, stopped: Callable[[], bool] = bool) -> None:
         """Reads all there is: of a session that is written up to its durable mark, of others to their end.

@@ -15,11 +15,8 @@ class StoreLock:
     def __init__(self, folder: Path) -> None:
         self._path = folder / "store.lock"
         self._file: int | None = None
-
-    @property
-    def held(self) -> bool:
-        """Whether this process has it."""
-        return self._file is not None
+        self.taken = False
+        """Whether this process had it."""
 
     def __enter__(self) -> StoreLock:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,6 +30,7 @@ class StoreLock:
                 f"another server shows {self._path.parent}",
                 "use that one (`kedge server --new-code` prints a code for it), or stop it first",
             ) from None
+        self.taken = True
         return self
 
     def __exit__(self, *_: object) -> None:

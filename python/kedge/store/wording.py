@@ -89,7 +89,8 @@ class Wording:
         if entry["what"] == "unknown":
             text = f"{about[0]}: no answer to the order to {asked(order)}: it counts as open until the venue is asked"
             return ("unknown", "bad", text, *about)
-        if entry["what"] == "rejected" and entry["reason"] != "would_take":
+        # A post-only order that would have taken is a quoting strategy's daily bread.
+        if entry["what"] == "rejected" and order["tif"] != "post_only":
             why = ended(entry["reason"])
             text = f"{about[0]}: the venue rejected the order to {asked(order)}{': ' + why if why else ''}"
             return ("rejected", "warn", text, *about)

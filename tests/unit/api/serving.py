@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
 
 from kedge.api.app import create_app
 from kedge.api.pages import Page
-from kedge.api.server import _config
+from kedge.api.server import Uvicorn, configured, listening
 from kedge.api.service import Service
 from kedge.api.watch import Watch
 from kedge.node.control import ControlSocket, Handler
@@ -30,6 +29,18 @@ class Running:
     watch: Watch
     port: int
     folder: DataFolder
+    loop: asyncio.AbstractEventLoop
+
+    def call(self, work: Callable[..., Any], *arguments: Any) -> None:
+        """Does something on the server's loop, and waits until it is done."""
+        done = threading.Event()
+
+        def act() -> None:
+            work(*arguments)
+            done.set()
+
+        self.loop.call_soon_threadsafe(act)
+        assert done.wait(5)
 
     @property
     def address(self) -> str:
@@ -38,14 +49,15 @@ class Running:
     def client(self, **headers: str) -> httpx.Client:
         """A client without a session, with the headers a browser adds for the page's own requests."""
         own = {"Sec-Fetch-Site": "same-origin", "Origin": self.address, "X-Kedge": "1"}
-        return httpx.Client(base_url=self.address, headers={**own, **headers}, timeout=10)
+        return httpx.Client(base_url=self.address, headers={**own, **headers}, timeout=10, verify=False)
 
-    def logged_in(self) -> httpx.Client:
+    @contextmanager
+    def logged_in(self) -> Iterator[httpx.Client]:
         """A client with a session."""
-        client = self.client()
-        answer = client.post("/api/login", json={"code": self.service.sessions.new_code()})
-        assert answer.status_code == 200, answer.text
-        return client
+        with self.client() as client:
+            answer = client.post("/api/login", json={"code": self.service.sessions.new_code()})
+            assert answer.status_code == 200, answer.text
+            yield client
 
 
 @contextmanager
@@ -60,16 +72,14 @@ def running(folder: Path, trader: Mapping[str, Handler] | None = None, page: Pat
         loop = asyncio.get_running_loop()
         service = Service(data)
         with Watch(data, service.publish_on(loop)) as watch:
-            config = _config(service, 0)
             app = create_app(service, "kedge_test", Page(page) if page is not None else None)
-            config.app = app
-            server = uvicorn.Server(config)
-            server.capture_signals = _nothing  # type: ignore[method-assign]
-            serving = asyncio.ensure_future(server.serve())
+            listener = listening(0)
+            port = listener.getsockname()[1]
+            server = Uvicorn(configured(app))
+            serving = asyncio.ensure_future(server.serve([listener]))
             while not server.started:
                 await asyncio.sleep(0.005)
-            port = server.servers[0].sockets[0].getsockname()[1]
-            started.append(Running(service, watch, port, data))
+            started.append(Running(service, watch, port, data, loop))
             async with _Trader(data, trader):
                 ready.set()
                 while not stop.is_set():
@@ -77,6 +87,7 @@ def running(folder: Path, trader: Mapping[str, Handler] | None = None, page: Pat
                 service.hub.closing.set()
                 server.should_exit = True
                 await serving
+            listener.close()
 
     def run() -> None:
         try:
@@ -98,11 +109,6 @@ def running(folder: Path, trader: Mapping[str, Handler] | None = None, page: Pat
         assert not thread.is_alive()
     if failed:
         raise failed[0]
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
 
 
 class _Trader:

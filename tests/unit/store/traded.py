@@ -109,17 +109,27 @@ class Traded:
     def step(self) -> None:
         """100 ms: the market moves, timers fire, the venue answers."""
         for ix in range(2):
-            self.now += 40 * MS
-            self._middle[ix] += self._random.randint(-4, 4)
-            bid, ask = self._middle[ix] - 1, self._middle[ix] + 1
-            self.depth(ix, [[_price(bid), "0.5"]], [[_price(ask), "0.7"]])
-            seller = self._random.random() < 0.5
-            self.trade(ix, bid if seller else ask, "0.020", seller)
-            self.depth(ix, [[_price(bid), "0"]], [[_price(ask), "0"]])
+            self._move(ix)
             self.answer()
         self.now += 20 * MS
         self.session.tick(self.now)
         self.answer()
+
+    def step_without_answers(self) -> None:
+        """The same, while the venue is silent."""
+        self._move(0)
+        self._move(1)
+        self.now += 20 * MS
+        self.session.tick(self.now)
+
+    def _move(self, ix: int) -> None:
+        self.now += 40 * MS
+        self._middle[ix] += self._random.randint(-4, 4)
+        bid, ask = self._middle[ix] - 1, self._middle[ix] + 1
+        self.depth(ix, [[_price(bid), "0.5"]], [[_price(ask), "0.7"]])
+        seller = self._random.random() < 0.5
+        self.trade(ix, bid if seller else ask, "0.020", seller)
+        self.depth(ix, [[_price(bid), "0"]], [[_price(ask), "0"]])
 
     def run(self, steps: int) -> Traded:
         """So many steps, with a status each second."""
@@ -161,10 +171,11 @@ class Traded:
         base = ix == 0 and command["side"] == "buy"
         quantity = float(command["quantity"])
         fee = f"{rate * quantity * (1 if base else float(price)):.8f}"
-        self.session.report(
-            order, "filled", self.now, self.now, instrument=ix, price=price, quantity=command["quantity"],
-            trade=self._trade, maker=maker, fee=fee,
-        )  # fmt: skip
+        for _ in range(2):  # a venue may say it twice
+            self.session.report(
+                order, "filled", self.now, self.now, instrument=ix, price=price, quantity=command["quantity"],
+                trade=self._trade, maker=maker, fee=fee,
+            )  # fmt: skip
 
     def status(self, **more: Any) -> None:
         """A status as the trader's, from the session's own values."""

@@ -33,6 +33,8 @@ function Dialog({ act }: { act: Act }) {
     dialog?.showModal();
     return () => dialog?.close();
   }, []);
+  // Not the first button, which keeps all as it is: who asked for this wants it done.
+  useEffect(() => box.current?.querySelector<HTMLElement>("[data-first]")?.focus(), [outcome]);
 
   const run = async (): Promise<void> => {
     setBusy(true);
@@ -63,13 +65,18 @@ function Dialog({ act }: { act: Act }) {
         {outcome?.ok === false && (
           <p className="bad">
             <b>Not done.</b> {outcome.problem.message} {outcome.problem.hint}
-            {act.kind === "halt" && " In a terminal, `kedge halt` works without the server."}
+            {act.kind === "halt" && (
+              <>
+                {" "}
+                In a terminal, <code>kedge halt</code> works without the server.
+              </>
+            )}
           </p>
         )}
       </div>
       <div className="buttons">
         {outcome?.ok ? (
-          <button type="button" autoFocus onClick={close}>
+          <button type="button" data-first onClick={close}>
             Close
           </button>
         ) : (
@@ -79,7 +86,7 @@ function Dialog({ act }: { act: Act }) {
             </button>
             <button
               type="button"
-              autoFocus
+              data-first
               className={danger ? "halt" : "primary"}
               disabled={busy}
               onClick={() => void run()}

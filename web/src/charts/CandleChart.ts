@@ -33,17 +33,16 @@ export class CandleChart {
   private readonly lines = new Map<string, IPriceLine>();
   private readonly settings: CandleSettings;
   private readonly box: HTMLElement;
-  private readonly roomy: boolean;
   private readonly unlisten: () => void;
   private fills: Fill[] = [];
   private orders: Order[] = [];
   private firstTime = 0;
   private lastTime = 0;
+  private placed = false;
 
   constructor(box: HTMLElement, settings: CandleSettings) {
     this.settings = settings;
     this.box = box;
-    this.roomy = box.clientWidth >= ROOMY_PX;
     this.chart = makeChart(box);
     const precision = decimalsOf(settings.tick);
     this.series = this.chart.addSeries(CandlestickSeries, {
@@ -67,18 +66,18 @@ export class CandleChart {
 
   /** All candles anew, oldest first; the first time shows the newest of them. */
   setCandles(candles: Candle[]): void {
-    const first = this.lastTime === 0;
     this.series.setData(candles.map(drawn));
     this.firstTime = candles[0]?.time ?? 0;
     this.lastTime = candles.at(-1)?.time ?? 0;
-    if (first && candles.length) this.showNewest(candles.length);
+    if (!this.placed && candles.length) this.showNewest(candles.length);
     this.mark();
   }
 
   private showNewest(length: number): void {
+    this.placed = true;
     const bars = Math.min(Math.max(length, 40), SHOWN_FIRST);
     const scale = this.chart.timeScale();
-    const beside = this.roomy ? LABELS_PX : 20;
+    const beside = this.box.clientWidth >= ROOMY_PX ? LABELS_PX : 20;
     // Not the scale's own width: before the first layout that is 0.
     const spacing = Math.max(this.box.clientWidth - AXIS_PX - beside, 1) / bars;
     scale.applyOptions({ barSpacing: spacing, rightOffset: beside / spacing });
@@ -101,6 +100,7 @@ export class CandleChart {
   setOrders(orders: Order[]): void {
     this.orders = orders;
     const colour = colours();
+    const roomy = this.box.clientWidth >= ROOMY_PX;
     const left = new Set(this.lines.keys());
     for (const order of orders) {
       if (order.price === null) continue;
@@ -113,7 +113,7 @@ export class CandleChart {
         axisLabelVisible: true,
         axisLabelColor: colour.raised,
         axisLabelTextColor: order.side === "buy" ? colour.up : colour.down,
-        title: this.roomy ? lineTitle(order) : "",
+        title: roomy ? lineTitle(order) : "",
       };
       const line = this.lines.get(order.id);
       if (line) line.applyOptions(options);
@@ -139,7 +139,7 @@ export class CandleChart {
         price: Number(fill.price),
         shape: fill.side === "buy" ? "arrowUp" : "arrowDown",
         color: fill.side === "buy" ? colour.up : colour.down,
-        size: 0.6 + 0.6 * Math.sqrt(Number(fill.quantity) / largest),
+        size: 0.5 + 0.6 * Math.sqrt(Number(fill.quantity) / largest),
         id: fill.order,
       });
     }

@@ -79,7 +79,7 @@ const Row = memo(function Row({ side, price, quantity, own, ahead, share }: RowP
       <td>{own}</td>
       <td className="price">{price}</td>
       <td className="size">
-        <i style={{ width: `${share}%` }} />
+        <i style={{ transform: `scaleX(${share / 100})` }} />
         <span>{quantity}</span>
       </td>
     </tr>

@@ -16,15 +16,25 @@ import { useScales, type Scale } from "./scale.ts";
 import { Side } from "./Side.tsx";
 import { Table, type Column } from "./Table.tsx";
 
-const NONE: Order[] = [];
-
 export function OpenOrders({ whole = false }: { whole?: boolean }) {
   const orders = useLive((state) => state.orders);
   const scales = useScales();
   const columns = useMemo(() => orderColumns(scales, whole ? "open" : "short"), [scales, whole]);
+  const rows = useMemo(() => placed(orders ?? []), [orders]);
   if (orders === null) return <Note>Waiting for the first state …</Note>;
   if (orders.length === 0) return <Note>No open orders. A running strategy places them.</Note>;
-  return <Table caption="Open orders" columns={columns} rows={orders ?? NONE} id={(order) => order.id} />;
+  return <Table caption="Open orders" columns={columns} rows={rows} id={(order) => order.id} />;
+}
+
+/** By instrument and price, as in the book: a renewed quote stays in its row. */
+function placed(orders: Order[]): Order[] {
+  return [...orders].sort(
+    (a, b) =>
+      a.instrument.localeCompare(b.instrument) ||
+      b.side.localeCompare(a.side) ||
+      Number(b.price ?? 0) - Number(a.price ?? 0) ||
+      a.id.localeCompare(b.id),
+  );
 }
 
 /** `open`: with queue and cancel; `short`: the same where there is little room; `all`: with how it ended and why. */
@@ -64,7 +74,7 @@ export function orderColumns(scales: (instrument: string) => Scale, kind: "short
     { name: "Side", value: (order) => order.side, cell: (order) => <Side side={order.side} /> },
     price,
     quantity("Quantity", (order) => order.quantity),
-    quantity("Filled", (order) => order.filled, kind !== "all"),
+    quantity("Filled", (order) => order.filled, true),
   ];
   const acts: Column<Order> = {
     name: "Acts",

@@ -100,6 +100,12 @@ fn trades_become_seconds_and_the_book_tells_its_state() {
     let bar = SecondBar { instrument: 0, second: 1, open: 100, high: 103, low: 99, close: 99, volume: 7 };
     assert_eq!(onlooker.drain_seconds(), [bar]);
     assert_eq!(onlooker.drain_seconds(), []);
+    // A trade told late does not change a bar that may have been taken out.
+    let late = Event { ts_recv: 2_500_000_000, ..row(Kind::Trade, Side::Buy, 98, 1) };
+    for event in [late, row(Kind::Trade, Side::Buy, 97, 1), late] {
+        onlooker.row(0, &event, 1);
+    }
+    assert_eq!(onlooker.drain_seconds().iter().map(|bar| bar.second).collect::<Vec<_>>(), [2, 1, 2]);
     let mut level = row(Kind::Level, Side::Buy, 100, 5);
     level.flags |= flag::LAST;
     assert_eq!(onlooker.row(0, &row(Kind::Clear, Side::Buy, 0, 0), 1), None);

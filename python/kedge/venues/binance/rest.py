@@ -210,7 +210,7 @@ class Rest:
                 if body is None:
                     return Failure(True, f"HTTP {response.status} with more than {BODY_MAX} bytes")
                 return Answer(response.status, body, _seconds(response.headers.get("Retry-After")))
-        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+        except Exception as error:
             return failure(error)
 
     def _heed(self, answer: Answer | Failure, outcome: Outcome) -> None:
@@ -228,6 +228,8 @@ class Rest:
         where = f"{self.base}{request.path}"
         if isinstance(outcome, Retryable):
             return RetryLater(f"{where}: {outcome.why}", outcome.after_s)
+        if isinstance(outcome, Rejected) and outcome.code == CLOCK_CODE:
+            return RetryLater(f"{where}: the venue refused our time: its clock is measured again", 1.0)
         if isinstance(outcome, Rejected) and outcome.code in KEY_CODES:
             return UsageError(
                 f"{where}: the venue refused the API key: {outcome.code} {outcome.message}",

@@ -304,8 +304,10 @@ class BinanceVenue:
 
     async def _keep_clock(self) -> None:
         while True:
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._clock_wanted.wait(), CLOCK_EVERY_S)
+            # Not `wait_for`: it may lose a cancellation that comes with the event.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOCK_EVERY_S):
+                    await self._clock_wanted.wait()
             self._clock_wanted.clear()
             try:
                 await self._measure_clock()

@@ -1,4 +1,4 @@
-"""`web/openapi.json`: what the page's client is generated from. `python -m kedge.api.openapi FILE` writes it."""
+"""`web/openapi.json`: what the page's client is generated from. `python -m scripts.openapi FILE` writes it."""
 
 from __future__ import annotations
 
