@@ -13,6 +13,7 @@ import os
 import random
 import select
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -31,9 +32,12 @@ ROOT = Path(__file__).parents[2]
 FAULTS = (
     {"kind": "drop", "probability": 0.10, "how": "never"},
     {"kind": "lost_answer", "probability": 0.10, "how": "never"},
+    {"kind": "lost_answer", "probability": 0.03, "how": "close"},
     {"kind": "delay", "probability": 0.15, "delay_ms": [20, 400]},
 )
+# A fault of a route hits its requests over WebSocket, too. Each life sends its orders one of the two ways.
 ROUTES = ("/api/v3/order", "/fapi/v1/order")
+WAYS = ("socket", "rest")
 IN_DOUBT = ("intent", "submitted", "unknown")
 READY_WITHIN = 60.0
 QUIET_LIFE = 2.0
@@ -63,8 +67,8 @@ class Exchange:
         assert self._process.stdout is not None
         self.told = json.loads(self._process.stdout.readline())
 
-    def environment(self) -> dict[str, str]:
-        """The settings that lead a trader here."""
+    def environment(self, way: str = "socket") -> dict[str, str]:
+        """The settings that lead a trader here, and its orders over the WebSocket API or by REST."""
         told = self.told
         return {
             "KEDGE_VENUE_KEY": told["account"]["key"],
@@ -72,9 +76,11 @@ class Exchange:
             "KEDGE_VENUE_SPOT_REST": told["rest"],
             "KEDGE_VENUE_SPOT_STREAM": told["spot_stream"],
             "KEDGE_VENUE_SPOT_PRIVATE": told["spot_ws_api"],
+            "KEDGE_VENUE_SPOT_ORDER": told["spot_ws_api" if way == "socket" else "rest"],
             "KEDGE_VENUE_USDM_REST": told["usdm_rest"],
             "KEDGE_VENUE_USDM_STREAM": told["usdm_stream"],
             "KEDGE_VENUE_USDM_PRIVATE": told["usdm_stream"],
+            "KEDGE_VENUE_USDM_ORDER": told["usdm_ws_api" if way == "socket" else "usdm_rest"],
         }
 
     def fault(self, **wish: Any) -> None:
@@ -206,9 +212,17 @@ def chaos(folder: Path, kills: int, seed: int, plant: str = "", say: Any = lambd
         "equal": found["equal"],
         "recovery_p99_s": round(slowest[int(0.99 * (len(slowest) - 1))], 3),
         "executions": found["executions"],
+        "ways": ways(venue.truth),
         "points": tally.points,
         "differences": found["differences"][:10],
     }
+
+
+def ways(truth: Path) -> dict[str, int]:
+    """How many orders came each way, by the exchange's own file."""
+    with contextlib.closing(sqlite3.connect(f"file:{truth}?mode=ro", uri=True)) as database:
+        query = "SELECT via, count(*) FROM requests WHERE method = 'POST' AND route LIKE '%/order' GROUP BY via"
+        return dict(database.execute(query).fetchall())
 
 
 def cut_power(data: Path) -> None:
@@ -227,7 +241,8 @@ def _one_life(data: Path, settings: Path, venue: Exchange, draw: random.Random, 
     points = {"journal after send": ("between send and reply",), "new id on timeout": ("",)}
     lives = (LONG,) if plant == "new id on timeout" else (SHORT, SHORT, LONG)
     point = draw.choice(points.get(plant, (*POINTS, "", "")))
-    life = Life(data, settings, venue.environment(), point, draw.randint(1, 12), plant)
+    way = WAYS[tally.kills % len(WAYS)]
+    life = Life(data, settings, venue.environment(way), point, draw.randint(1, 12), plant)
     ready = life.ready(READY_WITHIN)
     if ready is not None:
         tally.recoveries.append(ready["recovery_ms"] / 1e3)
