@@ -157,8 +157,8 @@ class RunningExchange(Running):
         finally:
             self.admin("DELETE", f"/faults/{number}")
 
-    def environment(self, account: Mapping[str, Any] | None = None) -> dict[str, str]:
-        """The settings that lead a trader here."""
+    def environment(self, account: Mapping[str, Any] | None = None, way: str = "socket") -> dict[str, str]:
+        """The settings that lead a trader here, and its orders over the WebSocket API or by REST."""
         told, keys = self.told, account or self.told["account"]
         return {
             "KEDGE_VENUE_KEY": keys["key"],
@@ -166,9 +166,11 @@ class RunningExchange(Running):
             "KEDGE_VENUE_SPOT_REST": told["rest"],
             "KEDGE_VENUE_SPOT_STREAM": told["spot_stream"],
             "KEDGE_VENUE_SPOT_PRIVATE": told["spot_ws_api"],
+            "KEDGE_VENUE_SPOT_ORDER": told["spot_ws_api" if way == "socket" else "rest"],
             "KEDGE_VENUE_USDM_REST": told["usdm_rest"],
             "KEDGE_VENUE_USDM_STREAM": told["usdm_stream"],
             "KEDGE_VENUE_USDM_PRIVATE": told["usdm_stream"],
+            "KEDGE_VENUE_USDM_ORDER": told["usdm_ws_api" if way == "socket" else "usdm_rest"],
         }
 
     def close(self) -> None:

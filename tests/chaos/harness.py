@@ -13,6 +13,7 @@ import os
 import random
 import select
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -31,9 +32,12 @@ ROOT = Path(__file__).parents[2]
 FAULTS = (
     {"kind": "drop", "probability": 0.10, "how": "never"},
     {"kind": "lost_answer", "probability": 0.10, "how": "never"},
+    {"kind": "lost_answer", "probability": 0.03, "how": "close"},
     {"kind": "delay", "probability": 0.15, "delay_ms": [20, 400]},
 )
+# A fault of a route hits its requests over WebSocket, too. Each life sends its orders one of the two ways.
 ROUTES = ("/api/v3/order", "/fapi/v1/order")
+WAYS = ("socket", "rest")
 IN_DOUBT = ("intent", "submitted", "unknown")
 READY_WITHIN = 60.0
 QUIET_LIFE = 2.0
@@ -162,9 +166,17 @@ def chaos(folder: Path, kills: int, seed: int, plant: str = "", say: Any = lambd
         "equal": found["equal"],
         "recovery_p99_s": round(slowest[int(0.99 * (len(slowest) - 1))], 3),
         "executions": found["executions"],
+        "ways": ways(venue.truth),
         "points": tally.points,
         "differences": found["differences"][:10],
     }
+
+
+def ways(truth: Path) -> dict[str, int]:
+    """How many orders came each way, by the exchange's own file."""
+    with contextlib.closing(sqlite3.connect(f"file:{truth}?mode=ro", uri=True)) as database:
+        query = "SELECT via, count(*) FROM requests WHERE method = 'POST' AND route LIKE '%/order' GROUP BY via"
+        return dict(database.execute(query).fetchall())
 
 
 def cut_power(data: Path) -> None:
@@ -187,7 +199,8 @@ def _one_life(
     point = draw.choice(points.get(plant, (*POINTS, "", "")))
     # A start passes its point once, the others many times.
     passes = 1 if point == "during recovery" else draw.randint(1, 12)
-    life = Life(data, settings, venue.environment(), point, passes, plant)
+    way = WAYS[tally.kills % len(WAYS)]
+    life = Life(data, settings, venue.environment(way=way), point, passes, plant)
     ready = life.ready(READY_WITHIN)
     if ready is not None:
         tally.recoveries.append(ready["recovery_ms"] / 1e3)

@@ -22,11 +22,13 @@ ENGINE = {"seed": 1, "sample_ns": 0, "queue": "risk_averse", "partial_fills": Tr
 class Exchange(RunningExchange):
     """A running exchange, and how our client is pointed at it."""
 
-    def addresses(self, market: str) -> Addresses:
-        """Where a market is."""
+    def addresses(self, market: str, way: str = "websocket") -> Addresses:
+        """How our client is pointed at it; orders go over the WebSocket API or by `rest`."""
+        told = self.told
+        order = told["rest"] if way == "rest" else told[f"{market}_ws_api"]
         if market == "spot":
-            return Addresses(self.told["rest"], self.told["spot_stream"], self.told["spot_ws_api"])
-        return Addresses(self.told["usdm_rest"], self.told["usdm_stream"], self.told["usdm_stream"])
+            return Addresses(told["rest"], told["spot_stream"], told["spot_ws_api"], order)
+        return Addresses(told["usdm_rest"], told["usdm_stream"], told["usdm_stream"], order)
 
     def keys(self) -> Keys:
         """The keys of a new account with 5,000 USDT in each wallet."""
@@ -81,8 +83,10 @@ async def until(holds: Callable[[], object], seconds: float = 10.0) -> None:
 
 
 @asynccontextmanager
-async def desk(exchange: Exchange, market: str, folder: Path, keys: Keys | None = None) -> AsyncIterator[Desk]:
-    """A desk whose book is in sync."""
+async def desk(
+    exchange: Exchange, market: str, folder: Path, keys: Keys | None = None, way: str = "websocket"
+) -> AsyncIterator[Desk]:
+    """A desk whose book is in sync, and whose orders go their `way`."""
     heard: list[Desk] = []
 
     def on_frame(symbol: str, frame: bytes, now: int) -> None:
@@ -96,7 +100,7 @@ async def desk(exchange: Exchange, market: str, folder: Path, keys: Keys | None 
 
     venue = BinanceVenue(
         market,
-        exchange.addresses(market),
+        exchange.addresses(market, way),
         keys or exchange.keys(),
         on_frame=on_frame,
         on_lost=on_lost,
@@ -123,6 +127,7 @@ async def desk(exchange: Exchange, market: str, folder: Path, keys: Keys | None 
     await venue.start([SYMBOLS[market]])
     try:
         await until(lambda: heard[0].book()[0] == "in_sync")
+        assert venue.ordering.way == way
         yield heard[0]
     finally:
         await venue.close()

@@ -27,6 +27,7 @@ from kedge.venues.binance import (
 from tests.contract.exchange_process import SYMBOLS, Desk, Exchange, desk, exchange_process, until
 
 MARKETS = pytest.mark.parametrize("market", ["spot", "usdm"])
+WAYS = pytest.mark.parametrize("way", ["websocket", "rest"])
 SIZE = {"spot": "0.01", "usdm": "0.1"}
 IDS = {"spot": "BTC/USDT@simulated", "usdm": "ETH/USDT:USDT@simulated"}
 
@@ -91,10 +92,11 @@ def test_books_stay_in_sync_and_definitions_are_read(exchange: Exchange, market:
     uvloop.run(work())
 
 
+@WAYS
 @MARKETS
-def test_a_resting_order_from_birth_to_end(exchange: Exchange, market: str, tmp_path: Path) -> None:
+def test_a_resting_order_from_birth_to_end(exchange: Exchange, market: str, way: str, tmp_path: Path) -> None:
     async def work() -> None:
-        async with desk(exchange, market, tmp_path) as at:
+        async with desk(exchange, market, tmp_path, way=way) as at:
             price = away(at)
             accepted = await limit(at, "kaa1", price)
             assert isinstance(accepted, Accepted)
@@ -137,10 +139,11 @@ def test_a_resting_order_from_birth_to_end(exchange: Exchange, market: str, tmp_
     uvloop.run(work())
 
 
+@WAYS
 @MARKETS
-def test_what_cannot_be_is_rejected(exchange: Exchange, market: str, tmp_path: Path) -> None:
+def test_what_cannot_be_is_rejected(exchange: Exchange, market: str, way: str, tmp_path: Path) -> None:
     async def work() -> None:
-        async with desk(exchange, market, tmp_path) as at:
+        async with desk(exchange, market, tmp_path, way=way) as at:
             far = at.book()[2] * 2
             crossing = await limit(
                 at, "kpo1", (at.book()[2] * Decimal("1.01")).quantize(Decimal("0.01")), "buy", "post_only"
@@ -173,10 +176,11 @@ def test_what_cannot_be_is_rejected(exchange: Exchange, market: str, tmp_path: P
     uvloop.run(work())
 
 
+@WAYS
 @MARKETS
-def test_fills_trades_and_balances_agree(exchange: Exchange, market: str, tmp_path: Path) -> None:
+def test_fills_trades_and_balances_agree(exchange: Exchange, market: str, way: str, tmp_path: Path) -> None:
     async def work() -> None:
-        async with desk(exchange, market, tmp_path) as at:
+        async with desk(exchange, market, tmp_path, way=way) as at:
             began = time.time_ns() - 1_000_000_000
             before = await at.venue.balances()
             assert before["USDT"][0] == 5_000
@@ -228,13 +232,14 @@ def test_fills_trades_and_balances_agree(exchange: Exchange, market: str, tmp_pa
     uvloop.run(work())
 
 
+@WAYS
 @MARKETS
-def test_the_deadline_is_kept(exchange: Exchange, market: str, tmp_path: Path) -> None:
+def test_the_deadline_is_kept(exchange: Exchange, market: str, way: str, tmp_path: Path) -> None:
     """An order that reaches the venue after its window is refused, so "not found" after it is proof."""
 
     async def work() -> None:
         assert HAS_DEADLINE
-        async with desk(exchange, market, tmp_path) as at:
+        async with desk(exchange, market, tmp_path, way=way) as at:
             with exchange.faulty(kind="delay", method="POST", route="*/order", delay_ms=[2100, 2100], count=1):
                 outcome = await limit(at, "kdl1", away(at))
             assert isinstance(outcome, Rejected)
@@ -252,10 +257,11 @@ def test_the_deadline_is_kept(exchange: Exchange, market: str, tmp_path: Path) -
     uvloop.run(work())
 
 
+@WAYS
 @MARKETS
-def test_lost_answers_are_unknown_and_a_query_tells(exchange: Exchange, market: str, tmp_path: Path) -> None:
+def test_lost_answers_are_unknown_and_a_query_tells(exchange: Exchange, market: str, way: str, tmp_path: Path) -> None:
     async def work() -> None:
-        async with desk(exchange, market, tmp_path) as at:
+        async with desk(exchange, market, tmp_path, way=way) as at:
             faults: list[tuple[dict[str, object], bool]] = [
                 ({"kind": "lost_answer"}, True),
                 ({"kind": "drop"}, False),
@@ -268,6 +274,8 @@ def test_lost_answers_are_unknown_and_a_query_tells(exchange: Exchange, market: 
             ]
             for number, (fault, executed) in enumerate(faults):
                 client_id = f"klo{number}"
+                # A fault may end the connection that orders go over.
+                await until(lambda: at.venue.ordering.way == way)
                 with exchange.faulty(**fault, method="POST", route="*/order"):
                     outcome = await limit(at, client_id, away(at))
                 assert isinstance(outcome, Unknown), (fault, outcome)

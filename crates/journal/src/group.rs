@@ -116,8 +116,20 @@ impl GroupCommitter {
     /// # Errors
     /// As [`Writer::append`].
     pub fn append(&self, stream: Stream, kind: u8, ts_engine: i64, ts_wall: i64, payload: Vec<u8>) -> Result<u64> {
+        let seq = self.queue(stream, kind, ts_engine, ts_wall, payload)?;
+        self.begin();
+        Ok(seq)
+    }
+
+    /// As [`Self::append`], for the first of several records that belong together: they are left until
+    /// [`Self::begin`], so that one commit serves them all. A commit that ends meanwhile is followed by theirs anyway.
+    ///
+    /// # Errors
+    /// As [`Writer::append`].
+    pub fn queue(&self, stream: Stream, kind: u8, ts_engine: i64, ts_wall: i64, payload: Vec<u8>) -> Result<u64> {
         let mut state = self.shared.lock();
         while state.failed.is_none() && !self.has_room(&state, payload.len()) {
+            self.begin();
             state = self.shared.not_full.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         if let Some(error) = &state.failed {
@@ -127,8 +139,12 @@ impl GroupCommitter {
         let seq = state.admission.admit(stream, kind, payload.len())?;
         state.queued_bytes += payload.len();
         state.queue.push(Queued { stream, kind, ts_engine, ts_wall, payload });
-        self.shared.not_empty.notify_one();
         Ok(seq)
+    }
+
+    /// Lets what is queued be committed.
+    pub fn begin(&self) {
+        self.shared.not_empty.notify_one();
     }
 
     fn has_room(&self, state: &State, bytes: usize) -> bool {

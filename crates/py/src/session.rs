@@ -44,7 +44,14 @@ impl Session {
         wall: Nanos,
         payload: Vec<u8>,
     ) -> PyResult<()> {
-        let seq = self.committer()?.append(stream, kind, ts, wall, payload);
+        self.queue(stream, kind, ts, wall, payload)?;
+        self.committer()?.begin();
+        Ok(())
+    }
+
+    /// Appends a record that others follow: one commit for an input and what was decided on it.
+    fn queue(&mut self, stream: Stream, kind: u8, ts: Nanos, wall: Nanos, payload: Vec<u8>) -> PyResult<()> {
+        let seq = self.committer()?.queue(stream, kind, ts, wall, payload);
         self.appended = seq.map_err(|error| journal_error(&error))?;
         Ok(())
     }
@@ -53,7 +60,7 @@ impl Session {
     pub(crate) fn take(&mut self, wall: Nanos, input: &Input<'_>) -> PyResult<()> {
         let now = wall.max(self.live.now());
         let (kind, payload) = inputs::written(now, input).map_err(|error| kedge_error("KedgeError", error, ""))?;
-        self.append(Stream::Inputs, kind, now, wall, payload)?;
+        self.queue(Stream::Inputs, kind, now, wall, payload)?;
         self.live.take(now, input);
         self.note_faults(now, wall)?;
         self.settle(now, wall)
@@ -83,7 +90,7 @@ impl Session {
         };
         let notes: Vec<String> = engine.faults()[self.noted_faults..].iter().map(note).collect();
         self.noted_faults += notes.len();
-        notes.into_iter().try_for_each(|text| self.append(Stream::Inputs, kind::FAULT, now, wall, text.into_bytes()))
+        notes.into_iter().try_for_each(|text| self.queue(Stream::Inputs, kind::FAULT, now, wall, text.into_bytes()))
     }
 
     /// Puts what the engine decided into the journal and its commands into the queue.
@@ -97,13 +104,14 @@ impl Session {
                 tag if INPUT_TAGS.contains(&tag) => continue,
                 _ => kind::STOPPED,
             };
-            self.append(Stream::Decisions, kind, now, wall, record.to_vec())?;
+            self.queue(Stream::Decisions, kind, now, wall, record.to_vec())?;
         }
         let requests: Vec<(InstrumentIx, Request)> = self.live.engine().commands().collect();
         for (instrument, request) in requests {
             let command = Command::new(self.live.engine(), instrument, &request, self.appended);
             self.commands.push(command);
         }
+        self.committer()?.begin();
         Ok(())
     }
 }

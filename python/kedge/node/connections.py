@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 from kedge.model.errors import UsageError
@@ -15,7 +16,7 @@ from kedge.venues.binance import REAL, AccountUpdate, Addresses, BinanceVenue, K
 class Listener(Protocol):
     """Who hears what the venues say. Called on the loop."""
 
-    def on_frame(self, market: str, symbol: str, frame: bytes) -> None: ...
+    def on_frame(self, market: str, symbol: str, frame: bytes, received_ns: int) -> None: ...
     def on_lost(self, market: str, symbol: str, why: str) -> None: ...
     def on_report(self, market: str, report: Report) -> None: ...
     def on_account(self, market: str, update: AccountUpdate) -> None: ...
@@ -54,7 +55,7 @@ def _client(settings: VenueSettings, market: Market, keys: Keys, listener: Liste
         addresses(settings, market),
         keys,
         recv_window_ms=settings.recv_window // 1_000_000,
-        on_frame=lambda symbol, frame, _at: listener.on_frame(market, symbol, frame),
+        on_frame=partial(listener.on_frame, market),
         on_lost=lambda symbol, why: listener.on_lost(market, symbol, why),
         on_report=lambda report: listener.on_report(market, report),
         on_account=lambda update: listener.on_account(market, update),

@@ -47,7 +47,8 @@ class LiveLoop:
         self._begun = False
         self._heard = 0
         self._asking: set[asyncio.Task[None]] = set()
-        asyncio.get_running_loop().add_reader(self._session.waker(), self._durable)
+        self._waker = self._session.waker()
+        asyncio.get_running_loop().add_reader(self._waker, self._durable)
 
     @property
     def session(self) -> _core.LiveSession:
@@ -71,20 +72,26 @@ class LiveLoop:
         for line in self.opened.lines:
             line.venue.want_snapshot(line.symbol)
 
-    def on_frame(self, market: str, symbol: str, frame: bytes) -> None:
-        """A message of a market stream, or the body of a depth snapshot."""
+    def on_frame(self, market: str, symbol: str, frame: bytes, received_ns: int) -> None:
+        """A message of a market stream, or the body of a depth snapshot, received at `received_ns` of our clock."""
         line = self._by_symbol.get((market, symbol))
         if not self._begun or line is None:
             return
-        with self.guarded():
+        now = time.time_ns()
+        # The clock of intervals, at the moment at which the message was received.
+        self._heard = time.perf_counter_ns() - (now - received_ns)
+        needs_snapshot = False
+        try:
             try:
-                _, needs_snapshot, _ = self._session.message(line.instrument, frame, time.time_ns())
+                _, needs_snapshot, _ = self._session.message(line.instrument, frame, now)
             except DataError as error:
                 self.bad_frames += 1
                 self.board.notice("bad message", f"{symbol}: {error.message}")
-                return
-            if needs_snapshot:
-                line.venue.want_snapshot(symbol)
+            self._settle()
+        except BaseException as error:
+            self._broken(error)
+        if needs_snapshot:
+            line.venue.want_snapshot(symbol)
 
     def on_lost(self, market: str, symbol: str, why: str) -> None:
         """A market stream was lost or has gone silent."""
@@ -121,10 +128,13 @@ class LiveLoop:
             self._session.tick(time.time_ns())
 
     def _durable(self) -> None:
-        with self.guarded():
-            with contextlib.suppress(BlockingIOError):
-                os.read(self._session.waker(), 8)
+        try:
+            os.read(self._waker, 8)
             self.entry.flush()
+        except BlockingIOError:
+            return
+        except BaseException as error:
+            self._broken(error)
 
     @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:
@@ -132,13 +142,13 @@ class LiveLoop:
         self._heard = time.perf_counter_ns()
         try:
             yield
-            self._changed()
-            self._arm()
-        except (KeyboardInterrupt, SystemExit, asyncio.CancelledError):
-            raise
+            self._settle()
         except BaseException as error:
-            # A fault of the core, or a callback's time limit that struck just behind it, is none of `Exception`.
-            self.fail(error)
+            self._broken(error)
+
+    def _settle(self) -> None:
+        self._changed()
+        self._arm()
 
     def _changed(self) -> None:
         commands = self._session.commands()
@@ -155,6 +165,12 @@ class LiveLoop:
         if due is not None:
             wait = max(0.0, (due - time.time_ns()) / SECOND)
             self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
+
+    def _broken(self, error: BaseException) -> None:
+        # A fault of the core, or a callback's time limit that struck just behind it, is none of `Exception`.
+        if isinstance(error, (KeyboardInterrupt, SystemExit, asyncio.CancelledError)):
+            raise error
+        self.fail(error)
 
     def fail(self, error: BaseException) -> None:
         """Says that the session cannot go on."""
@@ -220,4 +236,4 @@ class LiveLoop:
             task.cancel()
         await asyncio.gather(*self._asking, return_exceptions=True)
         await self.entry.close()
-        asyncio.get_running_loop().remove_reader(self._session.waker())
+        asyncio.get_running_loop().remove_reader(self._waker)

@@ -187,10 +187,10 @@ class Trader:
 
     # What the venues say, handed on once there is a session ---------------------------------------------------------
 
-    def on_frame(self, market: str, symbol: str, frame: bytes) -> None:
+    def on_frame(self, market: str, symbol: str, frame: bytes, received_ns: int) -> None:
         """Hands on a market message."""
         if self._loop is not None:
-            self._loop.on_frame(market, symbol, frame)
+            self._loop.on_frame(market, symbol, frame, received_ns)
 
     def on_lost(self, market: str, symbol: str, why: str) -> None:
         """Hands on the loss of a market stream."""

@@ -119,20 +119,27 @@ class RateBudget:
     def take(self, purpose: Purpose, weight: int, counted: bool = False) -> float:
         """Takes `weight` (and one order where `counted`) and returns 0, or takes nothing and returns the seconds to
         wait until there may be room."""
-        now, mono = self._now_venue(), time.monotonic_ns()
-        blocked = self._blocked_until_mono
-        if purpose == "order":
-            blocked = max(blocked, self._orders_blocked_until_mono)
-        if blocked > mono:
-            return (blocked - mono) / 1e9
-        wanted = [(self._weight, weight), *((window, 1) for window in self._orders.values() if counted)]
-        for window, amount in wanted:
+        blocked_s = self.blocked_s(purpose)
+        if blocked_s:
+            return blocked_s
+        now, share = self._now_venue(), SHARES[purpose]
+        counts = tuple(self._orders.values()) if counted else ()
+        for window in (self._weight, *counts):
             window.roll(now)
-            if amount and window.used + amount > window.limit * SHARES[purpose]:
+            amount = weight if window is self._weight else 1
+            if amount and window.used + amount > window.limit * share:
                 return max(window.left_s(now), 0.001)
-        for window, amount in wanted:
-            window.used += amount
+        self._weight.used += weight
+        for window in counts:
+            window.used += 1
         return 0.0
+
+    def blocked_s(self, purpose: Purpose) -> float:
+        """How long the venue said to wait, from now; 0 where it said nothing."""
+        until = self._blocked_until_mono
+        if purpose == "order":
+            until = max(until, self._orders_blocked_until_mono)
+        return max(0, until - time.monotonic_ns()) / 1e9 if until else 0.0
 
     def block(self, seconds: float, *, banned: bool = False, orders_only: bool = False) -> None:
         """The venue said to wait: nothing is asked for `seconds`; with `orders_only` no new order."""

@@ -76,15 +76,17 @@ class VenueClock:
         """Why no order may be stamped by this clock now, or None."""
         if self._anchor is None:
             return "the venue's clock has not been measured"
+        anchor = self._anchor
         mono, wall = time.monotonic_ns(), time.time_ns()
-        jump = (wall - mono) - (self._anchor.wall_ns - self._anchor.mono_ns)
+        jump = (wall - mono) - (anchor.wall_ns - anchor.mono_ns)
         if abs(jump) > JUMP_NS:
             self.doubted = True
             return f"our clock jumped by {jump / 1e9:+.3f} s: the venue's is measured again first"
         if self.doubted:
             return "the venue refused our time: its clock is measured again first"
-        if abs(self.offset_ns) > OFFSET_MAX_NS:
-            return f"our clock is off: the venue's is {self.offset_ns / 1e9:+.3f} s from it, at most ±5 s is allowed"
-        if self.bound_ns > BOUND_MAX_NS:
-            return f"the venue's clock is known to ±{self.bound_ns / 1e6:.0f} ms only, at most 1000 ms is allowed"
+        offset, bound = anchor.venue_at(mono) - wall, anchor.bound_at(mono)
+        if abs(offset) > OFFSET_MAX_NS:
+            return f"our clock is off: the venue's is {offset / 1e9:+.3f} s from it, at most ±5 s is allowed"
+        if bound > BOUND_MAX_NS:
+            return f"the venue's clock is known to ±{bound / 1e6:.0f} ms only, at most 1000 ms is allowed"
         return None

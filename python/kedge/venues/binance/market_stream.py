@@ -100,6 +100,8 @@ class MarketStream:
         return [self._book, *([self._mark] if self._mark is not None else [])]
 
     def _message(self, frame: bytes, now: int, book: bool) -> None:
+        # First to who trades on it, then to who counts.
+        self._hand_over(frame, now)
         self._messages += 1
         self._heard_ns = now
         head = frame[:160]
@@ -107,7 +109,6 @@ class MarketStream:
         stamp = head[at + 4 : at + 18].lstrip()[:13]
         if at >= 0 and stamp.isdigit():
             self._latencies.append(now + self._clock.offset_ns - int(stamp) * 1_000_000)
-        self._hand_over(frame, now)
         if book and not self._book_live and b'"depthUpdate"' in head:
             # From here on the core holds updates back, so a snapshot asked for now will join them.
             self._book_live = True

@@ -12,6 +12,13 @@ from kedge.venues.binance.rest import Request
 CLIENT_ID = re.compile(r"[.A-Za-z0-9:/_-]{1,36}")
 SYMBOL = re.compile(r"[A-Z0-9_]{1,30}")
 _AMOUNT = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
+FORMS: Mapping[str, re.Pattern[str]] = {
+    "symbol": SYMBOL,
+    "newClientOrderId": CLIENT_ID,
+    "origClientOrderId": CLIENT_ID,
+    "price": _AMOUNT,
+    "quantity": _AMOUNT,
+}
 TIMES_IN_FORCE = {"gtc": "GTC", "ioc": "IOC", "fok": "FOK"}
 
 ORDER: Mapping[Market, str] = {"spot": "/api/v3/order", "usdm": "/fapi/v1/order"}
@@ -89,6 +96,11 @@ def _side(side: str) -> str:
     if side not in ("buy", "sell"):
         raise UsageError(f"`side` of an order must be buy or sell, was `{side}`")
     return side.upper()
+
+
+def require(name: str, value: str) -> None:
+    """Raises `UsageError` for a value that is not of its parameter's form."""
+    _checked(name, value, FORMS[name])
 
 
 def _checked(name: str, value: str, form: re.Pattern[str]) -> str:

@@ -113,12 +113,19 @@ class Rest:
         """Why a request that may change an order must not leave now; None: it may, and its weight is taken."""
         if self.keys is None:
             return Rejected(0, "no API key is set, so nothing can be ordered")
+        untimely = self.untimely(kind)
+        if untimely is not None:
+            return untimely
+        wait = self._budget.take(request.purpose, request.weight, request.counted)
+        return Retryable(self._budget.why_blocked, wait) if wait else None
+
+    def untimely(self, kind: Kind) -> Outcome | None:
+        """Why a request must not be stamped by our clock now."""
         # A cancel with a wrong time is refused by the venue and doubles nothing, so only orders wait for the clock.
         if kind is not Kind.CANCEL and (objection := self._clock.objection()) is not None:
             self._clock_wanted.set()
             return Retryable(objection, 1.0)
-        wait = self._budget.take(request.purpose, request.weight, request.counted)
-        return Retryable(self._budget.why_blocked, wait) if wait else None
+        return None
 
     def stamped(self) -> tuple[int, int]:
         """The venue's time in ms to sign a request with, and when its window has closed on our wall clock."""

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from kedge.model.errors import DataError, KedgeError, UnreachableError, UnsafeStateError, UsageError
-from kedge.venues.binance import definitions, orders
+from kedge.venues.binance import definitions
 from kedge.venues.binance.account import AccountUpdate, Report, VenueOrder, VenueTrade
 from kedge.venues.binance.addresses import MARKETS, Addresses, Keys, Market
 from kedge.venues.binance.asking import Asking
@@ -21,7 +21,7 @@ from kedge.venues.binance.errors import RetryLater, VenueRefused
 from kedge.venues.binance.market_stream import MarketStream
 from kedge.venues.binance.order_socket import OrderSocket
 from kedge.venues.binance.ordering import Ordering, Prepared, told
-from kedge.venues.binance.outcomes import Kind, Outcome, Rejected
+from kedge.venues.binance.outcomes import Outcome, Rejected
 from kedge.venues.binance.rest import READ_S, Rest
 from kedge.venues.binance.user_stream import UserStream
 from kedge.venues.binance.websocket import Pace, Reconnecting
@@ -83,7 +83,7 @@ class BinanceVenue:
         self._ask = Asking(self.market, self._rest)
         address = addresses.orders(self.market)
         socket = OrderSocket(address, self._quiet, self.budget) if address is not None else None
-        self.ordering = Ordering(self._rest, socket, keys)
+        self.ordering = Ordering(self.market, self._rest, self.budget, socket, keys)
         self._streams: dict[str, MarketStream] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -208,18 +208,7 @@ class BinanceVenue:
     ) -> Prepared:
         """An order for `send`: `side` buy or sell, `kind` limit or market, `tif` gtc, ioc, fok or post_only, decimal
         text. Raises `UsageError` for words it does not know."""
-        params = orders.submission(
-            self.market,
-            symbol=symbol,
-            client_id=client_id,
-            side=side,
-            kind=kind,
-            tif=tif,
-            price=price,
-            quantity=quantity,
-            reduce_only=reduce_only,
-        )
-        return self.ordering.prepare(Kind.SUBMIT, orders.submit(self.market), params)
+        return self.ordering.submission(symbol, client_id, side, kind, tif, price, quantity, reduce_only)
 
     def send(self, order: Prepared, on_sent: Callable[[], None] | None = None) -> Coroutine[Any, Any, Outcome]:
         """Places an order, once. What is returned waits for its outcome and must be awaited; it never raises for what
@@ -241,8 +230,6 @@ class BinanceVenue:
         on_sent: Callable[[], None] | None = None,
     ) -> Outcome:
         """`prepare` and `send`, to the outcome."""
-        if reduce_only and self.market == "spot":
-            return Rejected(0, "spot orders cannot be reduce-only")
         order = self.prepare(
             symbol=symbol,
             client_id=client_id,
@@ -257,8 +244,7 @@ class BinanceVenue:
 
     def cancel(self, *, symbol: str, client_id: str) -> Coroutine[Any, Any, Outcome]:
         """Cancels the open order of this client id. Sent as `send` does."""
-        request, params = orders.cancel(self.market), orders.named(symbol, client_id)
-        return self.ordering.send(self.ordering.prepare(Kind.CANCEL, request, params))
+        return self.ordering.send(self.ordering.cancel(symbol, client_id))
 
     def amend(
         self, *, symbol: str, client_id: str, side: str, price: str, quantity: str
@@ -266,8 +252,7 @@ class BinanceVenue:
         """Changes an order's price and quantity (USD-M). Spot has no such request: rejected, nothing is sent."""
         if self.market == "spot":
             return told(Rejected(0, "spot orders cannot be amended: cancel the order and send another"))
-        params = orders.amendment(symbol=symbol, client_id=client_id, side=side, price=price, quantity=quantity)
-        return self.ordering.send(self.ordering.prepare(Kind.AMEND, orders.amend(self.market), params))
+        return self.ordering.send(self.ordering.amendment(symbol, client_id, side, price, quantity))
 
     async def query(self, *, symbol: str, client_id: str, patience_s: float = READ_S) -> VenueOrder | None:
         """The newest order of this client id, or None if the venue says that there is none. Raises `RetryLater` or

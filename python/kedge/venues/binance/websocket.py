@@ -29,6 +29,8 @@ LIFE_S = 23 * 3600.0
 _SILENT = logging.getLogger("kedge.venues.binance.websocket")
 _SILENT.disabled = True
 
+MESSAGES = (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION)
+
 OnMessage = Callable[[bytes, int], None]
 
 
@@ -81,7 +83,7 @@ class Line(WSListener):
 
     def _take(self, frame: WSFrame, now: int) -> None:
         kind = frame.msg_type
-        if kind in (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION):
+        if kind in MESSAGES:
             self.heard_mono = time.monotonic()
             payload = frame.get_payload_as_bytes()
             if frame.fin and not self._parts:
