@@ -1,6 +1,6 @@
 # Every target does its own set-up; `make setup` is quick when nothing changed.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench sim clean
+.PHONY: help setup run test check bench sim chaos clean
 
 BIN := .venv/bin
 ARGS ?=
@@ -11,11 +11,12 @@ help:
 setup: ## Install what is needed into .venv and build the engine
 	@scripts/setup.sh
 
-run: setup ## Backtest both examples over an hour of the seeded market (ARGS="--seed 7")
-	@$(BIN)/kedge demo $(ARGS)
+run: setup ## Trade both examples live on an exchange of our own (ARGS="--for 60s --json")
+	@$(BIN)/kedge up $(ARGS)
 
-test: setup ## Run every test, Rust and Python
+test: setup ## Run every test: Rust, page, Python
 	cargo test --locked --quiet --workspace --exclude kedge-py
+	npm run --prefix web --silent check
 	$(BIN)/pytest -q $(ARGS)
 
 check: setup ## Formatting, lints, types, layers and budgets
@@ -26,6 +27,7 @@ check: setup ## Formatting, lints, types, layers and budgets
 	$(BIN)/mypy
 	$(BIN)/stubtest kedge._core --concise --allowlist crates/py/stubtest-allowlist.txt
 	$(BIN)/lint-imports
+	npm run --prefix web --silent check
 	$(BIN)/pytest -q tests/test_tidy.py
 
 bench: setup ## Measure Kedge and its rivals on the same data (W=w1,raw ROUNDS=5 JSON=1)
@@ -34,7 +36,10 @@ bench: setup ## Measure Kedge and its rivals on the same data (W=w1,raw ROUNDS=5
 sim: ## Run 100,000 seeded worlds (SEEDS=…)
 	KEDGE_SIM_SEEDS=$(or $(SEEDS),100000) cargo test --locked --release --quiet --package kedge-sim
 
+chaos: setup ## Kill the trader again and again, and audit its books (KILLS=200 SEED=1)
+	@$(BIN)/python -m tests.chaos --kills $(or $(KILLS),200) --seed $(or $(SEED),1) $(ARGS)
+
 clean: ## Remove everything that was built or installed here, but no runs
-	rm -rf .venv .tools target web/node_modules python/kedge/backtest/report/_assets python/kedge/_core*.so
+	rm -rf .venv .tools target web/node_modules web/types python/kedge/_web python/kedge/backtest/report/_assets python/kedge/_core*.so
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find python tests benches -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

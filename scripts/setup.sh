@@ -41,13 +41,22 @@ if newer "$stamps/packages" requirements.lock; then
     touch "$stamps/packages"
 fi
 
-# The chart library that reports carry inside.
-if newer "$stamps/charts" web/package-lock.json || [ ! -e "$assets/$library" ]; then
-    say "chart library"
+# What the page is built with, and the chart library that reports carry inside.
+if newer "$stamps/npm" web/package-lock.json || [ ! -d web/node_modules ] || [ ! -e "$assets/$library" ]; then
+    say "npm packages"
     npm ci --prefix web --silent --no-audit --no-fund --ignore-scripts
     mkdir -p "$assets"
     cp "web/node_modules/lightweight-charts/dist/$library" "$assets/"
-    touch "$stamps/charts"
+    rm -f "$stamps/page"
+    touch "$stamps/npm"
+fi
+
+# The page, which the server hands out.
+if newer "$stamps/page" web/src web/public web/index.html web/openapi.json web/package.json web/vite.config.ts ||
+    [ ! -e python/kedge/_web/index.html ]; then
+    say "page"
+    npm run --prefix web --silent build -- --logLevel error >&2
+    touch "$stamps/page"
 fi
 
 # The engine, as the package's extension module.

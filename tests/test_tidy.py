@@ -24,6 +24,8 @@ TEXT = {
     ".sh",
     ".svg",
     ".toml",
+    ".ts",
+    ".tsx",
     ".txt",
     ".in",
 }

@@ -1,7 +1,8 @@
 """One exchange with faults, one account, one data folder, and a trader that is killed again and again.
 
 Kills are at random moments and at the named points; half of them take what was not durable yet, too, as a power cut
-would. Each life begins with the recovery of the one before. At the end a last life ends cleanly, and its books are laid beside the exchange's own file.
+would. Each life begins with the recovery of the one before. At the end a last life ends cleanly, and its books are laid
+beside the exchange's own file.
 """
 
 from __future__ import annotations
@@ -222,12 +223,15 @@ def cut_power(data: Path) -> None:
 
 
 def _one_life(data: Path, settings: Path, venue: Exchange, draw: random.Random, plant: str, tally: Tally) -> None:
-    point = "between send and reply" if plant == "journal after send" else draw.choice((*POINTS, "", ""))
+    # Where a planted rule does its harm: right after a send, or in a life that sees its requests time out.
+    points = {"journal after send": ("between send and reply",), "new id on timeout": ("",)}
+    lives = (LONG,) if plant == "new id on timeout" else (SHORT, SHORT, LONG)
+    point = draw.choice(points.get(plant, (*POINTS, "", "")))
     life = Life(data, settings, venue.environment(), point, draw.randint(1, 12), plant)
     ready = life.ready(READY_WITHIN)
     if ready is not None:
         tally.recoveries.append(ready["recovery_ms"] / 1e3)
-        life.lives(draw.uniform(*draw.choice((SHORT, SHORT, LONG))))
+        life.lives(draw.uniform(*draw.choice(lives)))
     life.kill()
     if life.process.returncode != -signal.SIGKILL:
         raise AssertionError((data / "errors.txt").read_text()[-4000:])

@@ -6,19 +6,19 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from kedge.cli.output import print_json
-from kedge.execution.client_ids import client_id
 from kedge.execution.earlier_orders import Settled
-from kedge.execution.order_entry import OrderEntry, Working
+from kedge.execution.order_entry import Line, OrderEntry, Working
 from kedge.model.settings import load_settings
 from kedge.node.folders import DataFolder
 from kedge.node.live_loop import LiveLoop
 from kedge.node.sessions import LeftBehind
 from kedge.node.trader import Trader
-from kedge.venues.binance import Unknown
+from kedge.venues.binance import Outcome, Unknown
 
 POINTS = ("before commit", "between commit and send", "between send and reply", "during recovery")
 PLANTS = ("new id on timeout", "journal after send")
@@ -64,12 +64,13 @@ def entry_class(countdown: Countdown, plant: str) -> type[OrderEntry]:
             super()._sent(engine, disk, sending)
             countdown.at("between send and reply")
 
-        async def _not_known(self, working: Working, command: dict[str, Any], outcome: Unknown) -> None:
-            if plant == "new id on timeout":
-                working.name = client_id(self._trader, working.order + (1 << 40))
-                await self._submit(working, command, 0, 0)
-                return
-            await super()._not_known(working, command, outcome)
+        async def _request(
+            self, line: Line, name: str, command: dict[str, Any], on_sent: Callable[[], None]
+        ) -> Outcome:
+            outcome = await super()._request(line, name, command, on_sent)
+            if plant == "new id on timeout" and isinstance(outcome, Unknown):
+                return await super()._request(line, f"{name}again", command, on_sent)
+            return outcome
 
     return Tested
 
@@ -82,10 +83,10 @@ class TestedTrader(Trader):
         self.entry_class = entry_class(countdown, plant)
         self._countdown = countdown
 
-    async def _recover(self, loop: LiveLoop, left: LeftBehind) -> Settled:
+    async def _recover(self, loop: LiveLoop, left: LeftBehind, locked_ns: int) -> Settled:
         if left.orders:
             asyncio.get_running_loop().call_later(0.05, self._countdown.at, "during recovery")
-        return await super()._recover(loop, left)
+        return await super()._recover(loop, left, locked_ns)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import subprocess
 import sys
+import time
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -88,6 +89,12 @@ def test_missing_and_wrong_parameters_have_their_codes(served: Served) -> None:
     assert refused(method="GET", price=None, origClientOrderId="none") == -2013
     assert refused(method="DELETE", price=None, origClientOrderId="none") == -2011
     assert refused(method="GET", price=None) == -1102
+    assert refused(method="GET", price=None, orderId="9" * 20) == -1130
+    assert refused(method="GET", price=None, orderId="-1") == -1130
+    assert refused(quantity="999999999999") == -1013
+    assert refused(quantity="1e3") == -1100
+    far = served.plain("/api/v3/klines", symbol="BTCUSDT", interval="1M", startTime=10**19, endTime=10**19)
+    assert far.json() == []
 
 
 def test_an_unknown_route_is_not_found(served: Served) -> None:
@@ -165,6 +172,28 @@ def test_a_taken_port_ends_with_a_hint(served: Served, tmp_path: Path) -> None:
     assert ended.returncode == 4
     assert f"port {port} of 127.0.0.1 is in use" in ended.stderr
     assert "--port 0" in ended.stderr
+
+
+def test_two_exchanges_do_not_share_a_file(served: Served, tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).with_name("kedge")), "exchange", "--port", "0", "--for", "1s", "--truth"]
+    for file, said in ((served.path, "another exchange writes to"), (tmp_path, "must be a file")):
+        ended = subprocess.run([*command, str(file)], capture_output=True, text=True, timeout=30, check=False)
+        assert ended.returncode == 2
+        assert said in ended.stderr
+    assert served.ask("GET", "/api/v3/account").status_code == 200
+
+
+def test_after_a_kill_the_file_lacks_at_most_a_tenth_of_a_second(tmp_path: Path) -> None:
+    served = Served(tmp_path)
+    placed = served.ask("POST", "/api/v3/order", **{**ORDER, "price": "50000"}).json()["orderId"]
+    time.sleep(0.1)
+    served.process.kill()
+    served.process.communicate()
+    assert [row["status"] for row in served.rows("SELECT status FROM orders WHERE order_id = ?", placed)] == ["NEW"]
+    assert len(served.rows("SELECT * FROM requests WHERE executed AND method = 'POST'")) == 1
+    assert served.rows("SELECT locked FROM balances_now WHERE currency = 'USDT' AND wallet = 'spot'") == [
+        {"locked": "500.00000000"}
+    ]
 
 
 def test_admin_is_not_for_pages_of_a_browser(served: Served) -> None:

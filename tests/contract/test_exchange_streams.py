@@ -261,5 +261,6 @@ def test_an_account_hears_of_its_futures_orders(served: Served) -> None:
             wallet = served.ask("GET", "/fapi/v3/account").json()["totalWalletBalance"]
             assert update["B"][0]["wb"] == wallet
             httpx.delete(address, headers=headers)
+            assert (await one.until(e="listenKeyExpired"))["listenKey"] == key
 
     run(body())

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 KNOWN = {
     ".gitignore", ".npmrc", "CHANGELOG.md", "CONTRIBUTING.md", "Cargo.lock", "Cargo.toml", "LICENSE", "Makefile",
     "README.md", "conftest.py", "package-lock.json", "package.json", "py.typed", "pyproject.toml",
-    "requirements.lock", "rustfmt.toml",
+    "requirements.lock", "rustfmt.toml", "tsconfig.json",
 }  # fmt: skip
 KNOWN_PATHS = {".ci/run", "python/kedge/__init__.py", "python/kedge/_core.pyi"}
 
@@ -33,6 +33,8 @@ def unreferenced(files: Mapping[str, str]) -> Iterator[str]:
                 yield f"{path}: no module declares it"
         elif re.fullmatch(r"test_\w+\.py", pure.name) and pure.parts[0] == "tests":
             continue
+        elif pure.name.endswith(".test.ts"):
+            continue  # vitest finds it
         elif _module(pure) not in imported_by_tests and not _named(path, files):
             yield f"{path}: no other file names it"
 

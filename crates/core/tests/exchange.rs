@@ -154,6 +154,15 @@ struct Books {
 
 const USDT: &str = "USDT";
 
+/// The rate times base (a spot buy) or notional, in 10⁻⁸, truncated.
+fn fee(instrument: &Instrument, side: Side, trade: &Trade) -> Money {
+    let spot_buy = instrument.kind == InstrumentKind::Spot && side == Side::Buy;
+    let base = Money::from(trade.qty) * instrument.base_step_value();
+    let of = if spot_buy { base } else { instrument.notional(trade.price, trade.qty) };
+    let rate = if trade.maker { instrument.maker_fee } else { instrument.taker_fee };
+    of * rate / 100_000_000_000_000_000 * 100_000_000
+}
+
 impl Books {
     fn new() -> Self {
         let ledger = || {
@@ -187,6 +196,7 @@ impl Books {
             let print = &self.prints[usize::from(order.instrument)][trade.id as usize - 1];
             assert_eq!((print.ts_event, print.price, print.qty), (ts, trade.price, trade.qty));
             assert_eq!(trade.maker, print.side() != order.side);
+            assert_eq!(trade.fee, fee(instrument, order.side, trade));
             assert!(order.kind == OrderType::Market || (trade.price - order.price) * order.side.sign() <= 0);
             let last = &mut self.trades[usize::from(order.instrument)];
             assert!(trade.id >= *last, "trade ids rise");

@@ -9,7 +9,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +17,7 @@ import typer
 
 import kedge
 from kedge.cli.arguments import Json
+from kedge.cli.doctor_trading import Check, examine_trading
 from kedge.cli.output import show, table
 from kedge.model.errors import UsageError
 from kedge.model.settings import FILE_NAME, Settings, load_settings
@@ -30,20 +30,6 @@ CLOCK_PAUSE_S = 0.05
 MOST_CLOCK_STEP_NS = 20_000_000
 RECORD = "run.json"
 CHARTS = "backtest/report/_assets/lightweight-charts.standalone.production.js"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing looked at: what it is, whether it is well, what was found, what to do if it is not."""
-
-    check: str
-    ok: bool
-    value: str
-    next: str = ""
-
-    def as_json(self) -> dict[str, object]:
-        """The check as `--json` prints it; `next` is empty where there is nothing to do."""
-        return {"check": self.check, "ok": self.ok, "value": self.value, "next": "" if self.ok else self.next}
 
 
 def command(
@@ -74,17 +60,20 @@ def command(
 def examine(settings: Path | None) -> list[Check]:
     """Every check, in the order a person would mend them."""
     settings_check, read = check_settings(settings)
-    out = Path(read.backtest.out)
+    out, data, package = Path(read.backtest.out), Path(read.trader.data), Path(kedge.__file__).parent
+    engine = check_extension()
     return [
         check_python(sys.version_info[:2]),
-        check_extension(),
+        engine,
         check_packages(),
-        check_charts(Path(kedge.__file__).parent),
+        check_charts(package),
         settings_check,
         check_writable(out),
-        check_disk(shutil.disk_usage(_existing(out)).free),
+        check_disk(min(shutil.disk_usage(_existing(folder)).free for folder in (out, data))),
         check_runs(out),
         check_clock(time.time_ns, time.monotonic_ns),
+        # What trades live needs the engine, and would say no more than that it is not there.
+        *(examine_trading(read, package) if engine.ok else ()),
     ]
 
 

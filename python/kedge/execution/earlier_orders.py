@@ -15,9 +15,9 @@ from typing import Protocol
 from kedge._core import LiveSession
 from kedge.execution.client_ids import client_id, order_of
 from kedge.execution.order_entry import ENDED, Line, asked
-from kedge.execution.reconciliation import Difference, venues
+from kedge.execution.reconciliation import Difference
 from kedge.model.errors import UnsafeStateError
-from kedge.venues.binance import BinanceVenue, VenueOrder, VenueTrade
+from kedge.venues.binance import VenueOrder, VenueTrade
 
 CANCEL_PAUSE = 0.1
 AT_ONCE = 16
@@ -82,14 +82,10 @@ async def settle_earlier(
     return Settled([*differences, *(one.difference() for one in ended)], len(orders), waited)
 
 
-def _open_orders(venue: BinanceVenue) -> Callable[[float], Awaitable[list[VenueOrder]]]:
-    return lambda _: venue.open_orders()
-
-
 async def _cancel_strangers(lines: Sequence[Line], known: set[int], trader: str) -> list[Difference]:
     differences = []
-    for venue in venues(lines).values():
-        for found in await asked(_open_orders(venue)):
+    for line in lines:
+        for found in await asked(_open_orders(line)):
             number = order_of(trader, found.client_id)
             if number is None or number in known:
                 continue
@@ -98,9 +94,13 @@ async def _cancel_strangers(lines: Sequence[Line], known: set[int], trader: str)
                     f"the venue holds order {found.client_id}, executed for {found.filled}, which no journal knows",
                     "another trader uses the same `id` in [trader], or a journal was removed: look before you go on",
                 )
-            await venue.cancel(symbol=found.symbol, client_id=found.client_id)
+            await line.venue.cancel(symbol=found.symbol, client_id=found.client_id)
             differences.append(Difference(f"order {found.client_id}", "unknown", found.status.lower(), "cancelled"))
     return differences
+
+
+def _open_orders(line: Line) -> Callable[[float], Awaitable[list[VenueOrder]]]:
+    return lambda _: line.venue.open_orders(line.symbol)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from kedge._core import LiveSession
 from kedge.execution.client_ids import client_id, order_of
 from kedge.model.errors import KedgeError
-from kedge.venues.binance import Accepted, BinanceVenue, Report, Unknown, VenueOrder, VenueTrade
+from kedge.venues.binance import Accepted, BinanceVenue, Outcome, Report, Unknown, VenueOrder, VenueTrade
 
 ENDED = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
 ASK_AGAIN = 0.1
@@ -154,34 +154,35 @@ class OrderEntry:
 
     async def _submit(self, working: Working, command: dict[str, Any], engine: int, disk: int) -> None:
         begun = time.perf_counter_ns()
-        sending = working.line.venue.submit(
-            symbol=working.line.symbol,
-            client_id=working.name,
-            side=command["side"],
-            kind=command["kind"],
-            tif=command["tif"],
-            price=command["price"],
-            quantity=command["quantity"],
-            on_sent=lambda: self._sent(engine, disk, time.perf_counter_ns() - begun),
+        outcome = await self._request(
+            working.line, working.name, command, lambda: self._sent(engine, disk, time.perf_counter_ns() - begun)
         )
-        outcome = await sending
         if working.acknowledged or working.ended:
             return
         if isinstance(outcome, Accepted):
             self._acknowledge(working, outcome.ts)
         elif isinstance(outcome, Unknown):
-            await self._not_known(working, command, outcome)
+            # Silence is no answer: the order counts as open until the venue tells.
+            working.unknown = True
+            self._report(working, "unknown", 0)
+            await self._find_out(working, outcome.closes_ns)
         else:
             self._end(working, "rejected", 0)
 
+    async def _request(self, line: Line, name: str, command: dict[str, Any], on_sent: Callable[[], None]) -> Outcome:
+        return await line.venue.submit(
+            symbol=line.symbol,
+            client_id=name,
+            side=command["side"],
+            kind=command["kind"],
+            tif=command["tif"],
+            price=command["price"],
+            quantity=command["quantity"],
+            on_sent=on_sent,
+        )
+
     def _sent(self, engine: int, disk: int, sending: int) -> None:
         self._on_sent(engine, disk, sending)
-
-    async def _not_known(self, working: Working, command: dict[str, Any], outcome: Unknown) -> None:
-        """Silence is no answer: the order counts as open until the venue tells."""
-        working.unknown = True
-        self._report(working, "unknown", 0)
-        await self._find_out(working, outcome.closes_ns)
 
     async def _amend(self, working: Working, command: dict[str, Any]) -> None:
         outcome = await working.line.venue.amend(

@@ -91,23 +91,16 @@ async def reconcile(
 
 async def _orders(lines: Sequence[Line], entry: OrderEntry, trader: str) -> list[Difference]:
     differences = []
-    by_symbol = {(line.market, line.symbol): line for line in lines}
-    for market, venue in venues(lines).items():
-        held_before = set(entry.working)
-        found = {}
-        for order in await venue.open_orders():
-            number = order_of(trader, order.client_id)
-            if number is not None:
-                found[number] = order
+    for line in lines:
+        held_before = {number for number, working in entry.working.items() if working.line is line}
+        found = {order_of(trader, order.client_id): order for order in await line.venue.open_orders(line.symbol)}
         for number, order in found.items():
-            line = by_symbol.get((market, order.symbol))
-            if line is not None and number not in held_before and number not in entry.working:
-                await venue.cancel(symbol=order.symbol, client_id=order.client_id)
-                differences.append(
-                    Difference(f"order {order.client_id}", "not open", order.status.lower(), "cancelled")
-                )
+            if number is not None and number not in held_before and number not in entry.working:
+                await line.venue.cancel(symbol=line.symbol, client_id=order.client_id)
+                state = order.status.lower()
+                differences.append(Difference(f"order {order.client_id}", "not open", state, "cancelled"))
         missing = [entry.working[number] for number in held_before - set(found) if number in entry.working]
-        await entry.ask_after([w for w in missing if w.line.market == market and w.acknowledged])
+        await entry.ask_after([working for working in missing if working.acknowledged])
     return differences
 
 

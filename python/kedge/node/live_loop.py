@@ -7,27 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any
 
 from kedge import _core
 from kedge.execution.order_entry import Line, OrderEntry
-from kedge.execution.reconciliation import Difference, Reconciliation, ours_of, reconcile
-from kedge.journal import Kind
-from kedge.model.errors import DataError, KedgeError, UsageError
+from kedge.execution.reconciliation import Reconciliation, ours_of
+from kedge.model.errors import DataError
 from kedge.model.settings import Settings
-from kedge.node.control import Handler
 from kedge.node.folders import DataFolder
 from kedge.node.opening import Opened
 from kedge.node.status import StatusBoard
-from kedge.strategies.faults import explain
 from kedge.venues.binance import AccountUpdate, Report
 
 SECOND = 1_000_000_000
-STATUS_EVERY = 1.0
 
 
 class LiveLoop:
@@ -36,7 +31,7 @@ class LiveLoop:
     def __init__(self, settings: Settings, folder: DataFolder, opened: Opened, entry_class: type[OrderEntry]) -> None:
         self._settings = settings
         self._folder = folder
-        self._opened = opened
+        self.opened = opened
         self._session = opened.session
         self._by_symbol = {(line.market, line.symbol): line for line in opened.lines}
         self.board = StatusBoard(opened.spec, opened.lines, opened.capital)
@@ -61,7 +56,7 @@ class LiveLoop:
     @property
     def lines(self) -> Sequence[Line]:
         """Where the orders of each instrument go."""
-        return self._opened.lines
+        return self.opened.lines
 
     # Inputs -------------------------------------------------------------------------------------------------------
 
@@ -70,9 +65,9 @@ class LiveLoop:
         self._begun = True
         if self._folder.halted.exists():
             self.halt()
-        with self._guarded():
+        with self.guarded():
             self._session.start(time.time_ns())
-        for line in self._opened.lines:
+        for line in self.opened.lines:
             line.venue.want_snapshot(line.symbol)
 
     def on_frame(self, market: str, symbol: str, frame: bytes) -> None:
@@ -80,12 +75,12 @@ class LiveLoop:
         line = self._by_symbol.get((market, symbol))
         if not self._begun or line is None:
             return
-        with self._guarded():
+        with self.guarded():
             try:
                 _, needs_snapshot, _ = self._session.message(line.instrument, frame, time.time_ns())
             except DataError as error:
                 self.bad_frames += 1
-                self.note_event("bad message", f"{symbol}: {error.message}")
+                self.board.notice("bad message", f"{symbol}: {error.message}")
                 return
             if needs_snapshot:
                 line.venue.want_snapshot(symbol)
@@ -94,12 +89,12 @@ class LiveLoop:
         """A market stream was lost or has gone silent."""
         line = self._by_symbol.get((market, symbol))
         if self._begun and line is not None:
-            with self._guarded():
+            with self.guarded():
                 self._session.lost(line.instrument, time.time_ns())
 
     def on_report(self, market: str, report: Report) -> None:
         """A report of the user stream."""
-        with self._guarded():
+        with self.guarded():
             self.entry.on_report(market, report)
 
     def on_account(self, market: str, update: AccountUpdate) -> None:
@@ -108,9 +103,9 @@ class LiveLoop:
             return
         # The venue does not say which position it was for: with several, the first that is held gets it.
         values = self._session.values()
-        lines = [line for line in self._opened.lines if line.market == market]
+        lines = [line for line in self.opened.lines if line.market == market]
         held = [line for line in lines if ours_of(values, line)] or lines
-        with self._guarded():
+        with self.guarded():
             for _, change in update.balances.values():
                 self._session.funding(held[0].instrument, f"{change:f}", update.ts_ns, time.time_ns())
 
@@ -121,17 +116,17 @@ class LiveLoop:
 
     def _tick(self) -> None:
         self._due = None
-        with self._guarded():
+        with self.guarded():
             self._session.tick(time.time_ns())
 
     def _durable(self) -> None:
         with contextlib.suppress(BlockingIOError):
             os.read(self._session.waker(), 8)
-        with self._guarded():
+        with self.guarded():
             self.entry.flush()
 
     @contextlib.contextmanager
-    def _guarded(self) -> Iterator[None]:
+    def guarded(self) -> Iterator[None]:
         """What follows an input: new commands go out, the next timer is set, and a failure ends the session."""
         self._heard = time.perf_counter_ns()
         try:
@@ -162,130 +157,38 @@ class LiveLoop:
         if not self.failed.done():
             self.failed.set_exception(error)
 
-    # People -------------------------------------------------------------------------------------------------------
+    def halt(self) -> int:
+        """No new orders from here on; every open one is cancelled. Stays so over restarts, until resumed.
 
-    def handlers(self) -> dict[str, Handler]:
-        """What the control socket may be asked."""
-        session = self._session
-        return {
-            "status": lambda _: self.status(),
-            "halt": lambda _: self.halt(),
-            "resume": lambda _: self._resume(),
-            "cancel": lambda asked: self._act(session.cancel, int(asked["order"])),
-            "cancel_all": self._cancel_all,
-            "start_strategy": lambda asked: self._act(session.start_strategy, self._strategy(asked)),
-            "stop_strategy": lambda asked: self._act(session.stop_strategy, self._strategy(asked)),
-        }
-
-    def halt(self) -> dict[str, Any]:
-        """No new orders from here on; every open one is cancelled. Stays so over restarts, until resumed."""
+        Returns how many orders are being cancelled.
+        """
         self._folder.halted.touch()
         self.board.halted = True
         open_orders = len(self._session.open_orders())
-        with self._guarded():
+        with self.guarded():
             self._session.halt(time.time_ns())
-        self._status_note()
-        return {"halted": True, "cancelling": open_orders}
+        return open_orders
 
-    def _resume(self) -> dict[str, Any]:
+    def resume(self) -> None:
+        """Lets orders pass again."""
         self._folder.halted.unlink(missing_ok=True)
         self.board.halted = False
-        with self._guarded():
+        with self.guarded():
             self._session.resume(time.time_ns())
-        self._status_note()
-        return {"halted": False}
-
-    def _act(self, act: Callable[[int, int], None], what: int) -> dict[str, Any]:
-        with self._guarded():
-            act(what, time.time_ns())
-        self._status_note()
-        return {"done": True}
-
-    def _cancel_all(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        only = self._strategy({"name": asked["strategy"]}) if asked.get("strategy") else None
-        orders = [order[0] for order in self._session.open_orders() if only is None or order[1] == only]
-        for order in orders:
-            self._act(self._session.cancel, order)
-        return {"cancelling": len(orders)}
-
-    def _strategy(self, asked: Mapping[str, Any]) -> int:
-        names = [seat.name for seat in self._opened.spec.seats]
-        if asked.get("name") not in names:
-            raise UsageError(f"there is no strategy `{asked.get('name')}`", f"there are: {', '.join(names)}")
-        return names.index(asked["name"])
-
-    # Notes --------------------------------------------------------------------------------------------------------
 
     def status(self) -> dict[str, Any]:
         """The status now."""
         newest = self.reconciliation.as_json() if self.reconciliation is not None else None
-        return self.board.status(self._session, self.entry) | {"epoch": self._opened.epoch, "reconciliation": newest}
+        return self.board.status(self._session, self.entry) | {"epoch": self.opened.epoch, "reconciliation": newest}
 
-    async def keep_notes(self) -> None:
-        """Status, checkpoints and reconciliation, each in its time, until cancelled."""
-        trader = self._settings.trader
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._every(STATUS_EVERY, self._status_note))
-            group.create_task(self._every(trader.checkpoint / SECOND, self._checkpoint))
-            group.create_task(self._reconcile_every(trader.reconcile / SECOND))
-
-    async def _every(self, seconds: float, work: Callable[[], None]) -> None:
-        while True:
-            await asyncio.sleep(seconds)
-            work()
-
-    async def _reconcile_every(self, seconds: float) -> None:
-        while True:
-            await asyncio.sleep(seconds)
-            with contextlib.suppress(KedgeError):
-                await self.reconcile("periodic")
-
-    async def reconcile(self, at: str, settled: Sequence[Difference] = ()) -> None:
-        """Compares with the venue now and keeps what was found; halts where the policy says so.
-
-        `settled` is what was resolved just before: it stands in the record beside what still differs.
-        """
-        found = await reconcile(self._session, self._opened.lines, self.entry, self._settings.trader.id, at, settled)
-        self.reconciliation = found
-        with self._guarded():
-            self._session.note(Kind.RECONCILED, json.dumps(found.as_json()), found.ts)
-        if found.unsafe:
-            self.halt()
-
-    def _status_note(self) -> None:
-        with self._guarded():
-            files = [seat.source.file for seat in self._opened.spec.seats]
-            for strategy, error in self._session.faults():
-                self.board.errors[self._opened.spec.seats[strategy].name] = explain(error, files).message
-            if self.entry.failed is not None:
-                raise self.entry.failed
-            if self.entry.odd_fees:
-                self.note_event("odd fee", self.entry.odd_fees.pop())
-                self.halt()
-            self.note_status(self.status())
-
-    def note_status(self, status: Mapping[str, Any]) -> None:
-        """Journals a status."""
-        self._session.note(Kind.STATUS, json.dumps(status), time.time_ns())
-
-    def note_event(self, what: str, text: str) -> None:
-        """Keeps the newest of each kind of event in the status."""
-        self.board.events[what] = text
-
-    def _checkpoint(self) -> None:
-        with self._guarded():
-            self._session.checkpoint(time.time_ns())
-
-    def _ask(self, work: Any) -> None:
+    def _ask(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
 
-    # End ----------------------------------------------------------------------------------------------------------
-
     async def cancel_everything(self, wait: float) -> None:
         """Stops new orders and cancels the open ones; returns when they have ended, or after `wait` seconds."""
-        with self._guarded():
+        with self.guarded():
             self._session.halt(time.time_ns())
         deadline = time.monotonic() + wait
         while self.entry.working and time.monotonic() < deadline and not self.failed.done():

@@ -43,15 +43,13 @@ class LeftBehind:
     """Name and instrument id of each strategy."""
     balances: Mapping[str, Decimal]
     """What the account held before its first session."""
-    last_ns: int
-    """When the last record was written: no request left later."""
 
 
 def last_session(folder: DataFolder) -> LeftBehind:
     """Reads the newest session. Raises `UnsafeStateError` naming file and byte if it is damaged."""
     sessions = folder.sessions()
     if not sessions:
-        return LeftBehind(0, None, (), None, True, "", (), {}, 0)
+        return LeftBehind(0, None, (), None, True, "", (), {})
     epoch, path = sessions[-1]
     return _read(epoch, path)
 
@@ -60,9 +58,8 @@ def _read(epoch: int, path: Path) -> LeftBehind:
     reader = _core.JournalReader(str(path))
     header = json.loads(reader.header)
     records: list[str | bytes] = []
-    closed, last_ns = False, 0
-    for _seq, _stream, kind, _engine, wall, payload in reader:
-        last_ns = wall
+    closed = False
+    for _seq, _stream, kind, _engine, _wall, payload in reader:
         if kind == Kind.CHECKPOINT:
             records.append(payload.decode())
         elif kind in BOOKED:
@@ -84,5 +81,4 @@ def _read(epoch: int, path: Path) -> LeftBehind:
         account=header["account"],
         seats=[(entry["name"], header["instruments"][entry["instrument"]]["id"]) for entry in header["strategies"]],
         balances={currency: Decimal(amount) for currency, amount in header["engine"]["balances"].items()},
-        last_ns=last_ns,
     )

@@ -50,6 +50,10 @@ class StatusBoard:
         self.halted = False
         self.tick_to_order = TickToOrder()
 
+    def notice(self, what: str, text: str) -> None:
+        """Keeps the newest notice of each kind."""
+        self.events[what] = text
+
     def status(self, session: _core.LiveSession, entry: OrderEntry) -> dict[str, Any]:
         """The status now: amounts as decimal text, times in ns."""
         values = session.values()

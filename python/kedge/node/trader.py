@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
 
 from kedge import _core
 from kedge.execution.earlier_orders import Settled, settle_earlier
-from kedge.execution.order_entry import OrderEntry
-from kedge.model.errors import KedgeError, UnsafeStateError
+from kedge.execution.order_entry import OrderEntry, asked
+from kedge.model.errors import KedgeError, UnreachableError, UnsafeStateError
 from kedge.model.settings import Settings
 from kedge.node import connections
 from kedge.node.control import ControlSocket
+from kedge.node.controls import Controls
 from kedge.node.folders import AccountLock, DataFolder
-from kedge.node.live_loop import SECOND, LiveLoop
+from kedge.node.live_loop import LiveLoop
 from kedge.node.live_spec import instruments_of
+from kedge.node.notes import SECOND, Notes
 from kedge.node.opening import open_session
 from kedge.node.sessions import LeftBehind, last_session
 from kedge.strategies.budget import CallbackBudget
@@ -52,13 +55,14 @@ class Trader:
         fails, `UnreachableError` for a venue that does not answer, `UsageError` for settings.
         """
         with AccountLock(self._folder):
-            begun = time.perf_counter_ns()
+            begun, locked_ns = time.perf_counter_ns(), time.time_ns()
             left = last_session(self._folder)
             clients = connections.connect(self._settings.venue, list(instruments_of(self._settings)), self)
             try:
                 opened = await open_session(self._settings, self._folder, clients, left)
                 loop = self._loop = LiveLoop(self._settings, self._folder, opened, self.entry_class)
-                settled = await self._recover(loop, left)
+                self._notes = Notes(self._settings, loop)
+                settled = await self._recover(loop, left, locked_ns)
                 took_ms = (time.perf_counter_ns() - begun) / 1e6 - settled.waited_s * 1e3
                 self._say_ready(loop, settled, took_ms)
                 with CallbackBudget(opened.spec.callback_seconds, _core.callback_count):
@@ -66,13 +70,14 @@ class Trader:
             finally:
                 await connections.close(clients)
 
-    async def _recover(self, loop: LiveLoop, left: LeftBehind) -> Settled:
+    async def _recover(self, loop: LiveLoop, left: LeftBehind, locked_ns: int) -> Settled:
         """No order of an earlier session is open when this returns, and its executions are in the books."""
         lines = loop.lines
         bound = max(line.venue.clock.bound_ns + abs(line.venue.clock.offset_ns) for line in lines)
-        closes = left.last_ns + self._settings.venue.recv_window + bound + WINDOW_MARGIN
+        # Whatever the last session signed, it signed before we held its lock.
+        closes = locked_ns + self._settings.venue.recv_window + bound + WINDOW_MARGIN
         settled = await settle_earlier(loop.session, lines, left.orders, self._settings.trader.id, closes)
-        await loop.reconcile("start", settled.differences)
+        await asked(lambda _: self._notes.reconcile("start", settled.differences))
         loop.session.checkpoint(time.time_ns())
         return settled
 
@@ -89,10 +94,10 @@ class Trader:
 
     async def _trade(self, loop: LiveLoop, path: str) -> dict[str, Any]:
         loop.begin()
-        notes = asyncio.create_task(loop.keep_notes())
+        notes = asyncio.create_task(self._notes.keep())
         stopped = asyncio.create_task(self._stop.wait())
         try:
-            async with ControlSocket(self._folder.socket, loop.handlers()):
+            async with ControlSocket(self._folder.socket, Controls(loop, self._notes).handlers()):
                 waited: list[asyncio.Future[Any]] = [stopped, notes, loop.failed]
                 await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             if notes.done():
@@ -110,14 +115,15 @@ class Trader:
     async def _end(self, loop: LiveLoop, path: str) -> dict[str, Any]:
         if self._settings.trader.on_stop == "cancel":
             await loop.cancel_everything(STOP_WAIT)
-        await loop.reconcile("stop")
+        with contextlib.suppress(UnreachableError):
+            await self._notes.reconcile("stop")
         last = loop.status() | {
             "trace_hash": loop.session.values()["trace_hash"],
             "journal": path,
             "open_orders": len(loop.session.open_orders()),
         }
         await loop.close()
-        loop.note_status(last)
+        self._notes.note(last)
         loop.session.close(time.time_ns())
         return last
 

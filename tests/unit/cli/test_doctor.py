@@ -21,6 +21,7 @@ def test_every_check_is_printed_and_a_failing_one_says_what_to_do(
     states = {check["check"]: check for check in found["checks"]}
     assert set(states) == {
         "python", "engine", "packages", "charts", "settings", "write access", "disk", "runs", "clock",
+        "live packages", "page", "port", "trader", "journal", "connection",
     }  # fmt: skip
     assert "kedge.toml:2" in states["settings"]["value"]
     assert "did you mean `position`?" in states["settings"]["next"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import struct
 import threading
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
@@ -142,6 +144,15 @@ def test_a_trader_that_is_gone_is_read_from_its_journal(folder, ask, capsys):
     assert "not running" in told
     assert "it broke" in told
     assert "no JSON" in told
+
+
+def test_what_a_crash_left_behind_the_durable_mark_counts(folder, ask):
+    traded(folder)
+    whole = ask("orders")[1]["orders"]
+    mark = folder.session(1) / "durable"
+    begun = mark.read_bytes()[:24] + struct.pack("<Q", 2)
+    mark.write_bytes(begun + struct.pack("<I", zlib.crc32(begun)))
+    assert ask("orders")[1]["orders"] == whole != []
 
 
 def test_fills_reach_into_earlier_sessions(folder, ask):

@@ -13,7 +13,7 @@ from kedge.venues.binance import rest as rest_module
 from kedge.venues.binance.budget import RateBudget
 from kedge.venues.binance.clock import VenueClock
 from kedge.venues.binance.outcomes import Kind
-from kedge.venues.binance.rest import Request, Rest
+from kedge.venues.binance.rest import PROOF_MARGIN_NS, Request, Rest
 from tests.unit.venues.raw_server import Step, answer, hang, raw, raw_server, reset, unused_port
 
 KEYS = Keys("the-key-that-nobody-sees", "the-secret-that-nobody-sees")
@@ -89,8 +89,8 @@ def test_an_order_ends_as_the_table_says(step: Step, expected: type[Outcome], wa
             outcome = await client.submit()
             assert type(outcome) is expected, outcome
             if isinstance(outcome, Unknown):
-                window = 100_000_000
-                assert before + window < outcome.closes_ns < time.time_ns() + window + 500_000_000
+                window = 100_000_000 + client.clock.bound_ns + PROOF_MARGIN_NS
+                assert before + window - 1_000_000 < outcome.closes_ns < before + window + 50_000_000
             assert len(server.requests) == 1 + warm, "an order leaves once"
             assert server.connections == 1
             assert KEYS.key not in repr(outcome)

@@ -203,6 +203,7 @@ fn an_order_trades_up_to_one_of_its_own_account_and_no_further() {
     let [(taker, took), (maker, made)] = &trades[..] else { panic!("{trades:?}") };
     assert_eq!((taker.account, maker.account, took.id), (1, 0, made.id));
     assert_eq!((took.maker, made.maker, maker.status), (false, true, Status::Filled));
+    assert!(exchange.listings[0].resting.is_empty());
     assert_eq!(exchange.usdt(0).locked, 0);
 }
 
@@ -461,8 +462,8 @@ fn an_account_below_its_maintenance_margin_is_closed_at_market() {
     exchange.house[1].market += spare - text("20");
     exchange.advance(exchange.now() + 2 * SECOND);
     assert_eq!(exchange.held(0), 2_000);
-    exchange.accounts[0].wallet -= text("60");
-    exchange.house[1].market += text("60");
+    // A loss on paper counts as well.
+    exchange.accounts[0].positions[1].cost += text("60");
     exchange.take_events();
     exchange.advance(exchange.now() + 2 * SECOND);
     assert_eq!(exchange.held(0), 0);

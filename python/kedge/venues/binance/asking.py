@@ -120,9 +120,11 @@ class Asking:
             raise RetryLater(f"{self._rest.base}{request.path}: the answer is about another order", 1.0)
         return found
 
-    async def open_orders(self) -> list[VenueOrder]:
-        """Every open order."""
-        return await self._read("/openOrders", 80 if self._spot else 40, {}, account.orders, signed=True)
+    async def open_orders(self, symbol: str | None) -> list[VenueOrder]:
+        """Open orders of a symbol, or, at many times the weight, every one."""
+        weight = (80, 40) if symbol is None else (6, 1)
+        params: Params = {} if symbol is None else {"symbol": symbol}
+        return await self._read("/openOrders", weight[not self._spot], params, account.orders, signed=True)
 
     async def balances(self) -> dict[str, tuple[Decimal, Decimal]]:
         """Currency → (free, locked), on USD-M (wallet balance, available)."""

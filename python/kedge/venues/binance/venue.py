@@ -228,9 +228,10 @@ class BinanceVenue:
         another `UnreachableError` if it does not say within `patience_s`."""
         return await self._ask.order(symbol, client_id, patience_s)
 
-    async def open_orders(self) -> list[VenueOrder]:
-        """Every open order of the account, oldest first. Raises as `query`."""
-        return await self._ask.open_orders()
+    async def open_orders(self, symbol: str | None = None) -> list[VenueOrder]:
+        """Open orders of a symbol, oldest first; without one of the whole account, which weighs many times as much.
+        Raises as `query`."""
+        return await self._ask.open_orders(symbol)
 
     async def trades(
         self, *, symbol: str, order_id: int | None = None, from_id: int | None = None, start_ns: int | None = None

@@ -102,12 +102,11 @@ class Accounts:
         number, ends = self._listen_keys.get(key, (-1, 0))
         return self._by_number.get(number) if ends > now else None
 
-    def end_listen_key(self, account: Account) -> list[str]:
-        """Ends the account's listen keys and returns them."""
-        ended = [key for key, (number, _) in self._listen_keys.items() if number == account.number]
-        for key in ended:
-            del self._listen_keys[key]
-        return ended
+    def end_listen_key(self, account: Account) -> None:
+        """Ends the account's listen keys: they are among the expired ones next time."""
+        for key, (number, _) in self._listen_keys.items():
+            if number == account.number:
+                self._listen_keys[key] = (number, 0)
 
     def expired_listen_keys(self, now: int) -> list[tuple[str, Account]]:
         """The listen keys whose hour is over; they are gone after this."""

@@ -61,6 +61,12 @@ class Hub:
                 found = True
         return found
 
+    def forget_mark(self, mark: int | str) -> None:
+        """Nobody hears an account by this mark any more."""
+        for hearers in self._users.values():
+            for connection in [one for one, own in hearers.items() if own == mark]:
+                del hearers[connection]
+
     def user_marks(self, connection: Connection) -> list[int | str]:
         """The accounts' streams that a connection hears, by their marks."""
         return [hearers[connection] for hearers in self._users.values() if connection in hearers]

@@ -68,6 +68,8 @@ class Listing:
         if found is None:
             self._refuse_number(text, name)
             raise errors.precision(name)
+        if found >= 2**62:  # more than the core can hold, and than anybody has
+            raise errors.VenueError(-1013, "Filter failure: LOT_SIZE")
         return found
 
     def _refuse_number(self, text: str, name: str) -> None:

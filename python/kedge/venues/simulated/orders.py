@@ -30,6 +30,8 @@ def outcome(answer: dict[str, Any]) -> Order:
 def reference(parameters: Parameters, client_name: str = "origClientOrderId") -> tuple[int | None, str | None]:
     """Which order is meant: its id, its client id. Raises `VenueError` (-1102) where neither was sent."""
     order_id, client_id = parameters.integer("orderId"), parameters.get(client_name)
+    if order_id is not None and not 0 <= order_id < 2**63:
+        raise errors.invalid("orderId")
     if order_id is None and client_id is None:
         message = f"Param '{client_name}' or 'orderId' must be sent, but both were empty/null!"
         raise VenueError(-1102, message)

@@ -9,6 +9,8 @@ from urllib.parse import parse_qsl
 
 from kedge.venues.simulated import errors
 
+# In the year 5138: later than anything that is asked for.
+FARTHEST_MS = 10**14
 CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
 CLIENT_ID_RANGE = "^[\\.A-Z\\:/a-z0-9_-]{1,36}$"
 
@@ -85,4 +87,4 @@ class Parameters:
     def window(self) -> tuple[int, int]:
         """`startTime` and `endTime` in ms, open ends wide."""
         start, end = self.integer("startTime"), self.integer("endTime")
-        return (0 if start is None else start), (2**62 if end is None else end)
+        return (0 if start is None else min(start, FARTHEST_MS)), (2**62 if end is None else min(end, FARTHEST_MS))

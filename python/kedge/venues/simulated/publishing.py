@@ -101,9 +101,10 @@ class Publisher:
         return self._exchange.tapes[listing.index]
 
     def _window(self, stream: Stream, listing: Listing, now_ms: int, coming: int) -> DepthWindow:
-        window = self._windows.get(stream)
-        if window is None:
-            window = self._windows[stream] = DepthWindow(self._tape(listing).update - coming, now_ms)
+        window, update = self._windows.get(stream), self._tape(listing).update - coming
+        # A stream that nobody heard for a while missed changes: its window would tell old levels under wrong numbers.
+        if window is None or window.last != update:
+            window = self._windows[stream] = DepthWindow(update, now_ms)
         return window
 
     def _tell_depth(self, stream: Stream, now_ms: int) -> None:

@@ -67,12 +67,17 @@ def halves(balance: Decimal) -> tuple[dict[str, str], dict[str, str]]:
 
 
 class Server:
-    """An exchange that clients reach. Use `serve`."""
+    """An exchange that clients reach. Raises `UnreachableError` if the port is taken, else what `Truth` raises."""
 
     def __init__(self, options: Options) -> None:
-        self._options = options
+        self._socket = _listen(options.port)
+        try:
+            truth = Truth(options.truth)
+        except BaseException:
+            self._socket.close()
+            raise
         clock = MarketClock(time.time_ns(), options.speed)
-        self.exchange = SimulatedExchange(options.seed, clock, simulated(), Truth(options.truth))
+        self.exchange = SimulatedExchange(options.seed, clock, simulated(), truth)
         exchange = self.exchange
         self._connections = Connections()
         self._hub = Hub(exchange.listings, exchange.faults, clock)
@@ -88,19 +93,18 @@ class Server:
         self._admin = Admin(exchange, self._connections, self._set_clock)
 
     async def serve(self, on_ready: Callable[[Addresses, Account, list[Account]], None], stop: asyncio.Event) -> None:
-        """Serves until `stop`. Raises `UnreachableError` if the port is taken, `DataError` if the truth fails."""
-        taken = _listen(self._options.port)
+        """Serves until `stop`. Raises `DataError` if the truth cannot be written any more."""
         runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=GRACE_S)
         try:
             await runner.setup()
-            await web.SockSite(runner, taken).start()
-            on_ready(Addresses(taken.getsockname()[1]), self.account, self.others)
+            await web.SockSite(runner, self._socket).start()
+            on_ready(Addresses(self._socket.getsockname()[1]), self.account, self.others)
             await self._run(stop)
         finally:
             for connection in self._connections:
                 connection.drop("the exchange ends")
             await runner.cleanup()
-            taken.close()
+            self._socket.close()
             self.exchange.truth.close()
 
     def _application(self) -> web.Application:
@@ -147,6 +151,7 @@ class Server:
         for key, account in self.exchange.accounts.expired_listen_keys(self.exchange.clock.wall()):
             ended = {"e": "listenKeyExpired", "E": self.exchange.clock.now_ms(), "listenKey": key}
             self._hub.tell_user(account, USDM, ended)
+            self._hub.forget_mark(key)
 
     def _set_clock(self) -> None:
         clock = self.exchange.clock
@@ -176,7 +181,7 @@ def _listen(port: int) -> socket.socket:
 
 
 def run(options: Options, on_ready: Callable[[Addresses, Account, list[Account]], None]) -> None:
-    """Serves until SIGTERM or Ctrl-C. Raises what `Server.serve` raises."""
+    """Serves until SIGTERM or Ctrl-C. Raises what `Server` and its `serve` raise."""
 
     async def main() -> None:
         stop = asyncio.Event()

@@ -80,6 +80,8 @@ def replace(call: Call) -> dict[str, Any]:
     order_id, client_id = parameters.integer("cancelOrderId"), parameters.get("cancelOrigClientOrderId")
     if order_id is None and client_id is None:
         raise errors.missing("cancelOrderId")
+    if order_id is not None and not 0 <= order_id < 2**63:
+        raise errors.invalid("cancelOrderId")
     told: dict[str, Any] = {"cancelResult": "SUCCESS", "newOrderResult": "NOT_ATTEMPTED"}
     try:
         cancel_id = parameters.client_id("cancelNewClientOrderId")

@@ -6,12 +6,13 @@ written about every 50 ms, and all of them at a clean end. docs/exchange.md show
 
 from __future__ import annotations
 
+import fcntl
 import sqlite3
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from kedge.model.errors import DataError
+from kedge.model.errors import DataError, UsageError
 
 SCHEMA = """
 CREATE TABLE exchange (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -63,13 +64,18 @@ class Truth:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="truth")
         self._writing: Future[None] | None = None
         self._statements: dict[tuple[str, int], str] = {}
-        set_aside(path)
         try:
+            set_aside(path)
             path.parent.mkdir(parents=True, exist_ok=True)
             self._database = self._writer.submit(self._open).result()
+            self._held = path.open("rb")
+            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (OSError, sqlite3.Error) as error:
             self._writer.shutdown()
             raise DataError(f"{path}: the exchange cannot write its file: {error}", "give another --truth") from None
+        except BaseException:
+            self._writer.shutdown()
+            raise
 
     def add(self, table: str, *values: Any) -> None:
         """A row for a table, in the order of its columns. An order replaces the row of its id."""
@@ -94,6 +100,7 @@ class Truth:
         finally:
             self._writer.submit(self._database.close).result()
             self._writer.shutdown()
+            self._held.close()
 
     def _open(self) -> sqlite3.Connection:
         database = sqlite3.connect(self.path, isolation_level=None)
@@ -127,9 +134,19 @@ class Truth:
 
 
 def set_aside(path: Path) -> None:
-    """Moves the file of an earlier exchange out of the way: `truth.sqlite` to `truth.1.sqlite`, or the next number."""
+    """Moves the file of an earlier exchange out of the way: `truth.sqlite` to `truth.1.sqlite`, or the next number.
+
+    Raises `UsageError` if an exchange that still runs writes to it, or if it is no file.
+    """
     if not path.exists():
         return
+    if not path.is_file():
+        raise UsageError(f"`--truth` must be a file, was {path}", "for example --truth exchange.sqlite")
+    with path.open("rb") as old_file:
+        try:
+            fcntl.flock(old_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"another exchange writes to {path}", "end it, or give another --truth FILE") from None
     number = 1
     while (old := path.with_suffix(f".{number}{path.suffix}")).exists():
         number += 1

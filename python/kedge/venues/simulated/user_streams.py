@@ -183,6 +183,7 @@ class UserEvents:
                 "mt": "cross",
                 "iw": "0",
                 "ps": "BOTH",
+                "ma": listing.instrument.settle,
             }
         )
 
