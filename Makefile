@@ -1,6 +1,6 @@
 # Every target does its own set-up; `make setup` is quick when nothing changed.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench sim chaos clean
+.PHONY: help setup run test check bench sim chaos soak clean
 
 BIN := .venv/bin
 ARGS ?=
@@ -38,6 +38,9 @@ sim: ## Run 100,000 seeded worlds (SEEDS=…)
 
 chaos: setup ## Kill the trader again and again, and audit its books (KILLS=200 SEED=1)
 	@$(BIN)/python -m tests.chaos --kills $(or $(KILLS),200) --seed $(or $(SEED),1) $(ARGS)
+
+soak: setup ## Run the platform under load and measure what must stay flat (MINUTES=30 SPEED=10)
+	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),30) --speed $(or $(SPEED),10)
 
 clean: ## Remove everything that was built or installed here, but no runs
 	rm -rf .venv .tools target web/node_modules web/types python/kedge/_web python/kedge/backtest/report/_assets python/kedge/_core*.so

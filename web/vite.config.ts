@@ -18,5 +18,6 @@ export default defineConfig({
   },
   // `npm run dev` beside a running `kedge server --port 8700`.
   server: { proxy: { "/api": { target: "http://127.0.0.1:8700", ws: true } } },
-  test: { environment: "node", include: ["tests/**/*.test.ts"] },
+  // A zone that is not UTC, so that a time of the machine cannot pass for one of UTC.
+  test: { environment: "node", include: ["tests/**/*.test.ts"], env: { TZ: "America/New_York" } },
 });

@@ -6,19 +6,19 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 from kedge.cli.output import print_json
 from kedge.execution.earlier_orders import Settled
-from kedge.execution.order_entry import Line, OrderEntry, Working
+from kedge.execution.order_entry import OrderEntry, Waiting, Working
 from kedge.model.settings import load_settings
 from kedge.node.folders import DataFolder
 from kedge.node.live_loop import LiveLoop
 from kedge.node.sessions import LeftBehind
 from kedge.node.trader import Trader
-from kedge.venues.binance import Outcome, Unknown
+from kedge.venues.binance import Outcome, Prepared, Unknown
 
 POINTS = ("before commit", "between commit and send", "between send and reply", "during recovery")
 PLANTS = ("new id on timeout", "journal after send")
@@ -56,20 +56,25 @@ def entry_class(countdown: Countdown, plant: str) -> type[OrderEntry]:
         def _durable(self) -> int:
             return 2**63 if plant == "journal after send" else super()._durable()
 
-        async def _submit(self, working: Working, command: dict[str, Any], engine: int, disk: int) -> None:
+        def _submit(self, working: Working, waiting: Waiting, prepared: Prepared) -> None:
             countdown.at("between commit and send")
-            await super()._submit(working, command, engine, disk)
+            super()._submit(working, waiting, prepared)
 
         def _sent(self, engine: int, disk: int, sending: int) -> None:
             super()._sent(engine, disk, sending)
             countdown.at("between send and reply")
 
-        async def _request(
-            self, line: Line, name: str, command: dict[str, Any], on_sent: Callable[[], None]
-        ) -> Outcome:
-            outcome = await super()._request(line, name, command, on_sent)
-            if plant == "new id on timeout" and isinstance(outcome, Unknown):
-                return await super()._request(line, f"{name}again", command, on_sent)
+        def _request(
+            self, working: Working, waiting: Waiting, prepared: Prepared, on_sent: Callable[[], None]
+        ) -> Coroutine[Any, Any, Outcome]:
+            answer = super()._request(working, waiting, prepared, on_sent)
+            return self._again(working, waiting, answer) if plant == "new id on timeout" else answer
+
+        async def _again(self, working: Working, waiting: Waiting, answer: Coroutine[Any, Any, Outcome]) -> Outcome:
+            outcome = await answer
+            if isinstance(outcome, Unknown):
+                again = self._prepared(working.line, f"{working.name}again", waiting.command)
+                return await super()._request(working, waiting, again, lambda: None)
             return outcome
 
     return Tested

@@ -22,7 +22,7 @@ WRITTEN_S = 3
 
 
 class Served:
-    """A running exchange. `document` is the line it printed. Ended by `stop`, which also says how it ended."""
+    """A running exchange, until the end of its block. `document` is the line it printed."""
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.path = folder / "truth.sqlite"
@@ -37,6 +37,14 @@ class Served:
         self.rest: str = self.document["rest"]
         self.key: str = self.document["account"]["key"]
         self.secret: str = self.document["account"]["secret"]
+
+    def __enter__(self) -> Served:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
 
     def stop(self) -> tuple[int, str]:
         """Ends it as a person would; its exit code and what it said on standard error."""

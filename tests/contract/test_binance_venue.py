@@ -8,6 +8,7 @@ from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from kedge.model.errors import UnreachableError, UnsafeStateError, UsageError
 from kedge.model.instruments import from_definition
@@ -84,9 +85,10 @@ def test_books_stay_in_sync_and_definitions_are_read(exchange: Exchange, market:
             assert isinstance(health["latency_p99_ms"], float)
             assert abs(at.venue.clock.offset_ns) < 50_000_000
             assert at.venue.clock.bound_ns < 50_000_000
-            assert 0 < at.venue.budget.used < at.venue.budget.limit
+            assert at.venue.budget.used < at.venue.budget.limit
+            assert 10 in at.venue.budget.orders
 
-    asyncio.run(work())
+    uvloop.run(work())
 
 
 @MARKETS
@@ -132,7 +134,7 @@ def test_a_resting_order_from_birth_to_end(exchange: Exchange, market: str, tmp_
             assert await at.venue.query(symbol=at.symbol, client_id="nobody") is None
             assert await at.venue.trades(symbol=at.symbol) == []
 
-    asyncio.run(work())
+    uvloop.run(work())
 
 
 @MARKETS
@@ -168,7 +170,7 @@ def test_what_cannot_be_is_rejected(exchange: Exchange, market: str, tmp_path: P
             assert isinstance(rested, Accepted)
             await until(lambda: at.of("kpo2", "accepted"))
 
-    asyncio.run(work())
+    uvloop.run(work())
 
 
 @MARKETS
@@ -223,7 +225,7 @@ def test_fills_trades_and_balances_agree(exchange: Exchange, market: str, tmp_pa
             await until(lambda: at.updates[-1].positions.get(at.symbol, (1,))[0] == 0)
             assert await at.venue.positions() == {}
 
-    asyncio.run(work())
+    uvloop.run(work())
 
 
 @MARKETS
@@ -247,7 +249,7 @@ def test_the_deadline_is_kept(exchange: Exchange, market: str, tmp_path: Path) -
             await asyncio.sleep(max(0.0, (outcome.closes_ns - time.time_ns()) / 1e9) + 1.0)
             assert await at.venue.query(symbol=at.symbol, client_id="kdl2") is None
 
-    asyncio.run(work())
+    uvloop.run(work())
 
 
 @MARKETS
@@ -275,7 +277,7 @@ def test_lost_answers_are_unknown_and_a_query_tells(exchange: Exchange, market: 
                 await at.venue.query(symbol=at.symbol, client_id="klo0")
             assert len(await at.venue.open_orders()) == 4
 
-    asyncio.run(work())
+    uvloop.run(work())
 
 
 async def whole(at: Desk) -> None:
@@ -305,7 +307,7 @@ def test_streams_heal(exchange: Exchange, market: str, tmp_path: Path) -> None:
             assert isinstance(await limit(at, "khe1", away(at)), Accepted)
             await until(lambda: at.of("khe1", "accepted"))
 
-    asyncio.run(work())
+    uvloop.run(work())
 
 
 @MARKETS
@@ -329,7 +331,7 @@ def test_wrong_keys_and_clocks_end_the_start(exchange: Exchange, market: str, tm
             async with desk(exchange, market, tmp_path, right):
                 pass
 
-    asyncio.run(work())
+    uvloop.run(work())
 
 
 def test_the_symbols_are_the_worlds() -> None:

@@ -1,8 +1,11 @@
 """An unmodified ccxt trades here, on spot and on the perpetual; what it is told is what the exchange's file says."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import ccxt
@@ -92,6 +95,7 @@ def test_book_trades_klines_and_ticker_agree(exchange: Any, market: Market) -> N
     ticker = exchange.fetch_ticker(market.symbol)
     assert ticker["last"] in [trade["price"] for trade in exchange.fetch_trades(market.symbol, limit=1000)]
     assert ticker["low"] <= ticker["last"] <= ticker["high"]
+    assert list(exchange.fetch_tickers([market.symbol])) == [market.symbol]
 
 
 def test_a_limit_order_lives_and_ends(exchange: Any, served: Served, market: Market) -> None:
@@ -238,3 +242,19 @@ def test_fees_are_told(exchange: Any) -> None:
     assert exchange.fetch_trading_fee("BTC/USDT")["taker"] == 0.001
     fee = exchange.fetch_trading_fee("ETH/USDT:USDT")
     assert (fee["maker"], fee["taker"]) == (0.0002, 0.0005)
+
+
+def test_what_is_printed_for_people_runs_as_it_is(tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).with_name("kedge")), "exchange", "--port", "0", "--start-balance", "321"]
+    options = ["--for", "30s", "--truth", str(tmp_path / "truth.sqlite")]
+    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        printed = []
+        while not printed or not printed[-1].startswith("print("):
+            printed.append(process.stdout.readline())
+        program = "".join(printed[printed.index("import ccxt\n") :])
+        ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
+        process.terminate()
+        process.stdout.read()
+    assert process.returncode == 0
+    assert "'USDT': {'free': 160.5, 'used': 0.0, 'total': 160.5}" in ran.stdout

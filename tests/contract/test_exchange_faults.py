@@ -237,15 +237,15 @@ def test_websocket_requests_have_the_same_faults(served: Served) -> None:
 
 def test_a_restart_begins_a_new_market_with_the_same_keys(tmp_path: Path) -> None:
     keys = ("--key", "testkey0001", "--secret", "testsecret0001")
-    first = Served(tmp_path, *keys)
-    placed = place(first, "before").json()["orderId"]
-    assert first.stop() == (0, "")
-    assert first.rows("SELECT status FROM orders WHERE order_id = ?", placed) == [{"status": "NEW"}]
-    second = Served(tmp_path, *keys, "--speed", "5")
-    assert (second.key, second.secret) == ("testkey0001", "testsecret0001")
-    assert not known(second, "before")
-    assert (tmp_path / "truth.1.sqlite").is_file()
-    health = second.plain("/admin/health").json()
-    assert health["speed"] == 5
-    assert abs(second.plain("/api/v3/trades", symbol="BTCUSDT").json()[-1]["time"] - second.now_ms()) < 2_000
-    assert second.stop() == (0, "")
+    with Served(tmp_path, *keys) as first:
+        placed = place(first, "before").json()["orderId"]
+        assert first.stop() == (0, "")
+        assert first.rows("SELECT status FROM orders WHERE order_id = ?", placed) == [{"status": "NEW"}]
+        with Served(tmp_path, *keys, "--speed", "5") as second:
+            assert (second.key, second.secret) == ("testkey0001", "testsecret0001")
+            assert not known(second, "before")
+            assert (tmp_path / "truth.1.sqlite").is_file()
+            health = second.plain("/admin/health").json()
+            assert health["speed"] == 5
+            assert abs(second.plain("/api/v3/trades", symbol="BTCUSDT").json()[-1]["time"] - second.now_ms()) < 2_000
+            assert second.stop() == (0, "")

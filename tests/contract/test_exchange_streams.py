@@ -108,6 +108,7 @@ def test_a_book_follows_from_snapshot_and_updates(served: Served, market: str) -
             while events[-1]["u"] < final["lastUpdateId"]:
                 events.append(await one.next())
             for event in events:
+                assert len(event["b"]) + len(event["a"]) <= event["u"] - event["U"] + 1
                 if event["u"] <= last:
                     continue
                 if market == "spot":
@@ -127,6 +128,23 @@ def test_a_book_follows_from_snapshot_and_updates(served: Served, market: str) -
                 levels = [pair for pair in books[side].items() if Decimal(pair[1]) > 0]
                 levels.sort(key=lambda pair: Decimal(pair[0]), reverse=side == "b")
                 assert [list(pair) for pair in levels[:20]] == final[name]
+
+    run(body())
+
+
+def test_a_stream_that_nobody_heard_for_a_while_goes_on_with_the_right_numbers(served: Served) -> None:
+    async def body() -> None:
+        path = "/public/ws/ethusdt@depth@100ms"
+        async with line(served, path) as one:
+            await one.next()
+        await asyncio.sleep(0.4)
+        async with line(served, path) as one:
+            await one.next()
+            known = served.plain("/fapi/v1/depth", symbol="ETHUSDT", limit=5).json()["lastUpdateId"]
+            event = await one.next()
+            while event["u"] < known:
+                event = await one.next()
+            assert event["u"] == known or event["pu"] == known, "a snapshot is the state after an event"
 
     run(body())
 

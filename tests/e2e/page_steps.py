@@ -124,6 +124,7 @@ def screenshots(page: Page, folder: Path, pages: tuple[str, ...] = ("overview",)
                 page.set_viewport_size({"width": width, "height": height})
                 page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
                 page.evaluate(f"location.hash = '{name}'")
+                page.evaluate("document.activeElement?.blur()")
                 page.wait_for_timeout(1_200)
                 assert page.evaluate(HIDDEN_OVERFLOW) <= 0, f"{name} sticks out at {width} px"
                 taken.append(folder / f"{name}-{width}-{theme}.png")

@@ -26,7 +26,7 @@ def unreferenced(files: Mapping[str, str]) -> Iterator[str]:
             continue
         if path.startswith("python/kedge/") and pure.suffix == ".py":
             module = _module(PurePosixPath(*pure.parts[1:]))
-            if module not in imported and f"{module}:" not in files.get("pyproject.toml", ""):
+            if module not in imported and f"{module}:" not in files.get("pyproject.toml", "") and not _run(path, files):
                 yield f"{path}: nothing but a test imports {module}"
         elif pure.suffix == ".rs":
             if not _declared(path, files):
@@ -89,5 +89,12 @@ def _named(path: str, files: Mapping[str, str]) -> bool:
     pure = PurePosixPath(path)
     names = {pure.name} - {"__init__.py"}
     if pure.suffix == ".py" and len(pure.parts) > 1:
-        names.add(_module(pure))
+        names.add(_module(pure).removesuffix(".__main__"))
     return any(name in text for other, text in files.items() if other != path for name in names)
+
+
+def _run(path: str, files: Mapping[str, str]) -> bool:
+    """Whether a module is run or found by its dotted name: `python -m`, or `import_module`."""
+    module = _module(PurePosixPath(*PurePosixPath(path).parts[1:]))
+    asked = re.compile(rf"(?:-m |import_module\(\"){re.escape(module)}\b")
+    return any(asked.search(text) for other, text in files.items() if other != path and not other.startswith("tests/"))

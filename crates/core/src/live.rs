@@ -54,6 +54,8 @@ pub enum Act {
     Stop(StrategyIx),
     /// Lets a stopped strategy be called again.
     Start(StrategyIx),
+    /// Tells the strategies that the session ends.
+    End,
 }
 
 /// An engine with a decoder for each of its instruments; none where rows come decoded, from a journal.
@@ -146,6 +148,7 @@ impl Live {
             Act::Cancel(order) => engine.cancel(order, now),
             Act::Stop(strategy) => engine.stop_strategy(strategy, now),
             Act::Start(strategy) => engine.run_strategy(strategy),
+            Act::End => engine.stop(now),
         }
     }
 

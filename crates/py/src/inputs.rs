@@ -64,6 +64,7 @@ fn act_json(act: Act) -> Value {
         Act::Cancel(order) => json!({"act": "cancel", "id": order}),
         Act::Stop(strategy) => json!({"act": "stop", "id": strategy}),
         Act::Start(strategy) => json!({"act": "start", "id": strategy}),
+        Act::End => json!({"act": "end", "id": 0}),
     }
 }
 
@@ -134,6 +135,7 @@ fn read_act(payload: &[u8], strategies: usize) -> Result<Act, String> {
         Some("cancel") => Ok(Act::Cancel(id)),
         Some("stop") => Ok(Act::Stop(strategy?)),
         Some("start") => Ok(Act::Start(strategy?)),
+        Some("end") => Ok(Act::End),
         other => Err(format!("no setting is called {other:?}")),
     }
 }

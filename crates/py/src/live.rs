@@ -246,6 +246,11 @@ impl PyLiveSession {
         self.session.with(|session| session.take(now, &Input::Act(Act::Cancel(order))))
     }
 
+    /// Tells the strategies that the session ends: `on_stop`.
+    fn end(&self, now: Nanos) -> PyResult<()> {
+        self.session.with(|session| session.take(now, &Input::Act(Act::End)))
+    }
+
     /// Stops one strategy and cancels its orders.
     fn stop_strategy(&self, strategy: StrategyIx, now: Nanos) -> PyResult<()> {
         self.of_strategy(strategy, now, Act::Stop)

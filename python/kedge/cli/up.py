@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,14 +44,28 @@ def command(
         settings = Path(FILE_NAME)
     seconds = parse_duration(duration, "--for") / SECOND if duration else None
     result = asyncio.run(_up(load_settings(settings), settings, examples, seconds))
-    show(as_json, result, _verdict(result), table(("", ""), [(k, str(v)) for k, v in result.items()], left=2))
+    show(as_json, result, _verdict(result), table(("", ""), _rows(result), left=2))
     if not result["reconciled"]:
         raise typer.Exit(UnsafeStateError.exit_code)
 
 
 def _verdict(result: dict[str, Any]) -> str:
     equal = "our books and the exchange's are equal" if result["reconciled"] else "our books differ from the exchange's"
-    return f"{result['orders']} orders, {result['fills']} fills, PnL {result['pnl']} USDT; {equal}"
+    return f"{result['orders']} orders, {result['fills']} fills, PnL {Decimal(result['pnl']):.2f} USDT; {equal}"
+
+
+def _rows(result: dict[str, Any]) -> list[tuple[str, str]]:
+    took = {name: "–" if us is None else f"{us:,.0f} µs" for name, us in result["tick_to_order_us"].items()}
+    return [
+        ("events", f"{result['events']:,}"),
+        ("gaps", str(result["gaps"])),
+        ("outcomes unknown", str(result["unknown_orders"])),
+        ("tick to order", f"{took['p50']} (p99 {took['p99']})"),
+        ("… with the disk", f"{took['with_sync_p50']} (p99 {took['with_sync_p99']})"),
+        ("restarts", str(result["restarts"])),
+        ("trace hash", result["trace_hash"]),
+        ("journal", result["journal"]),
+    ]
 
 
 async def _up(settings: Settings, given: Path | None, examples: Path, seconds: float | None) -> dict[str, Any]:

@@ -17,7 +17,16 @@ from typing import Any, TypeVar
 from kedge._core import LiveSession
 from kedge.execution.client_ids import client_id, order_of
 from kedge.model.errors import KedgeError
-from kedge.venues.binance import Accepted, BinanceVenue, Outcome, Report, Unknown, VenueOrder, VenueTrade
+from kedge.venues.binance import (
+    Accepted,
+    BinanceVenue,
+    Outcome,
+    Prepared,
+    Report,
+    Unknown,
+    VenueOrder,
+    VenueTrade,
+)
 
 ENDED = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
 ASK_AGAIN = 0.1
@@ -55,6 +64,17 @@ class Working:
     trades: set[int] = field(default_factory=set)
 
 
+@dataclass(slots=True)
+class Waiting:
+    """A command that waits until its intent is durable: what is sent then, its event's and its own time (ns of
+    `time.perf_counter_ns`). `prepared` is None for an amendment, which does not hurry."""
+
+    command: dict[str, Any]
+    prepared: Prepared | None
+    heard: int
+    made: int
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """What the venue says of an order when asked; `order` None: it has never had it."""
@@ -75,11 +95,23 @@ async def asked(question: Callable[[float], Awaitable[Answer]]) -> Answer:
             patience = min(2 * patience, PATIENCE_MOST)
 
 
+async def ask_about(working: Working) -> Found:
+    """What the venue says of an order, asked for until it does."""
+    line = working.line
+    order = await asked(lambda s: line.venue.query(symbol=line.symbol, client_id=working.name, patience_s=s))
+    if order is None or Decimal(order.filled) == 0:
+        return Found(working, order, ())
+    number = order.venue_order
+    trades = await asked(lambda _: line.venue.trades(symbol=line.symbol, order_id=number))
+    return Found(working, order, trades)
+
+
 class OrderEntry:
     """Follows every order of a session from its intent to its end.
 
     `changed` is called after each report that the session took, since it may have made new commands. `on_sent` is told
-    (ns from the event to the command, ns waited for the disk, ns to hand it over) of each submit.
+    (ns from the event to the signed request, ns waited for the disk since then, ns to hand it to the socket) of each
+    submit.
     """
 
     def __init__(
@@ -96,7 +128,7 @@ class OrderEntry:
         self._changed = changed
         self._on_sent = on_sent
         self._by_symbol = {(line.market, line.symbol): line for line in lines}
-        self._waiting: deque[tuple[dict[str, Any], int, int]] = deque()
+        self._waiting: deque[Waiting] = deque()
         self.working: dict[int, Working] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.sent = 0
@@ -106,17 +138,20 @@ class OrderEntry:
     # Out ----------------------------------------------------------------------------------------------------------
 
     def take(self, commands: Sequence[dict[str, Any]], heard: int) -> None:
-        """Takes commands made by an event heard at `heard` (ns of `time.perf_counter_ns`)."""
-        made = time.perf_counter_ns()
+        """Takes commands made by an event heard at `heard` (ns of `time.perf_counter_ns`).
+
+        A submit is signed while the disk is still at work on its intent.
+        """
         for command in commands:
             if command["action"] == "submit":
                 line = self._lines[command["instrument"]]
                 order = command["order"]
                 name = client_id(self._trader, order)
                 self.working[order] = Working(order, line, name, command["side"])
-                self._waiting.append((command, heard, made))
+                prepared = self._prepared(line, name, command)
+                self._waiting.append(Waiting(command, prepared, heard, time.perf_counter_ns()))
             elif command["action"] == "amend":
-                self._waiting.append((command, heard, made))
+                self._waiting.append(Waiting(command, None, heard, time.perf_counter_ns()))
             else:
                 self._cancel_now(command["order"])
         self.flush()
@@ -126,18 +161,15 @@ class OrderEntry:
         if not self._waiting:
             return
         durable = self._durable()
-        while self._waiting and self._waiting[0][0]["after_seq"] <= durable:
-            command, heard, made = self._waiting.popleft()
-            working = self.working.get(command["order"])
+        while self._waiting and self._waiting[0].command["after_seq"] <= durable:
+            waiting = self._waiting.popleft()
+            working = self.working.get(waiting.command["order"])
             if working is None:
                 continue
-            seen = time.perf_counter_ns()
-            if command["action"] == "amend":
-                self._run(self._amend(working, command))
-                continue
-            working.sent_ns = time.time_ns()
-            self.sent += 1
-            self._run(self._submit(working, command, made - heard, seen - made))
+            if waiting.prepared is None:
+                self._run(self._amend(working, waiting.command))
+            else:
+                self._submit(working, waiting, waiting.prepared)
 
     def _durable(self) -> int:
         return self._session.durable()
@@ -147,16 +179,26 @@ class OrderEntry:
         if working is None:
             return
         if not working.sent_ns:
-            self._waiting = deque(entry for entry in self._waiting if entry[0]["order"] != order)
+            self._waiting = deque(entry for entry in self._waiting if entry.command["order"] != order)
             self._end(working, "canceled", 0)
             return
-        self._run(self._cancel(working))
-
-    async def _submit(self, working: Working, command: dict[str, Any], engine: int, disk: int) -> None:
-        begun = time.perf_counter_ns()
-        outcome = await self._request(
-            working.line, working.name, command, lambda: self._sent(engine, disk, time.perf_counter_ns() - begun)
+        # Its bytes leave here where the venue's order connection is up; the task waits for the answer.
+        self._run(
+            self._canceled(working, working.line.venue.cancel(symbol=working.line.symbol, client_id=working.name))
         )
+
+    def _submit(self, working: Working, waiting: Waiting, prepared: Prepared) -> None:
+        begun = time.perf_counter_ns()
+        engine, disk = waiting.made - waiting.heard, begun - waiting.made
+        working.sent_ns = time.time_ns()
+        self.sent += 1
+        outcome = self._request(
+            working, waiting, prepared, lambda: self._sent(engine, disk, time.perf_counter_ns() - begun)
+        )
+        self._run(self._submitted(working, outcome))
+
+    async def _submitted(self, working: Working, answer: Coroutine[Any, Any, Outcome]) -> None:
+        outcome = await answer
         if working.acknowledged or working.ended:
             return
         if isinstance(outcome, Accepted):
@@ -169,8 +211,8 @@ class OrderEntry:
         else:
             self._end(working, "rejected", 0)
 
-    async def _request(self, line: Line, name: str, command: dict[str, Any], on_sent: Callable[[], None]) -> Outcome:
-        return await line.venue.submit(
+    def _prepared(self, line: Line, name: str, command: dict[str, Any]) -> Prepared:
+        return line.venue.prepare(
             symbol=line.symbol,
             client_id=name,
             side=command["side"],
@@ -178,8 +220,13 @@ class OrderEntry:
             tif=command["tif"],
             price=command["price"],
             quantity=command["quantity"],
-            on_sent=on_sent,
         )
+
+    def _request(
+        self, working: Working, waiting: Waiting, prepared: Prepared, on_sent: Callable[[], None]
+    ) -> Coroutine[Any, Any, Outcome]:
+        """Sends it; what is returned waits for the outcome."""
+        return working.line.venue.send(prepared, on_sent)
 
     def _sent(self, engine: int, disk: int, sending: int) -> None:
         self._on_sent(engine, disk, sending)
@@ -197,8 +244,8 @@ class OrderEntry:
         elif not isinstance(outcome, Accepted) and not working.ended:
             self._report(working, "amend_rejected", 0)
 
-    async def _cancel(self, working: Working) -> None:
-        outcome = await working.line.venue.cancel(symbol=working.line.symbol, client_id=working.name)
+    async def _canceled(self, working: Working, answer: Coroutine[Any, Any, Outcome]) -> None:
+        outcome = await answer
         if working.ended:
             return
         if isinstance(outcome, Accepted):
@@ -224,18 +271,9 @@ class OrderEntry:
         try:
             await asyncio.sleep(max(0.0, (closes_ns - time.time_ns()) / 1e9))
             if not working.ended:
-                self.settle([await self._ask_about(working)])
+                self.settle([await ask_about(working)])
         finally:
             working.asking = False
-
-    async def _ask_about(self, working: Working) -> Found:
-        line = working.line
-        order = await asked(lambda s: line.venue.query(symbol=line.symbol, client_id=working.name, patience_s=s))
-        if order is None or Decimal(order.filled) == 0:
-            return Found(working, order, ())
-        number = order.venue_order
-        trades = await asked(lambda _: line.venue.trades(symbol=line.symbol, order_id=number))
-        return Found(working, order, trades)
 
     def settle(self, found: Sequence[Found]) -> None:
         """Brings orders to where the venue has them. Their fills are booked in the order they happened in: the
@@ -255,7 +293,7 @@ class OrderEntry:
 
     async def ask_after(self, orders: Sequence[Working]) -> None:
         """Asks after orders whose reports may have been missed."""
-        self.settle(await asyncio.gather(*(self._ask_about(working) for working in orders)))
+        self.settle(await asyncio.gather(*(ask_about(working) for working in orders)))
 
     async def catch_up(self, market: str) -> None:
         """Asks after every order of a market that the venue has taken."""

@@ -211,6 +211,12 @@ class VenueSettings(Section):
     usdm_rest: Address = Field("", description="USD-M: orders and snapshots", examples=['"http://127.0.0.1:8431"'])
     usdm_stream: Address = Field("", description="USD-M: market streams", examples=['"ws://127.0.0.1:8431"'])
     usdm_private: Address = Field("", description="USD-M: user stream", examples=['"ws://127.0.0.1:8431"'])
+    spot_order: Address = Field(
+        "", description="Spot: where orders go, if not to spot_private", examples=['"http://127.0.0.1:8431"']
+    )
+    usdm_order: Address = Field(
+        "", description="USD-M: WebSocket API for orders", examples=['"ws://127.0.0.1:8431/ws-fapi/v1"']
+    )
     recv_window: Annotated[Duration, Field(ge=SECOND // 2, le=5 * SECOND)] = Field(
         SECOND * 3 // 2, description="How long the venue may take to receive an order", examples=['"1500ms"']
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from kedge.model.errors import UsageError
@@ -24,16 +25,19 @@ class Listener(Protocol):
 def addresses(settings: VenueSettings, market: Market) -> Addresses:
     """Where a market is. Raises `UsageError` naming the setting that is missing."""
     given = {part: getattr(settings, f"{market}_{part}") for part in ("rest", "stream", "private")}
+    order = getattr(settings, f"{market}_order")
     if settings.name == "binance":
         official = REAL[market]
-        return Addresses(*(given[part] or getattr(official, part) for part in ("rest", "stream", "private")))
+        found = Addresses(*(given[part] or getattr(official, part) for part in ("rest", "stream", "private")))
+        # Orders do not go to the venue itself where another address of it was given.
+        return replace(found, order=order or (official.order if given["rest"] in ("", official.rest) else ""))
     for part, address in given.items():
         if not address:
             raise UsageError(
                 f"`venue.{market}_{part}` is not set, and a simulated exchange has no address of its own",
                 "`kedge up` starts one and sets it; or start `kedge exchange` and copy what it prints",
             )
-    return Addresses(given["rest"], given["stream"], given["private"])
+    return Addresses(given["rest"], given["stream"], given["private"], order)
 
 
 def connect(settings: VenueSettings, markets: Sequence[Market], listener: Listener) -> dict[Market, BinanceVenue]:

@@ -6,16 +6,21 @@ import asyncio
 import contextlib
 import json
 import os
+import socket
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from kedge.model.errors import KedgeError, UnsafeStateError, UsageError
-from kedge.model.settings import Settings
+from kedge.model.settings import ServerSettings, Settings
 from kedge.node.processes import Process, kedge_command
 
-EXAMPLES = {"quoting": ("quoting.py", "BTC/USDT@simulated"), "ema-cross": ("ema_cross.py", "ETH/USDT:USDT@simulated")}
+# name: file, instrument, limits
+EXAMPLES = {
+    "quoting": ("quoting.py", "BTC/USDT@simulated", "{ position = 0.05, order_notional = 2_000, daily_loss = 0.05 }"),
+    "ema-cross": ("ema_cross.py", "ETH/USDT:USDT@simulated", "{ position = 0.05, daily_loss = 0.05 }"),
+}
 STOP_TRADER = 15.0
 STOP_OTHER = 5.0
 SECONDS_BETWEEN_CHECKS = 0.2
@@ -46,7 +51,7 @@ class Platform:
         self._addresses = await exchange.ready
         self._on_event(f"exchange  {self._addresses['rest']}  (a seeded market behind Binance's protocol)")
         trader = self._process("trader", lambda: self._with_settings("trader"), self._environment)
-        server = self._process("server", lambda: self._with_settings("server"), self._environment)
+        server = self._process("server", lambda: self._with_settings("server"), self._server_environment)
         ready = await trader.ready
         self._on_event(f"trader    ready, books equal to the exchange's after {ready['recovery_ms']:.0f} ms")
         return await server.ready
@@ -119,7 +124,13 @@ class Platform:
             "KEDGE_VENUE_USDM_REST": told["usdm_rest"],
             "KEDGE_VENUE_USDM_STREAM": told["usdm_stream"],
             "KEDGE_VENUE_USDM_PRIVATE": told["usdm_stream"],
+            "KEDGE_VENUE_USDM_ORDER": told["usdm_ws_api"],
         }
+
+    def _server_environment(self) -> Mapping[str, str]:
+        """As the trader's; where nobody chose the port and another program has it, a free one is taken."""
+        taken = self._settings.server == ServerSettings() and not _is_free(self._settings.server.port)
+        return {**self._environment(), **({"KEDGE_SERVER_PORT": "0"} if taken else {})}
 
     def _write_state(self) -> None:
         state = {
@@ -130,6 +141,17 @@ class Platform:
         draft = self.folder / "up.json.new"
         draft.write_text(json.dumps(state), encoding="utf-8")
         draft.replace(self.folder / "up.json")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As servers do: a port whose last connections are still closing is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _new_folder(root: Path) -> Path:
@@ -154,15 +176,16 @@ def _settings_file(settings: Settings, given: Path | None, examples: Path, folde
         )
     text = given.read_text(encoding="utf-8") if given is not None else ""
     if not settings.strategy:
-        missing = [file for file, _ in EXAMPLES.values() if not (examples / file).is_file()]
+        missing = [file for file, _, _ in EXAMPLES.values() if not (examples / file).is_file()]
         if missing:
             raise UsageError(
                 f"{examples / missing[0]} is not there, and the settings name no strategy",
                 "run it in Kedge's folder, give --examples, or add a [[strategy]] to kedge.toml",
             )
-        for name, (file, instrument) in EXAMPLES.items():
+        for name, (file, instrument, limits) in EXAMPLES.items():
             place = json.dumps(str((examples / file).resolve()))
             text += f'\n[[strategy]]\nname = "{name}"\nfile = {place}\ninstrument = "{instrument}"\n'
+            text += f"limits = {limits}\n"
     path = folder / "kedge.toml"
     path.write_text(text, encoding="utf-8")
     return path

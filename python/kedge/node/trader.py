@@ -113,6 +113,8 @@ class Trader:
         raise await self._give_up(loop)
 
     async def _end(self, loop: LiveLoop, path: str) -> dict[str, Any]:
+        with loop.guarded():
+            loop.session.end(time.time_ns())
         if self._settings.trader.on_stop == "cancel":
             await loop.cancel_everything(STOP_WAIT)
         with contextlib.suppress(UnreachableError):

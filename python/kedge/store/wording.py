@@ -138,6 +138,8 @@ class Wording:
             return ("halt", "bad", "trading was halted: open orders are cancelled, no new ones pass", None, None, None)
         if what == "resume":
             return ("resume", "info", "trading goes on: orders pass again", None, None, None)
+        if what == "end":
+            return ("session", "info", "the trader was asked to end", None, None, None)
         if what == "cancel":
             order = int(id) if isinstance(id, int) else None
             return ("cancel", "info", f"a person asked for the end of order {id}", None, None, order)

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from kedge.model.errors import KedgeError, UsageError
+from kedge.model.errors import KedgeError, UnreachableError, UsageError
 from kedge.venues.binance import Accepted, Keys, Outcome, Rejected, Retryable, RetryLater, Unknown, VenueRefused
 from kedge.venues.binance import rest as rest_module
+from kedge.venues.binance.addresses import MARKETS
+from kedge.venues.binance.asking import Asking
 from kedge.venues.binance.budget import RateBudget
 from kedge.venues.binance.clock import VenueClock
 from kedge.venues.binance.outcomes import Kind
@@ -216,6 +218,7 @@ def test_a_refused_time_stops_orders_until_the_clock_is_measured() -> None:
 READS: list[tuple[str, Step, type[KedgeError]]] = [
     ("wrong key", answer(401, b'{"code":-2015,"msg":"Invalid API-key, IP, or permissions for action."}'), UsageError),
     ("wrong signature", answer(400, b'{"code":-1022,"msg":"Signature for this request is not valid."}'), UsageError),
+    ("refused time", answer(400, b'{"code":-1021,"msg":"Timestamp."}'), RetryLater),
     ("refused", answer(400, b'{"code":-1121,"msg":"Invalid symbol."}'), VenueRefused),
     ("garbage", answer(200, b"\xff\xfe"), RetryLater),
     ("a page", answer(200, b"<html>hello</html>"), RetryLater),
@@ -246,6 +249,46 @@ def test_a_question_is_asked_once_more_over_a_new_connection() -> None:
                 await client.rest.read(QUERY, {})
                 assert await client.rest.read(QUERY, {}) == {"a": 1}
             assert len(server.requests) == 3
+
+    run(work())
+
+
+VENUE_ORDER = (
+    b'{"symbol":"BTCUSDT","orderId":7,"clientOrderId":"kab1","price":"1","origQty":"1","executedQty":"0",'
+    b'"status":"NEW","side":"BUY","time":5,"updateTime":5}'
+)
+
+
+def test_only_the_venues_own_word_says_that_there_is_no_order() -> None:
+    """Whoever reads None may send the order again: every other answer must not be taken for it."""
+
+    async def work() -> None:
+        none = answer(400, b'{"code":-2013,"msg":"Order does not exist."}')
+        good = answer(200, VENUE_ORDER)
+        for market in MARKETS:
+            async with raw_server(none, good) as server, Client(server.address) as client:
+                asking = Asking(market, client.rest)
+                assert await asking.order("BTCUSDT", "kab1") is None
+                found = await asking.order("BTCUSDT", "kab1")
+                assert found is not None
+                assert found.venue_order == 7
+        odd = [
+            answer(200, b'{"code":-2013,"msg":"Order does not exist."}'),
+            answer(503, b'{"code":-2013,"msg":"Order does not exist."}'),
+            answer(404, b"not found"),
+            answer(200, b"null"),
+            answer(200, b"[]"),
+            answer(200, b"{}"),
+            answer(400, b'{"code":-2011,"msg":"Unknown order sent."}'),
+            answer(400, b'{"code":-1121,"msg":"Invalid symbol."}'),
+            answer(200, VENUE_ORDER.replace(b"kab1", b"kab2")),
+            answer(200, VENUE_ORDER.replace(b"BTC", b"ETH")),
+            answer(200, VENUE_ORDER.replace(b'"1"', b'"NaN"', 1)),
+        ]
+        for step in odd:
+            async with raw_server(step) as server, Client(server.address) as client:
+                with pytest.raises(UnreachableError):
+                    await Asking("spot", client.rest).order("BTCUSDT", "kab1")
 
     run(work())
 

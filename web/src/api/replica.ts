@@ -49,7 +49,7 @@ function applied(state: State, changes: Changes): State {
     next[section] = value;
   }
   const fills = changes["fills+"];
-  if (fills?.length) next.fills = merged(state.fills, fills);
+  if (fills?.length) next.fills = merged(changes.fills ?? state.fills, fills);
   return next as State;
 }
 

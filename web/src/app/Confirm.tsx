@@ -65,7 +65,12 @@ function Dialog({ act }: { act: Act }) {
         {outcome?.ok === false && (
           <p className="bad">
             <b>Not done.</b> {outcome.problem.message} {outcome.problem.hint}
-            {act.kind === "halt" && " In a terminal, `kedge halt` works without the server."}
+            {act.kind === "halt" && (
+              <>
+                {" "}
+                In a terminal, <code>kedge halt</code> works without the server.
+              </>
+            )}
           </p>
         )}
       </div>

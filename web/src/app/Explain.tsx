@@ -4,7 +4,7 @@ import { useEffect, useRef } from "react";
 
 import { useLive } from "../api/live.ts";
 import type { Explanation, Step } from "../api/types.ts";
-import { decimal } from "../format/decimal.ts";
+import { decimal, percent } from "../format/decimal.ts";
 import { instrumentName, title, word } from "../format/names.ts";
 import { clock, day, local, microClock, span } from "../format/time.ts";
 import { Copied } from "../panels/Copied.tsx";
@@ -115,20 +115,71 @@ function sinceWoken(step: Step, first: bigint): string {
   return span(step.us === null ? BigInt(step.at_ns) - first : BigInt(Math.round(step.us * 1000)));
 }
 
+type Row = Record<string, unknown>;
+
+function isRows(value: unknown): value is Row[] {
+  return Array.isArray(value) && value.length > 0 && value.every((row) => typeof row === "object" && row !== null);
+}
+
+/** Checks of risk, postings: as they are, in columns. */
+function Rows({ name, rows }: { name: string; rows: Row[] }) {
+  const heads = Object.keys(rows[0]!);
+  const isNumber = (head: string): boolean => rows.every((row) => /^-?\d+(\.\d+)?$/.test(String(row[head])));
+  return (
+    <div className="scroll">
+      <table className="rows details">
+        <caption className="unseen">{title(name)}</caption>
+        <thead>
+          <tr>
+            {heads.map((head) => (
+              <th key={head} scope="col" className={isNumber(head) ? "number" : undefined}>
+                {title(head)}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row, index) => (
+            <tr key={index}>
+              {heads.map((head) => (
+                <td key={head} className={isNumber(head) ? "number" : undefined}>
+                  {row[head] === null ? "–" : readable(head, String(row[head]))}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
 /** Whatever the journal has to add; each line a name and a value. */
 function Details({ details }: { details: Record<string, unknown> }) {
-  const lines = Object.entries(details).flatMap(([name, value]) => flat(name, value));
-  if (lines.length === 0) return null;
+  const entries = Object.entries(details);
+  const lines = entries.filter(([, value]) => !isRows(value)).flatMap(([name, value]) => flat(name, value));
   return (
-    <dl className="pairs small">
-      {lines.map(([name, value]) => (
-        <div key={name}>
-          <dt>{title(name)}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
+    <>
+      {lines.length > 0 && (
+        <dl className="pairs small">
+          {lines.map(([name, value]) => (
+            <div key={name}>
+              <dt>{title(name)}</dt>
+              <dd>{value}</dd>
+            </div>
+          ))}
+        </dl>
+      )}
+      {entries.map(([name, value]) => isRows(value) && <Rows key={name} name={name} rows={value} />)}
+    </>
   );
+}
+
+function readable(name: string, text: string): string {
+  if (name === "share") return `${percent(Number(text), 1)} %`;
+  if (/^\d{19}$/.test(text) && !/order|id/.test(name)) return `${microClock(BigInt(text))} UTC`;
+  if (/^-?\d+(\.\d+)?$/.test(text)) return /(^|_| )(id|seq|order|record|epoch)$/.test(name) ? text : decimal(text);
+  return /^[a-z]+(_[a-z]+)+$/.test(text) ? word(text) : text;
 }
 
 function flat(name: string, value: unknown): [string, string][] {
@@ -138,6 +189,5 @@ function flat(name: string, value: unknown): [string, string][] {
     return Object.entries(value).flatMap(([inner, each]) => flat(`${name} ${inner}`, each));
   }
   if (typeof value === "boolean") return [[name, value ? "yes" : "no"]];
-  const text = String(value);
-  return [[name, /^-?\d+(\.\d+)?$/.test(text) && !/(^|_| )(id|seq|ns)$/.test(name) ? decimal(text) : text]];
+  return [[name, readable(name, String(value))]];
 }

@@ -33,7 +33,6 @@ export class CandleChart {
   private readonly lines = new Map<string, IPriceLine>();
   private readonly settings: CandleSettings;
   private readonly box: HTMLElement;
-  private readonly roomy: boolean;
   private readonly unlisten: () => void;
   private fills: Fill[] = [];
   private orders: Order[] = [];
@@ -44,7 +43,6 @@ export class CandleChart {
   constructor(box: HTMLElement, settings: CandleSettings) {
     this.settings = settings;
     this.box = box;
-    this.roomy = box.clientWidth >= ROOMY_PX;
     this.chart = makeChart(box);
     const precision = decimalsOf(settings.tick);
     this.series = this.chart.addSeries(CandlestickSeries, {
@@ -79,7 +77,7 @@ export class CandleChart {
     this.placed = true;
     const bars = Math.min(Math.max(length, 40), SHOWN_FIRST);
     const scale = this.chart.timeScale();
-    const beside = this.roomy ? LABELS_PX : 20;
+    const beside = this.box.clientWidth >= ROOMY_PX ? LABELS_PX : 20;
     // Not the scale's own width: before the first layout that is 0.
     const spacing = Math.max(this.box.clientWidth - AXIS_PX - beside, 1) / bars;
     scale.applyOptions({ barSpacing: spacing, rightOffset: beside / spacing });
@@ -102,6 +100,7 @@ export class CandleChart {
   setOrders(orders: Order[]): void {
     this.orders = orders;
     const colour = colours();
+    const roomy = this.box.clientWidth >= ROOMY_PX;
     const left = new Set(this.lines.keys());
     for (const order of orders) {
       if (order.price === null) continue;
@@ -114,7 +113,7 @@ export class CandleChart {
         axisLabelVisible: true,
         axisLabelColor: colour.raised,
         axisLabelTextColor: order.side === "buy" ? colour.up : colour.down,
-        title: this.roomy ? lineTitle(order) : "",
+        title: roomy ? lineTitle(order) : "",
       };
       const line = this.lines.get(order.id);
       if (line) line.applyOptions(options);
@@ -140,7 +139,7 @@ export class CandleChart {
         price: Number(fill.price),
         shape: fill.side === "buy" ? "arrowUp" : "arrowDown",
         color: fill.side === "buy" ? colour.up : colour.down,
-        size: 0.6 + 0.6 * Math.sqrt(Number(fill.quantity) / largest),
+        size: 0.5 + 0.6 * Math.sqrt(Number(fill.quantity) / largest),
         id: fill.order,
       });
     }

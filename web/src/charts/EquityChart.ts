@@ -21,6 +21,8 @@ export class EquityChart {
   private readonly drawdown: ISeriesApi<"Area">;
   private readonly unlisten: () => void;
   private lastTime = 0;
+  /** Until the reader moves or zooms it, all of it is in sight. */
+  private whole = true;
 
   constructor(box: HTMLElement) {
     this.chart = makeChart(box);
@@ -41,6 +43,8 @@ export class EquityChart {
     );
     this.chart.panes()[0]?.setStretchFactor(7);
     this.chart.panes()[1]?.setStretchFactor(3);
+    for (const moved of ["pointerdown", "wheel"])
+      box.addEventListener(moved, () => (this.whole = false), { once: true });
     this.unlisten = withColours(() => this.paint());
   }
 
@@ -56,7 +60,7 @@ export class EquityChart {
     this.equity.setData(points.map(worth));
     this.drawdown.setData(points.map(under));
     this.lastTime = points.length ? second(points.at(-1)!) : 0;
-    this.chart.timeScale().fitContent();
+    if (this.whole) this.chart.timeScale().fitContent();
   }
 
   add(sample: EquitySample): void {
@@ -64,6 +68,7 @@ export class EquityChart {
     this.equity.update(worth(sample));
     this.drawdown.update(under(sample));
     this.lastTime = second(sample);
+    if (this.whole) this.chart.timeScale().fitContent();
   }
 
   private paint(): void {

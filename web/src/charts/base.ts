@@ -38,7 +38,6 @@ export function look(): DeepPartial<ChartOptions> {
       borderColor: colour.line,
       timeVisible: true,
       secondsVisible: true,
-      rightOffset: 4,
       minBarSpacing: 0.02,
     },
     localization: { locale: "en-GB" },

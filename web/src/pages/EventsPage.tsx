@@ -53,7 +53,7 @@ export function EventsPage() {
           <ol className="events">
             {events.map((event) => (
               <li key={event.id} data-level={event.level}>
-                <Moment at={event.at} decimals={3} withDay />
+                <Moment at={event.at} whole />
                 <span className="kind">
                   <i aria-hidden="true">{SIGNS[event.level]}</i> {word(event.kind)}
                 </span>

@@ -1,6 +1,7 @@
 import { useMemo, useState } from "react";
 
 import { useGeneration, useLive } from "../api/live.ts";
+import { clock } from "../format/time.ts";
 import { instrumentName } from "../format/names.ts";
 import { useAsked } from "../panels/asked.ts";
 import { OpenOrders, orderColumns } from "../panels/Orders.tsx";
@@ -10,6 +11,10 @@ import { save, Table } from "../panels/Table.tsx";
 import { matches } from "./search.ts";
 
 const figure = (value: number): string => value.toLocaleString("en-US");
+
+function told(shown: number, total: number, placed: number, at: number): string {
+  return `newest ${figure(shown)} of ${figure(total)}; ${figure(placed)} this session; as of ${clock(at)}`;
+}
 
 /** Open orders live; all orders as they were when asked for. */
 export function OrdersPage() {
@@ -42,9 +47,7 @@ export function OrdersPage() {
       <Panel
         name="All orders"
         className="grows"
-        meta={
-          all.body && `newest ${figure(rows.length)} of ${figure(all.body.total)}; ${figure(placed ?? 0)} this session`
-        }
+        meta={all.body && told(rows.length, all.body.total, placed ?? 0, all.at)}
         tools={
           <>
             <input

@@ -23,7 +23,16 @@ export default function Overview() {
   const fills = useLive((state) => state.counts.fills);
   const instrument = ids.find((id) => id === chosen) ?? ids[0];
   if (trader?.state === "none") {
-    return <Note>{trader.message || "No session yet. `kedge up` or `kedge trader` begins one."}</Note>;
+    return (
+      <div className="page">
+        <Panel name="No session yet">
+          <Note>
+            {trader.message || "Nothing has traded here."} <code>kedge up</code> or <code>kedge trader</code> begins
+            one.
+          </Note>
+        </Panel>
+      </div>
+    );
   }
   return (
     <div className="overview">

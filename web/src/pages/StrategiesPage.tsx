@@ -47,7 +47,7 @@ function One({ strategy }: { strategy: Strategy }) {
   return (
     <Panel name={strategy.name}>
       <ul className="strategies">
-        <StrategyLine strategy={strategy} />
+        <StrategyLine strategy={strategy} named={false} />
       </ul>
       {position ? <Held position={position} /> : <Note>No position. It appears with the first fill.</Note>}
       <Limits uses={risk?.filter((use) => use.strategy === strategy.name) ?? []} />
@@ -81,7 +81,13 @@ function Limits({ uses }: { uses: RiskUse[] }) {
   return (
     <>
       <h3>Risk</h3>
-      {uses.length ? <RiskBars uses={uses} /> : <Note>No limits are set. `limits` in kedge.toml sets them.</Note>}
+      {uses.length ? (
+        <RiskBars uses={uses} />
+      ) : (
+        <Note>
+          No limits are set. <code>limits</code> in kedge.toml sets them.
+        </Note>
+      )}
     </>
   );
 }

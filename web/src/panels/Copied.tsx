@@ -6,7 +6,11 @@ import { shortId } from "../format/names.ts";
 export function Copied({ text }: { text: string }) {
   const [done, setDone] = useState(false);
   const copy = async (): Promise<void> => {
-    await navigator.clipboard.writeText(text);
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      return; // not allowed to: the whole id is in the title
+    }
     setDone(true);
     setTimeout(() => setDone(false), 1_200);
   };

@@ -30,7 +30,7 @@ export function fillColumns(scales: (instrument: string) => Scale, kind: "last" 
     {
       name: "At",
       value: (fill) => fill.at,
-      cell: (fill) => <Moment at={fill.at} decimals={all ? 3 : 0} withDay={all} />,
+      cell: (fill) => <Moment at={fill.at} whole={all} />,
     },
     { name: "Instrument", value: (fill) => fill.instrument, cell: (fill) => <Market id={fill.instrument} /> },
     { name: "Side", value: (fill) => fill.side, cell: (fill) => <Side side={fill.side} /> },

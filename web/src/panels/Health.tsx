@@ -43,7 +43,12 @@ const FEED_WHOLE: Column<Feed>[] = [
 export function Feeds({ whole = false }: { whole?: boolean }) {
   const feeds = useLive((state) => state.feeds);
   if (feeds === null) return <Note>Waiting for the first state …</Note>;
-  if (feeds.length === 0) return <Note>No feeds. `kedge up` connects them.</Note>;
+  if (feeds.length === 0)
+    return (
+      <Note>
+        No feeds. <code>kedge up</code> connects them.
+      </Note>
+    );
   return <Table caption="Feeds" columns={whole ? FEED_WHOLE : FEED} rows={feeds} id={(feed) => feed.instrument} />;
 }
 
@@ -138,7 +143,12 @@ const PROCESS: Column<Process>[] = [
 export function Processes() {
   const processes = useLive((state) => state.processes);
   if (processes === null) return <Note>Waiting for the first state …</Note>;
-  if (processes.length === 0) return <Note>Not started by `kedge up`: nothing watches over the processes.</Note>;
+  if (processes.length === 0)
+    return (
+      <Note>
+        Not started by <code>kedge up</code>: nothing watches over the processes.
+      </Note>
+    );
   return <Table caption="Processes" columns={PROCESS} rows={processes} id={(process) => process.name} />;
 }
 

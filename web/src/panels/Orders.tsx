@@ -74,7 +74,7 @@ export function orderColumns(scales: (instrument: string) => Scale, kind: "short
     { name: "Side", value: (order) => order.side, cell: (order) => <Side side={order.side} /> },
     price,
     quantity("Quantity", (order) => order.quantity),
-    quantity("Filled", (order) => order.filled, kind !== "all"),
+    quantity("Filled", (order) => order.filled, true),
   ];
   const acts: Column<Order> = {
     name: "Acts",

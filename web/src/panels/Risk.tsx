@@ -9,7 +9,12 @@ const NEAR = 0.8; // where a bar asks for attention; the limit itself is the tra
 export function Risk() {
   const uses = useLive((state) => state.risk);
   if (uses === null) return <Note>Waiting for the first state …</Note>;
-  if (uses.length === 0) return <Note>No limits are set. `limits` in kedge.toml sets them.</Note>;
+  if (uses.length === 0)
+    return (
+      <Note>
+        No limits are set. <code>limits</code> in kedge.toml sets them.
+      </Note>
+    );
   return <RiskBars uses={uses} named />;
 }
 

@@ -13,7 +13,12 @@ import { Note } from "./Panel.tsx";
 export function Strategies() {
   const strategies = useLive((state) => state.strategies);
   if (strategies === null) return <Note>Waiting for the first state …</Note>;
-  if (strategies.length === 0) return <Note>No strategies. `[[strategy]]` in kedge.toml names one.</Note>;
+  if (strategies.length === 0)
+    return (
+      <Note>
+        No strategies. <code>[[strategy]]</code> in kedge.toml names one.
+      </Note>
+    );
   return (
     <ul className="strategies">
       {strategies.map((strategy) => (
@@ -27,7 +32,7 @@ const SIGNS: Record<Strategy["state"], string> = { running: "●", stopped: "■
 const TONES: Record<Strategy["state"], string> = { running: "good", stopped: "muted", failed: "bad" };
 
 /** State, money, and the button that stops or starts it. */
-export function StrategyLine({ strategy }: { strategy: Strategy }) {
+export function StrategyLine({ strategy, named = true }: { strategy: Strategy; named?: boolean }) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Refused | null>(null);
   const start = async (): Promise<void> => {
@@ -46,7 +51,7 @@ export function StrategyLine({ strategy }: { strategy: Strategy }) {
         <span className={`state ${TONES[strategy.state]}`}>
           <i aria-hidden="true">{SIGNS[strategy.state]}</i> {word(strategy.state)}
         </span>
-        <b>{strategy.name}</b>
+        {named && <b>{strategy.name}</b>}
         {strategy.state === "running" ? (
           <button type="button" onClick={() => choose({ asked: { kind: "stop", strategy: strategy.name } })}>
             Stop

@@ -7,7 +7,7 @@ import type { paths } from "../../types/schema.d.ts";
 
 type Json<R> = R extends { responses: { 200: { content: { "application/json": infer Body } } } } ? Body : never;
 type Body<P extends keyof paths> = paths[P] extends { get: infer Operation } ? Json<Operation> : never;
-export type Answer<B> = { body: B | null; problem: Refused | null; again: () => void };
+export type Answer<B> = { body: B | null; problem: Refused | null; at: number; again: () => void };
 
 /** Asks when `path` or `values` change, and again when `version` does; the old answer stays until then. */
 export function useAsked<P extends keyof paths>(
@@ -17,6 +17,7 @@ export function useAsked<P extends keyof paths>(
 ): Answer<Body<P>> {
   const [body, setBody] = useState<Body<P> | null>(null);
   const [problem, setProblem] = useState<Refused | null>(null);
+  const [at, setAt] = useState(0);
   const [tries, setTries] = useState(0);
   const key = JSON.stringify(values);
   useEffect(() => {
@@ -25,6 +26,7 @@ export function useAsked<P extends keyof paths>(
       (answer) => {
         setBody(answer as Body<P>);
         setProblem(null);
+        setAt(Date.now());
       },
       (error: unknown) => {
         if (!stop.signal.aborted) setProblem(error instanceof Refused ? error : new Refused(0, String(error)));
@@ -32,5 +34,5 @@ export function useAsked<P extends keyof paths>(
     );
     return () => stop.abort();
   }, [path, key, version, tries]);
-  return { body, problem, again: useCallback(() => setTries((before) => before + 1), []) };
+  return { body, problem, at, again: useCallback(() => setTries((before) => before + 1), []) };
 }

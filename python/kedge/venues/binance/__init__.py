@@ -11,6 +11,7 @@ from kedge.venues.binance.addresses import REAL, Addresses, Keys, Market
 from kedge.venues.binance.budget import RateBudget
 from kedge.venues.binance.clock import VenueClock
 from kedge.venues.binance.errors import RetryLater, VenueRefused
+from kedge.venues.binance.ordering import Prepared
 from kedge.venues.binance.outcomes import Accepted, Outcome, Rejected, Retryable, Unknown
 from kedge.venues.binance.venue import CLIENT_ID_SCOPE, HAS_DEADLINE, QUERY_BY_CLIENT_ID, BinanceVenue
 from kedge.venues.binance.websocket import Pace
@@ -28,6 +29,7 @@ __all__ = [
     "Market",
     "Outcome",
     "Pace",
+    "Prepared",
     "RateBudget",
     "Rejected",
     "Report",

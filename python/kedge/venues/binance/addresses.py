@@ -15,12 +15,15 @@ class Addresses:
 
     spot: `rest` with its scheme and host, `stream` as `wss://host/ws` (subscriptions are sent on it), `private` as the
     whole address of the WebSocket API. usdm: `rest`, `stream` as `wss://host` (`/public/ws` and `/market/ws` are added)
-    and `private` as `wss://host` (`/private/ws?listenKey=…` is added; the path may also stand there already).
+    and `private` as `wss://host` (`/private/ws?listenKey=…` is added; the path may also stand there already). `order`
+    is the whole address of the WebSocket API that orders go over; an `http` address sends them by REST. Without one
+    spot takes `private`, and USD-M goes by REST.
     """
 
     rest: str
     stream: str
     private: str
+    order: str = ""
 
     def streams(self, market: Market) -> tuple[str, str]:
         """The stream address of books and trades, and the one of mark prices."""
@@ -38,6 +41,11 @@ class Addresses:
             return base
         return base.removesuffix("/ws").removesuffix("/private") + "/private/ws"
 
+    def orders(self, market: Market) -> str | None:
+        """The address of the WebSocket API that orders go over; None: they go by REST."""
+        address = self.order or (self.private if market == "spot" else "")
+        return address.rstrip("/") if address.startswith("ws") else None
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:
@@ -54,6 +62,11 @@ REAL: dict[Market, Addresses] = {
     "spot": Addresses(
         "https://api.binance.com", "wss://stream.binance.com:9443/ws", "wss://ws-api.binance.com:443/ws-api/v3"
     ),
-    "usdm": Addresses("https://fapi.binance.com", "wss://fstream.binance.com", "wss://fstream.binance.com"),
+    "usdm": Addresses(
+        "https://fapi.binance.com",
+        "wss://fstream.binance.com",
+        "wss://fstream.binance.com",
+        "wss://ws-fapi.binance.com/ws-fapi/v1",
+    ),
 }
 """The venue itself."""

@@ -96,12 +96,25 @@ class RateBudget:
             found = _HEADER.fullmatch(name.lower())
             if found is None or not value.isascii() or not value.isdigit() or len(value) > 9:
                 continue
-            length = int(found[2]) * SECONDS[found[3]]
-            of_weight = {60: self._weight}
-            window = (self._orders if found[1] == "order-count" else of_weight).get(length)
-            if window is not None:
-                window.roll(now)
-                window.used = max(window.used, int(value))
+            self._count(now, found[1] == "order-count", int(found[2]) * SECONDS[found[3]], int(value))
+
+    def learn_counts(self, rate_limits: object) -> None:
+        """Takes the `rateLimits` of a WebSocket answer, as `learn` takes headers."""
+        now = self._now_venue()
+        for row in rate_limits if isinstance(rate_limits, list) else []:
+            unit = INTERVALS.get(str(row.get("interval"))) if isinstance(row, dict) else None
+            if unit is None:
+                continue
+            number, count, kind = row.get("intervalNum"), row.get("count"), row.get("rateLimitType")
+            known = kind in ("ORDERS", "REQUEST_WEIGHT") and type(number) is int and type(count) is int
+            if known and 0 <= count <= _COUNT_MAX:
+                self._count(now, kind == "ORDERS", number * SECONDS[unit], count)
+
+    def _count(self, now: int, orders: bool, length: int, count: int) -> None:
+        window = self._orders.get(length) if orders else self._weight if length == 60 else None
+        if window is not None:
+            window.roll(now)
+            window.used = max(window.used, count)
 
     def take(self, purpose: Purpose, weight: int, counted: bool = False) -> float:
         """Takes `weight` (and one order where `counted`) and returns 0, or takes nothing and returns the seconds to

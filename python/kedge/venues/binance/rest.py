@@ -74,9 +74,9 @@ class Rest:
         self.keys = keys
         self._clock = clock
         self._budget = budget
-        self._recv_window_ms = recv_window_ms
+        self.recv_window_ms = recv_window_ms
         self._clock_wanted = clock_wanted
-        self._order_s = recv_window_ms / 1e3 + 1.0
+        self.order_s = recv_window_ms / 1e3 + 1.0
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
@@ -102,6 +102,15 @@ class Rest:
         self, kind: Kind, request: Request, params: Params, on_sent: Callable[[], None] | None = None
     ) -> Outcome:
         """Sends a request that may change an order. Never raises for what the venue does."""
+        refusal = self.objection(kind, request)
+        if refusal is not None:
+            return refusal
+        stamp_ms, closes_ns = self.stamped()
+        answer = await self._send(request, self._signed(params, stamp_ms), self.order_s, on_sent)
+        return self.judged(kind, answer, closes_ns)
+
+    def objection(self, kind: Kind, request: Request) -> Outcome | None:
+        """Why a request that may change an order must not leave now; None: it may, and its weight is taken."""
         if self.keys is None:
             return Rejected(0, "no API key is set, so nothing can be ordered")
         # A cancel with a wrong time is refused by the venue and doubles nothing, so only orders wait for the clock.
@@ -109,11 +118,16 @@ class Rest:
             self._clock_wanted.set()
             return Retryable(objection, 1.0)
         wait = self._budget.take(request.purpose, request.weight, request.counted)
-        if wait:
-            return Retryable(self._budget.why_blocked, wait)
-        sent_ns = self._clock.now_venue()
-        closes_ns = time.time_ns() + self._recv_window_ms * 1_000_000 + self._clock.bound_ns + PROOF_MARGIN_NS
-        answer = await self._send(request, self._signed(params, sent_ns // 1_000_000), self._order_s, on_sent)
+        return Retryable(self._budget.why_blocked, wait) if wait else None
+
+    def stamped(self) -> tuple[int, int]:
+        """The venue's time in ms to sign a request with, and when its window has closed on our wall clock."""
+        stamp_ns = self._clock.now_venue()
+        closes_ns = time.time_ns() + self.recv_window_ms * 1_000_000 + self._clock.bound_ns + PROOF_MARGIN_NS
+        return stamp_ns // 1_000_000, closes_ns
+
+    def judged(self, kind: Kind, answer: Answer | Failure, closes_ns: int) -> Outcome:
+        """What an answer to such a request means, after what follows from it for the clock and the budget."""
         outcome = judge(kind, answer, closes_ns)
         self._heed(answer, outcome)
         return self._without_secrets(outcome)
@@ -161,7 +175,7 @@ class Rest:
 
     def _signed(self, params: Params, timestamp_ms: int) -> str:
         assert self.keys is not None
-        return signed_query(self.keys, {**params, "recvWindow": self._recv_window_ms, "timestamp": timestamp_ms})
+        return signed_query(self.keys, {**params, "recvWindow": self.recv_window_ms, "timestamp": timestamp_ms})
 
     async def _send(
         self, request: Request, query: str, total_s: float, on_sent: Callable[[], None] | None = None
@@ -189,7 +203,7 @@ class Rest:
                 if body is None:
                     return Failure(True, f"HTTP {response.status} with more than {BODY_MAX} bytes")
                 return Answer(response.status, body, _seconds(response.headers.get("Retry-After")))
-        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+        except Exception as error:
             return failure(error)
 
     def _heed(self, answer: Answer | Failure, outcome: Outcome) -> None:
@@ -207,6 +221,8 @@ class Rest:
         where = f"{self.base}{request.path}"
         if isinstance(outcome, Retryable):
             return RetryLater(f"{where}: {outcome.why}", outcome.after_s)
+        if isinstance(outcome, Rejected) and outcome.code == CLOCK_CODE:
+            return RetryLater(f"{where}: the venue refused our time: its clock is measured again", 1.0)
         if isinstance(outcome, Rejected) and outcome.code in KEY_CODES:
             return UsageError(
                 f"{where}: the venue refused the API key: {outcome.code} {outcome.message}",

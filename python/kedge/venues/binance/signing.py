@@ -21,8 +21,22 @@ def signed_query(keys: Keys, params: Mapping[str, str | int]) -> str:
     return f"{text}&signature={sign(keys.secret, text)}"
 
 
+class Signer:
+    """Signs messages of the WebSocket API. The key is hashed once, not for each message."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._key = keys.key
+        self._keyed = hmac.new(keys.secret.encode(), b"", hashlib.sha256)
+
+    def params(self, params: Mapping[str, str | int]) -> dict[str, str | int]:
+        """The parameters with key and signature: what is signed is sorted by name, and not encoded."""
+        named = {**params, "apiKey": self._key}
+        signing = self._keyed.copy()
+        signing.update("&".join([f"{name}={named[name]}" for name in sorted(named)]).encode())
+        named["signature"] = signing.hexdigest()
+        return named
+
+
 def signed_params(keys: Keys, params: Mapping[str, str | int]) -> dict[str, str | int]:
-    """The parameters of a signed message of the WebSocket API: what is signed is sorted by name, and not encoded."""
-    named = {**params, "apiKey": keys.key}
-    text = "&".join(f"{name}={named[name]}" for name in sorted(named))
-    return {**named, "signature": sign(keys.secret, text)}
+    """The parameters of one signed message of the WebSocket API."""
+    return Signer(keys).params(params)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +19,8 @@ from kedge.venues.binance.budget import RateBudget
 from kedge.venues.binance.clock import OFFSET_MAX_NS, VenueClock
 from kedge.venues.binance.errors import RetryLater, VenueRefused
 from kedge.venues.binance.market_stream import MarketStream
+from kedge.venues.binance.order_socket import OrderSocket
+from kedge.venues.binance.ordering import Ordering, Prepared, told
 from kedge.venues.binance.outcomes import Kind, Outcome, Rejected
 from kedge.venues.binance.rest import READ_S, Rest
 from kedge.venues.binance.user_stream import UserStream
@@ -36,6 +39,8 @@ CLOCK_EVERY_S = 30.0
 CLOCK_AGAIN_S = 2.0
 CLOCK_SAMPLES = 5
 START_S = 10.0
+ORDERS_START_S = 2.0
+"""How long a start waits for the connection that orders go over: without it they go by REST."""
 
 
 class BinanceVenue:
@@ -70,11 +75,15 @@ class BinanceVenue:
             raise UsageError(f"`recv_window_ms` must be from 1 to 60000, was {recv_window_ms}", "1000 to 2000 is good")
         self._venue, self._keys, self._recv_window_ms = venue, keys, recv_window_ms
         self._pace = pace or Pace()
+        self._quiet = replace(self._pace, stale_s=10.0, quiet=True)
         self._on_frame, self._on_lost = on_frame, on_lost
         self._on_report, self._on_account, self._on_gap = on_report, on_account, on_gap
         self._clock_wanted = asyncio.Event()
         self._rest = Rest(addresses.rest, keys, self.clock, self.budget, recv_window_ms, self._clock_wanted)
         self._ask = Asking(self.market, self._rest)
+        address = addresses.orders(self.market)
+        socket = OrderSocket(address, self._quiet, self.budget) if address is not None else None
+        self.ordering = Ordering(self._rest, socket, keys)
         self._streams: dict[str, MarketStream] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -122,18 +131,22 @@ class BinanceVenue:
             waiting.extend(stream.lines())
         for line in waiting:
             self._spawn(line.run())
+        if self.ordering.socket is not None:
+            self._spawn(self.ordering.socket.line.run())
         for line in waiting:
             await line.first(START_S)
+        if self.ordering.socket is not None:
+            with contextlib.suppress(UnreachableError):
+                await self.ordering.socket.line.first(ORDERS_START_S)
 
     def _user_stream(self, keys: Keys) -> UserStream:
-        quiet = Pace(10.0, True, self._pace.life_s, self._pace.backoff_first_s, self._pace.backoff_max_s)
         return UserStream(
             self.market,
             self.addresses,
             keys,
             self.clock,
             self._rest,
-            quiet,
+            self._quiet,
             recv_window_ms=self._recv_window_ms,
             on_report=self._on_report,
             on_account=self._on_account,
@@ -181,6 +194,39 @@ class BinanceVenue:
             if not started:
                 await self._rest.close()
 
+    def prepare(
+        self,
+        *,
+        symbol: str,
+        client_id: str,
+        side: str,
+        kind: str,
+        tif: str,
+        price: str,
+        quantity: str,
+        reduce_only: bool = False,
+    ) -> Prepared:
+        """An order for `send`: `side` buy or sell, `kind` limit or market, `tif` gtc, ioc, fok or post_only, decimal
+        text. Raises `UsageError` for words it does not know."""
+        params = orders.submission(
+            self.market,
+            symbol=symbol,
+            client_id=client_id,
+            side=side,
+            kind=kind,
+            tif=tif,
+            price=price,
+            quantity=quantity,
+            reduce_only=reduce_only,
+        )
+        return self.ordering.prepare(Kind.SUBMIT, orders.submit(self.market), params)
+
+    def send(self, order: Prepared, on_sent: Callable[[], None] | None = None) -> Coroutine[Any, Any, Outcome]:
+        """Places an order, once. What is returned waits for its outcome and must be awaited; it never raises for what
+        the venue does. Where the WebSocket API is connected the order has left when this returns. `on_sent` is called
+        once its bytes have been handed to the socket."""
+        return self.ordering.send(order, on_sent)
+
     async def submit(
         self,
         *,
@@ -194,13 +240,10 @@ class BinanceVenue:
         reduce_only: bool = False,
         on_sent: Callable[[], None] | None = None,
     ) -> Outcome:
-        """Places an order: `side` buy or sell, `kind` limit or market, `tif` gtc, ioc, fok or post_only, decimal text.
-        `on_sent` is called once its bytes have been handed to the socket.
-        Never raises for what the venue does; `UsageError` for words it does not know."""
+        """`prepare` and `send`, to the outcome."""
         if reduce_only and self.market == "spot":
             return Rejected(0, "spot orders cannot be reduce-only")
-        params = orders.submission(
-            self.market,
+        order = self.prepare(
             symbol=symbol,
             client_id=client_id,
             side=side,
@@ -210,18 +253,21 @@ class BinanceVenue:
             quantity=quantity,
             reduce_only=reduce_only,
         )
-        return await self._rest.order(Kind.SUBMIT, orders.submit(self.market), params, on_sent)
+        return await self.send(order, on_sent)
 
-    async def cancel(self, *, symbol: str, client_id: str) -> Outcome:
-        """Cancels the open order of this client id."""
-        return await self._rest.order(Kind.CANCEL, orders.cancel(self.market), orders.named(symbol, client_id))
+    def cancel(self, *, symbol: str, client_id: str) -> Coroutine[Any, Any, Outcome]:
+        """Cancels the open order of this client id. Sent as `send` does."""
+        request, params = orders.cancel(self.market), orders.named(symbol, client_id)
+        return self.ordering.send(self.ordering.prepare(Kind.CANCEL, request, params))
 
-    async def amend(self, *, symbol: str, client_id: str, side: str, price: str, quantity: str) -> Outcome:
+    def amend(
+        self, *, symbol: str, client_id: str, side: str, price: str, quantity: str
+    ) -> Coroutine[Any, Any, Outcome]:
         """Changes an order's price and quantity (USD-M). Spot has no such request: rejected, nothing is sent."""
         if self.market == "spot":
-            return Rejected(0, "spot orders cannot be amended: cancel the order and send another")
+            return told(Rejected(0, "spot orders cannot be amended: cancel the order and send another"))
         params = orders.amendment(symbol=symbol, client_id=client_id, side=side, price=price, quantity=quantity)
-        return await self._rest.order(Kind.AMEND, orders.amend(self.market), params)
+        return self.ordering.send(self.ordering.prepare(Kind.AMEND, orders.amend(self.market), params))
 
     async def query(self, *, symbol: str, client_id: str, patience_s: float = READ_S) -> VenueOrder | None:
         """The newest order of this client id, or None if the venue says that there is none. Raises `RetryLater` or
@@ -273,8 +319,10 @@ class BinanceVenue:
 
     async def _keep_clock(self) -> None:
         while True:
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._clock_wanted.wait(), CLOCK_EVERY_S)
+            # Not `wait_for`: it may lose a cancellation that comes with the event.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOCK_EVERY_S):
+                    await self._clock_wanted.wait()
             self._clock_wanted.clear()
             try:
                 await self._measure_clock()

@@ -6,14 +6,13 @@ Between tries it waits with exponential backoff and full jitter, so that many cl
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from kedge.model.errors import KedgeError, UnreachableError
 
@@ -131,7 +130,8 @@ class Reconnecting:
         if self.connections:
             return
         try:
-            await asyncio.wait_for(self._first, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._first
         except TimeoutError:
             raise UnreachableError(
                 f"{self.name}: not connected within {timeout_s:.0f} s: {self.trouble or 'no answer'}",
@@ -150,7 +150,7 @@ class Reconnecting:
                 why = error.message
                 if self._first is not None and not self._first.done():
                     self._first.set_exception(error)
-            except (TimeoutError, WSError, OSError, ValueError) as error:
+            except Exception as error:
                 # The text of an error may hold the address with its listen key.
                 why = f"not connected: {type(error).__name__}"
             self.line, self.trouble = None, why
@@ -162,10 +162,11 @@ class Reconnecting:
 
     async def _once(self) -> str:
         """One connection, from connecting to its end. Returns why it ended."""
-        address = await asyncio.wait_for(self._address(), CONNECT_S * 2)
+        # Not `wait_for`: it may lose a cancellation that comes with the result.
         line = Line(self._on_message)
-        transport, _ = await asyncio.wait_for(
-            ws_connect(
+        async with asyncio.timeout(CONNECT_S * 3):
+            address = await self._address()
+            transport, _ = await ws_connect(
                 lambda: line,
                 address,
                 logger_name=_SILENT,
@@ -175,16 +176,18 @@ class Reconnecting:
                 enable_auto_ping=self._pace.quiet,
                 auto_ping_idle_timeout=self._pace.stale_s,
                 auto_ping_reply_timeout=self._pace.stale_s,
-            ),
-            CONNECT_S * 2,
-        )
+            )
+        if line.transport is None:
+            # picows takes a connection that was lost in its handshake for one that is up.
+            return "lost while connecting"
         ended = asyncio.ensure_future(transport.wait_disconnected())
         opening = asyncio.ensure_future(self._opened(line))
         try:
-            # picows takes a connection that was lost in its handshake for one that is up, and ended.
             await asyncio.wait([opening, ended], timeout=CONNECT_S, return_when=asyncio.FIRST_COMPLETED)
             if not opening.done():
-                return line.why or ("lost while connecting" if ended.done() else "no answer to the subscription")
+                return line.why or (
+                    "lost before it was subscribed" if ended.done() else "no answer to the subscription"
+                )
             opening.result()
             self.line = line
             self.connections += 1
@@ -195,8 +198,9 @@ class Reconnecting:
         finally:
             opening.cancel()
             line.end("closed by us")
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(ended, 1.0)
+            await asyncio.wait([ended], timeout=1.0)
+            if ended.done() and not ended.cancelled():
+                ended.exception()
 
     async def _watch(self, line: Line, ended: asyncio.Future[None]) -> str:
         end_at = time.monotonic() + self._pace.life_s * random.uniform(0.95, 1.0)

@@ -13,8 +13,8 @@ from kedge.venues.simulated.errors import VenueError
 
 LISTEN_KEY_LIFE_NS = 60 * 60 * 10**9
 # More than these are forgotten, oldest first; the truth keeps all.
-FILLS_KEPT = 100_000
-INCOME_KEPT = 50_000
+FILLS_KEPT = 20_000
+INCOME_KEPT = 10_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import orjson
+
+from kedge.venues.simulated import errors
 from kedge.venues.simulated.accounts import Account
 from kedge.venues.simulated.exchange import SimulatedExchange
 from kedge.venues.simulated.listings import Listing, Market
@@ -36,10 +39,12 @@ class Call:
         return self.exchange.listings.find(self.market, self.parameters.need("symbol"))
 
     def listings(self) -> list[Listing]:
-        """The instrument of `symbol`, or all of the market where none is named."""
-        if self.parameters.get("symbol") is None:
-            return self.exchange.listings.of(self.market)
-        return [self.listing()]
+        """The instrument of `symbol`, those of `symbols` (a JSON list), or all of the market where none is named."""
+        if self.parameters.get("symbol") is not None:
+            return [self.listing()]
+        if (several := self.parameters.get("symbols")) is not None:
+            return [self.exchange.listings.find(self.market, symbol) for symbol in _symbols(several)]
+        return self.exchange.listings.of(self.market)
 
     def one_or_all(self, rows: list[Any]) -> Any:
         """The only row where a symbol was named, else all of them."""
@@ -52,6 +57,17 @@ class Call:
     def wire_ms(self, market_ns: int) -> int:
         """A market time as clients see it."""
         return self.exchange.clock.wire_ms(market_ns)
+
+
+def _symbols(text: str) -> list[str]:
+    """`["BTCUSDT","ETHUSDT"]`. Raises `VenueError` (-1100)."""
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        found = None
+    if not isinstance(found, list) or not found or not all(isinstance(name, str) for name in found):
+        raise errors.illegal("symbols", '^\\["[A-Z0-9]+"(,"[A-Z0-9]+")*\\]$')
+    return found
 
 
 Handler = Callable[[Call], Any]

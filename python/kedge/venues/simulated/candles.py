@@ -138,11 +138,11 @@ class Candles:
         found = self.of(interval, open_ms, open_ms, 1, newest=True)
         return found[0] if found else None
 
-    def day(self, now_ms: int) -> Candle | None:
-        """The last 24 hours as one candle, by the minute."""
+    def since(self, start_ms: int) -> Candle | None:
+        """What was traded from the minute of `start_ms` on, as one candle."""
         whole: Candle | None = None
         for candle in self._minutes.values():
-            if candle.open_ms > now_ms - DAY_MS:
+            if candle.open_ms > start_ms - MINUTE_MS:
                 if whole is None:
                     whole = Candle(candle.open_ms, candle.open, candle.open, candle.open, candle.open)
                 whole.join(candle)

@@ -6,7 +6,7 @@ from typing import Any
 
 from kedge.venues.simulated import errors, wire
 from kedge.venues.simulated.calls import Call
-from kedge.venues.simulated.candles import INTERVALS, MONTH
+from kedge.venues.simulated.candles import INTERVALS, MONTH, opening
 from kedge.venues.simulated.listings import SPOT, SPOT_PLACES, USDM
 from kedge.venues.simulated.parameters import Parameters
 
@@ -136,6 +136,32 @@ def ticker_day(call: Call) -> Any:
     """The last day of one instrument or of all."""
     now_ms = call.exchange.clock.now_ms()
     return call.one_or_all([wire.ticker(listing, call.tape(listing), now_ms) for listing in call.listings()])
+
+
+WINDOWS = {"m": (60_000, 59), "h": (3_600_000, 23), "d": (86_400_000, 7)}
+NOT_IN_WINDOWS = ("prevClosePrice", "lastQty", "bidPrice", "bidQty", "askPrice", "askQty")
+
+
+def ticker_window(call: Call) -> Any:
+    """What was since some minutes, hours or days ago."""
+    text = call.parameters.get("windowSize") or "1d"
+    length, most = WINDOWS.get(text[-1], (0, 0))
+    if not text[:-1].isdecimal() or not 1 <= int(text[:-1]) <= most:
+        raise errors.illegal("windowSize", "^(([1-9]|[1-5][0-9])m|([1-9]|1[0-9]|2[0-3])h|[1-7]d)$")
+    return _tickers_since(call, call.exchange.clock.now_ms() - length * int(text[:-1]))
+
+
+def ticker_trading_day(call: Call) -> Any:
+    """What was since midnight, UTC."""
+    if call.parameters.get("symbol") is None and call.parameters.get("symbols") is None:
+        raise errors.missing("symbol")
+    return _tickers_since(call, opening("1d", call.exchange.clock.now_ms()))
+
+
+def _tickers_since(call: Call, start_ms: int) -> Any:
+    now_ms = call.exchange.clock.now_ms()
+    rows = [wire.ticker(listing, call.tape(listing), now_ms, start_ms) for listing in call.listings()]
+    return call.one_or_all([{name: row[name] for name in row if name not in NOT_IN_WINDOWS} for row in rows])
 
 
 def ticker_price(call: Call) -> Any:

@@ -27,6 +27,8 @@ SPOT_MARKET = (
     Route("GET", "/api/v3/uiKlines", market_data.klines, 2, socket=("uiKlines",)),
     Route("GET", "/api/v3/avgPrice", market_data.average_price, 2, socket=("avgPrice",)),
     Route("GET", "/api/v3/ticker/24hr", market_data.ticker_day, 2, socket=("ticker.24hr",)),
+    Route("GET", "/api/v3/ticker/tradingDay", market_data.ticker_trading_day, 4, socket=("ticker.tradingDay",)),
+    Route("GET", "/api/v3/ticker", market_data.ticker_window, 4, socket=("ticker",)),
     Route("GET", "/api/v3/ticker/price", market_data.ticker_price, 2, socket=("ticker.price",)),
     Route("GET", "/api/v3/ticker/bookTicker", market_data.book_ticker, 2, socket=("ticker.book",)),
 )

@@ -141,9 +141,10 @@ def kline_row(listing: Listing, interval: str, candle: Candle) -> list[Any]:
     ]
 
 
-def ticker(listing: Listing, tape: Tape, now_ms: int) -> Message:
-    """`ticker/24hr`: the last day, or as much of it as there was."""
-    day = tape.candles.day(now_ms) or Candle(now_ms, 0, 0, 0, 0)
+def ticker(listing: Listing, tape: Tape, now_ms: int, start_ms: int | None = None) -> Message:
+    """`ticker/24hr`: the last day, or since `start_ms`; or as much of it as there was."""
+    start_ms = now_ms - DAY_MS if start_ms is None else start_ms
+    day = tape.candles.since(start_ms) or Candle(now_ms, 0, 0, 0, 0)
     change = day.close - day.open
     percent = Decimal(100 * change) / day.open if day.open else Decimal(0)
     mean = Decimal(day.value) / day.volume * listing.tick if day.volume else Decimal(0)
@@ -165,7 +166,7 @@ def ticker(listing: Listing, tape: Tape, now_ms: int) -> Message:
         "lowPrice": listing.price(day.low),
         "volume": listing.quantity(day.volume),
         "quoteVolume": listing.value_of(day.value),
-        "openTime": now_ms - DAY_MS,
+        "openTime": start_ms,
         "closeTime": now_ms,
         "firstId": day.first_id,
         "lastId": day.last_id,

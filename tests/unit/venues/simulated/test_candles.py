@@ -81,6 +81,6 @@ def test_the_newest_and_the_oldest_are_told_apart() -> None:
     five = candles.of("5m", 0, 2**62, 1, newest=True)[0]
     whole = [candle for candle in candles.of("1m", 0, 2**62, 100, newest=True) if candle.open_ms >= five.open_ms]
     assert (five.open, five.close, five.trades) == (whole[0].open, whole[-1].close, len(whole))
-    day = candles.day(START_MS + 600_000)
+    day = candles.since(START_MS + 600_000 - 86_400_000)
     assert day is not None
     assert (day.open, day.high, day.close, day.trades) == (100, 109, 109, 10)
