@@ -89,8 +89,9 @@ def test_an_order_is_explained_from_the_book_to_its_end(tmp_path: Path) -> None:
     traded = Traded(tmp_path, now=time.time_ns() - 5_000_000_000, limits=LIMITS).begin().run(40)
     traded.close()
     with running(tmp_path) as server, server.logged_in() as client:
+        until(client, lambda found: found["trader"]["state"] == "stopped")
         fills = client.get("/api/fills").json()["fills"]
-        mine = next(fill for fill in reversed(fills) if fill["strategy"] == "quoting")
+        mine = next(fill for fill in fills if fill["strategy"] == "quoting")
         told = read(client, f"/api/orders/{mine['order']}/explain", answers.Explanation)
         steps = {step["what"]: step for step in told["steps"]}
         words = [step["what"] for step in told["steps"]]
@@ -105,6 +106,13 @@ def test_an_order_is_explained_from_the_book_to_its_end(tmp_path: Path) -> None:
         assert Decimal(checks["order_notional"]["used"]) == notional
         assert (checks["order_notional"]["bound"], checks["position"]["bound"]) == ("700", "0.5")
         assert "at most 700" in steps["risk"]["text"]
+        held = Decimal(0)
+        for fill in fills:
+            if fill["strategy"] == "quoting" and int(fill["at_ns"]) < int(steps["wake"]["at_ns"]):
+                bought = Decimal(fill["quantity"]) - Decimal(fill["fee"])
+                held += bought if fill["side"] == "buy" else -Decimal(fill["quantity"])
+        after = held + Decimal(mine["quantity"]) * (1 if mine["side"] == "buy" else -1)
+        assert Decimal(checks["position"]["used"]) == abs(after)
         command = steps["command"]["details"]
         assert (command["price"], command["tif"], command["epoch"]) == (mine["price"], "post_only", 1)
         assert steps["durable"]["details"]["after_seq"] == command["after_seq"] > 2
@@ -125,6 +133,34 @@ def test_an_order_is_explained_from_the_book_to_its_end(tmp_path: Path) -> None:
         assert words[-3:] == ["cancel_asked", "end", "end"]
         market = next(fill for fill in fills if fill["strategy"] == "cross") if len(fills) > 40 else None
         assert market is None or market["liquidity"] == "taker"
+
+
+def test_each_part_of_a_fill_has_its_own_postings(tmp_path: Path) -> None:
+    traded = Traded(tmp_path, now=time.time_ns() - 5_000_000_000).begin()
+    traded.now += 110_000_000
+    traded.session.tick(traded.now)
+    buy = next(command for command in traded.session.commands() if command["side"] == "buy")
+    for part, quantity in enumerate(("0.004", "0.001")):
+        traded.now += 1_000_000
+        traded.session.report(
+            buy["order"], "filled", traded.now, traded.now, price=buy["price"], quantity=quantity, trade=part + 1,
+            maker=True, fee="0.00000100",
+        )  # fmt: skip
+    traded.session.report(buy["order"], "expired", traded.now, traded.now)
+    traded.commit()
+    with running(tmp_path) as server, server.logged_in() as client:
+        until(client, lambda found: found["epoch"] == 1)
+        told = read(client, f"/api/orders/{buy['order']}/explain", answers.Explanation)
+        words = [step["what"] for step in told["steps"]]
+        assert words[-6:] == ["fill", "posting", "fill", "posting", "end", "end"]
+        bought = [
+            [line["amount"] for line in step["details"]["lines"] if line["account"] == "cash"][1]
+            for step in told["steps"]
+            if step["what"] == "posting"
+        ]
+        assert bought == ["0.004", "0.001"]
+        assert "0.005 of 0.01 is filled" in told["steps"][-4]["text"]
+        assert told["order"]["state"] == "expired"
 
 
 def test_unknown_rejected_and_refused_are_told_in_words(tmp_path: Path) -> None:
@@ -225,10 +261,13 @@ def test_without_a_trader_it_reads_only_and_says_so(tmp_path: Path) -> None:
         state = until(client, lambda found: found["trader"]["state"] == "stopped")
         assert "recovers" in state["trader"]["message"]
         assert client.get("/api/orders?scope=all").json()["total"] > 0
-        Traded(tmp_path, epoch=2, now=time.time_ns()).begin().run(5).close()
+        Traded(tmp_path, epoch=2, now=time.time_ns()).begin().run(20).close()
         state = until(client, lambda found: found["epoch"] == 2 and found["trader"]["state"] == "stopped")
         assert "ended cleanly" in state["trader"]["message"]
         assert {int(order["id"]) >> 32 for order in state["orders"]} <= {2}
+        fills = client.get("/api/fills?limit=50").json()["fills"]
+        assert state["fills"] == fills
+        assert len({fill["id"] for fill in fills}) == len(fills)
 
 
 def test_a_halt_shows_at_once_and_a_stream_lost_is_not_in_sync(tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,8 @@ def drain(stream: ClientConnection, mirror: Mirror, seconds: float) -> None:
 
 
 @contextmanager
-def trading(folder: Path, seed: int) -> Iterator[Traded]:
-    """A session that goes on in real time in another thread, with gaps, halts and stops among its steps."""
+def trading(folder: Path, seed: int) -> Iterator[tuple[Traded, Callable[[], None]]]:
+    """A session that goes on in another thread, with gaps and stops among its steps, and what brings it to rest."""
     traded = Traded(folder, now=time.time_ns(), seed=seed).begin().run(20)
     chance, stop = random.Random(seed), threading.Event()
 
@@ -95,11 +96,16 @@ def trading(folder: Path, seed: int) -> Iterator[Traded]:
 
     thread = threading.Thread(target=go_on)
     thread.start()
-    try:
-        yield traded
-    finally:
+
+    def come_to_rest() -> None:
         stop.set()
         thread.join()
+        traded.commit()
+
+    try:
+        yield traded, come_to_rest
+    finally:
+        come_to_rest()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -107,7 +113,7 @@ def test_a_snapshot_and_its_deltas_make_the_next_snapshot(tmp_path: Path, seed: 
     mirror = Mirror()
     compared = 0
     with (
-        trading(tmp_path, seed),
+        trading(tmp_path, seed) as (traded, come_to_rest),
         running(tmp_path) as server,
         server.logged_in() as client,
         opened(server, client) as stream,
@@ -123,6 +129,13 @@ def test_a_snapshot_and_its_deltas_make_the_next_snapshot(tmp_path: Path, seed: 
                     assert mirror.state == before
                     compared += 1
                     break
+        come_to_rest()
+        drain(stream, mirror, 1.0)
+        # The sum of all changes is what the tables say, and what the engine holds.
+        assert mirror.state["orders"] == client.get("/api/orders?scope=open").json()["orders"]
+        assert mirror.state["fills"] == client.get("/api/fills?limit=50").json()["fills"]
+        held = [Decimal(value[0]) for value in traded.session.values()["strategies"]]
+        assert [Decimal(position["quantity"]) for position in mirror.state["positions"]] == held
     assert compared == 4
     assert mirror.deltas > 8
     assert mirror.state["fills"]

@@ -57,7 +57,8 @@ def test_following_live_gives_the_same_rows_as_a_rebuild(tmp_path: Path, seed: i
         if chance.random() < 0.3:
             follower.step(chance.randint(1, 2_000))
         if chance.random() < 0.1:
-            # A process that ends anywhere goes on where its file stands.
+            # A process that ends anywhere goes on where its file stands, and need not begin anew.
+            assert follower.made == 0
             follower.close()
             follower = following(tmp_path)
     traded.reconcile("periodic", [{"what": "balance of USDT", "ours": "1", "venue": "2", "action": "shown"}])
@@ -66,6 +67,7 @@ def test_following_live_gives_the_same_rows_as_a_rebuild(tmp_path: Path, seed: i
     with follower:
         assert follower.session is not None
         assert follower.session.core.closed
+        assert follower.made == 0
         assert follower.digest() == digest_of_rebuild(tmp_path)
     counts = {
         table: rows(tmp_path, f"SELECT count(*) FROM {table}")[0][0] for table in ("fills", "refusals", "candles")
