@@ -12,7 +12,8 @@ from typing import Any
 
 from kedge.cli.output import print_json
 from kedge.execution.earlier_orders import Settled
-from kedge.execution.order_entry import OrderEntry, Waiting, Working
+from kedge.execution.order_entry import OrderEntry, Waiting
+from kedge.execution.order_follower import Working
 from kedge.model.settings import load_settings
 from kedge.node.folders import DataFolder
 from kedge.node.live_loop import LiveLoop

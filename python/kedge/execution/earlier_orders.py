@@ -14,7 +14,7 @@ from typing import Protocol
 
 from kedge._core import LiveSession
 from kedge.execution.client_ids import client_id, order_of
-from kedge.execution.order_entry import ENDED, Line, asked
+from kedge.execution.order_follower import ENDED, Line, asked
 from kedge.execution.reconciliation import Difference
 from kedge.model.errors import UnsafeStateError
 from kedge.venues.binance import VenueOrder, VenueTrade

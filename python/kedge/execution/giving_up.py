@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 
 from kedge.execution.client_ids import order_of
-from kedge.execution.order_entry import Line, Working
+from kedge.execution.order_follower import Line, Working
 from kedge.model.errors import KedgeError
 
 AGAIN = 0.1

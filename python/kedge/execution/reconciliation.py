@@ -16,7 +16,8 @@ from typing import Any
 
 from kedge._core import LiveSession
 from kedge.execution.client_ids import order_of
-from kedge.execution.order_entry import ENDED, Line, OrderEntry
+from kedge.execution.order_entry import OrderEntry
+from kedge.execution.order_follower import ENDED, Line
 from kedge.venues.binance import BinanceVenue
 
 MONEY = Decimal(10) ** -16

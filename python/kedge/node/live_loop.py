@@ -13,7 +13,8 @@ from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any
 
 from kedge import _core
-from kedge.execution.order_entry import Line, OrderEntry
+from kedge.execution.order_entry import OrderEntry
+from kedge.execution.order_follower import Line
 from kedge.execution.reconciliation import Reconciliation, ours_of
 from kedge.model.errors import DataError
 from kedge.model.settings import Settings

@@ -15,7 +15,7 @@ from kedge import _core
 from kedge.backtest.limits import quote_currency
 from kedge.backtest.spec import RunSpec, instances
 from kedge.execution.client_ids import first_order
-from kedge.execution.order_entry import Line
+from kedge.execution.order_follower import Line
 from kedge.execution.reconciliation import held_at
 from kedge.model.errors import UnsafeStateError
 from kedge.model.settings import Settings

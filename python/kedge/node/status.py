@@ -10,7 +10,8 @@ from typing import Any
 
 from kedge import _core
 from kedge.backtest.spec import RunSpec
-from kedge.execution.order_entry import Line, OrderEntry
+from kedge.execution.order_entry import OrderEntry
+from kedge.execution.order_follower import Line
 from kedge.execution.reconciliation import MONEY, venues
 from kedge.node.latency import Latencies
 

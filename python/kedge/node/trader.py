@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from kedge import _core
 from kedge.execution.earlier_orders import Settled, settle_earlier
 from kedge.execution.giving_up import give_up
-from kedge.execution.order_entry import OrderEntry, asked
+from kedge.execution.order_entry import OrderEntry
+from kedge.execution.order_follower import asked
 from kedge.model.errors import KedgeError, UnreachableError, UnsafeStateError
 from kedge.model.settings import Settings
 from kedge.node import connections
