@@ -30,7 +30,7 @@ class Rests(Strategy):
         ctx.every("50ms")
 
     def on_timer(self, ctx, timer):
-        if not ctx.orders and ctx.book.bids:
+        if not ctx.orders and ctx.book.in_sync:
             ctx.buy(self.size, price=ctx.book.microprice * 0.97)
 """
 

@@ -23,7 +23,7 @@ from kedge.execution.reconciliation import MONEY, SETTLED
 from kedge.journal import Kind
 from kedge.model.errors import UsageError
 from kedge.node.folders import DataFolder
-from kedge.node.live_spec import market_of
+from kedge.node.live_spec import account_name, market_of
 from kedge.node.sessions import last_session
 
 _ORDER = struct.Struct("<Bqq")
@@ -60,7 +60,7 @@ def audit(folder: DataFolder, truth: Path) -> dict[str, Any]:
     left = last_session(folder)
     with closing(sqlite3.connect(f"file:{truth}?mode=ro", uri=True)) as database:
         try:
-            account = _account(database, set(mine.intents))
+            account = _account(database, left.account)
             orders = database.execute("SELECT client_id, status FROM orders WHERE account = ?", [account]).fetchall()
             fills = database.execute("SELECT client_id, trade_id FROM fills WHERE account = ?", [account]).fetchall()
             differences = _holdings(folder, left.books or "{}", database, account)
@@ -113,12 +113,12 @@ def _records(reader: _core.JournalReader) -> Iterator[tuple[int, bytes]]:
             yield kind, payload
 
 
-def _account(database: sqlite3.Connection, intents: set[str]) -> int:
-    """The account that sent our orders; the exchange's first one if it has seen none."""
-    for account, name in database.execute("SELECT account, client_id FROM orders"):
-        if name in intents:
+def _account(database: sqlite3.Connection, name: str) -> int:
+    """The account that the journal is of: the names of orders alone may be the same in several."""
+    for account, key in database.execute("SELECT account, key FROM accounts"):
+        if account_name(name.partition("-")[0], key) == name:
             return int(account)
-    return int(database.execute("SELECT min(account) FROM accounts").fetchone()[0] or 0)
+    raise UsageError(f"the exchange's file has no account {name}", "give the file of the exchange it traded on")
 
 
 def _holdings(folder: DataFolder, books: str, database: sqlite3.Connection, account: int) -> list[str]:

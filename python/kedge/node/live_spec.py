@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -17,6 +18,11 @@ from kedge.venues.binance import Market
 def market_of(instrument: str) -> Market:
     """The market an instrument id is traded on: `BTC/USDT@x` spot, `ETH/USDT:USDT@x` usdm."""
     return "usdm" if ":" in instrument else "spot"
+
+
+def account_name(venue: str, key: str) -> str:
+    """What an account is called in journals: the venue and a digest of the key."""
+    return f"{venue}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
 
 
 def symbol_of(instrument: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -21,7 +20,7 @@ from kedge.model.errors import UnsafeStateError
 from kedge.model.settings import Settings
 from kedge.node import connections
 from kedge.node.folders import DataFolder
-from kedge.node.live_spec import instruments_of, live_spec, market_of, symbol_of
+from kedge.node.live_spec import account_name, instruments_of, live_spec, market_of, symbol_of
 from kedge.node.sessions import LeftBehind
 from kedge.strategies.strategy import Strategy
 from kedge.venues.binance import BinanceVenue, Market
@@ -79,7 +78,7 @@ async def open_session(
 
 def account_of(settings: Settings) -> str:
     """What the account is called in journals: the venue and a digest of the key."""
-    return f"{settings.venue.name}-{hashlib.sha256(settings.venue.key.encode()).hexdigest()[:12]}"
+    return account_name(settings.venue.name, settings.venue.key)
 
 
 def _line(settings: Settings, clients: Mapping[Market, BinanceVenue], ix: int, definition: Mapping[str, Any]) -> Line:

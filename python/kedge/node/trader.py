@@ -79,10 +79,9 @@ class Trader:
                 if settled is None:
                     return await self._close(loop, str(opened.path))
                 took_ms = (time.perf_counter_ns() - begun) / 1e6 - settled.waited_s * 1e3
-                self._say_ready(loop, settled, took_ms)
                 limit = opened.spec.callback_seconds
                 with CallbackBudget(limit, _core.callback_count, UnsafeStateError.exit_code):
-                    return await self._trade(loop, str(opened.path))
+                    return await self._trade(loop, str(opened.path), lambda: self._say_ready(settled, took_ms))
             finally:
                 await connections.close(clients)
 
@@ -115,7 +114,7 @@ class Trader:
         loop.session.checkpoint(time.time_ns())
         return settled
 
-    def _say_ready(self, loop: LiveLoop, settled: Settled, took_ms: float) -> None:
+    def _say_ready(self, settled: Settled, took_ms: float) -> None:
         if self._on_ready is not None:
             self._on_ready(
                 {
@@ -126,12 +125,13 @@ class Trader:
                 }
             )
 
-    async def _trade(self, loop: LiveLoop, path: str) -> dict[str, Any]:
+    async def _trade(self, loop: LiveLoop, path: str, ready: Callable[[], None]) -> dict[str, Any]:
         loop.begin()
         notes = asyncio.create_task(self._notes.keep())
         stopped = asyncio.create_task(self._stop.wait())
         try:
             async with ControlSocket(self._folder.socket, Controls(loop, self._notes).handlers()):
+                ready()
                 waited: list[asyncio.Future[Any]] = [stopped, notes, loop.failed]
                 await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             if notes.done():
