@@ -1,6 +1,6 @@
 import { useLive } from "../api/live.ts";
 import type { RiskUse } from "../api/types.ts";
-import { decimal, percent } from "../format/decimal.ts";
+import { decimal } from "../format/decimal.ts";
 import { title } from "../format/names.ts";
 import { Note } from "./Panel.tsx";
 
@@ -33,8 +33,7 @@ function Bar({ use, named }: { use: RiskUse; named: boolean }) {
   const share = use.share ?? null;
   const tone = share === null ? "" : share >= 1 ? "bad" : share >= NEAR ? "warn" : "";
   const small = Math.abs(Number(use.bound)) < 1;
-  const figure = (value: string | null): string =>
-    small ? `${percent(Number(value), 2)} %` : decimal(value, { decimals: 0 });
+  const figure = (value: string | null): string => decimal(value, { decimals: small ? 4 : 0 });
   return (
     <li>
       <span className="name">
