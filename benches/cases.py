@@ -8,9 +8,11 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from benches.environments import KEDGE_PYTHON, ROOT, BenchError, rival_python, run_quietly
 from benches.expected import W1, W1_SHA256, W1_WAKES, Figures
+from benches.tick.compare import compare
 
 DATA = ROOT / "benches" / "data"
 WORKLOADS = ROOT / "benches" / "workloads"
@@ -31,10 +33,14 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The cases of one name on the command line; `prepare` makes their data where it is missing or old."""
+    """The cases of one name on the command line; `prepare` makes their data where it is missing or old.
+
+    `latencies` is what a group has that measures times instead of rates: rounds → lines of results.
+    """
 
     cases: Sequence[Case]
     prepare: Callable[[], None]
+    latencies: Callable[[int], list[dict[str, Any]]] | None = None
 
 
 def _l2(workload: str, variant: str, data: str, options: Sequence[str], expected: Figures) -> Case:
@@ -68,6 +74,11 @@ RECORDED = {
 }
 
 
+def _prepare_tick() -> None:
+    if not KEDGE_PYTHON.exists():
+        raise BenchError("Kedge is not installed in .venv. Run make setup.")
+
+
 def _prepare_raw() -> None:
     folder = Path(os.environ.get("KEDGE_TEST_DATA", ROOT.parent / "shared" / "data")) / "binance_raw"
     if not folder.is_dir():
@@ -83,4 +94,5 @@ GROUPS = {
     "raw": Group(
         [_l2("raw_replay", name, data, ("--mode", "replay"), {}) for name, data in RECORDED.items()], _prepare_raw
     ),
+    "tick": Group((), _prepare_tick, compare),
 }

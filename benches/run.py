@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from benches.cases import GROUPS
 from benches.environments import ROOT, BenchError, kedge_bench, rival_python
 from benches.measure import Line, circumstances, compare
+from benches.tick import compare as tick
 
 RESULTS = ROOT / "benches" / "results"
 FEWEST_ROUNDS = 3
@@ -35,8 +36,10 @@ def main() -> int:
     if options.json:
         for line in lines:
             print(json.dumps(line))
-    elif lines:
-        print(table(lines))
+    else:
+        rates = [line for line in lines if "ratio" in line]
+        latencies = [line for line in lines if "ratio" not in line]
+        print("\n\n".join([*([table(rates)] if rates else []), *([tick_table(latencies)] if latencies else [])]))
     return int(failed)
 
 
@@ -63,15 +66,26 @@ def _run_group(name: str, rounds: int) -> list[Line]:
     """Runs the cases of a group; each line is on disk before the next case begins."""
     group = GROUPS[name]
     group.prepare()
+    if group.latencies is not None:
+        return [_kept(line) for line in group.latencies(rounds)]
     program = kedge_bench()
-    lines = []
-    for case in group.cases:
-        line = compare(case, rival_python(case.rival), program, rounds) | circumstances()
-        RESULTS.mkdir(exist_ok=True)
-        with (RESULTS / f"{line['at'][:10]}.jsonl").open("a") as results:
-            results.write(json.dumps(line) + "\n")
-        lines.append(line)
-    return lines
+    return [_kept(compare(case, rival_python(case.rival), program, rounds)) for case in group.cases]
+
+
+def _kept(line: Line) -> Line:
+    """The line with its circumstances, once it is on disk."""
+    line = line | circumstances()
+    RESULTS.mkdir(exist_ok=True)
+    with (RESULTS / f"{line['at'][:10]}.jsonl").open("a") as results:
+        results.write(json.dumps(line) + "\n")
+    return line
+
+
+def tick_table(lines: Sequence[Line]) -> str:
+    """The lines of latencies for people."""
+    rows = tick.table(lines)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)
 
 
 HEADINGS = ("workload", "variant", "rival", "Kedge M/s", "rival M/s", "ratio", "(rounds)", "requests", "fills")

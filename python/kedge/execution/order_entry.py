@@ -86,6 +86,11 @@ class OrderEntry(OrderFollower):
                 self._cancel_now(command["order"])
         self.flush()
 
+    def rehearse(self) -> None:
+        """Goes an order's way up to its sending, for nothing: it is quicker where it was gone a moment ago."""
+        for line in self._lines:
+            line.venue.rehearse(line.symbol)
+
     def flush(self) -> None:
         """Sends what has become durable."""
         if not self._waiting:

@@ -24,6 +24,7 @@ from kedge.node.status import StatusBoard
 from kedge.venues.binance import AccountUpdate, Report
 
 SECOND = 1_000_000_000
+REHEARSE_EVERY = 0.005
 
 
 class LiveLoop:
@@ -72,6 +73,12 @@ class LiveLoop:
             self._session.start(time.time_ns())
         for line in self.opened.lines:
             line.venue.want_snapshot(line.symbol)
+        self._rehearse()
+
+    def _rehearse(self) -> None:
+        if self._begun:
+            self.entry.rehearse()
+            asyncio.get_running_loop().call_later(REHEARSE_EVERY, self._rehearse)
 
     def on_frame(self, market: str, symbol: str, frame: bytes, received_ns: int) -> None:
         """A message of a market stream, or the body of a depth snapshot, received at `received_ns` of our clock."""

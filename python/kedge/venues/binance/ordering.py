@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kedge.venues.binance import orders
@@ -109,6 +109,19 @@ class Ordering:
             varied = ("origClientOrderId", "price", "quantity")
             stencil = self._keep((symbol, side), Stencil(Kind.AMEND, orders.amend(self._market), fixed, varied))
         return self._prepared(stencil, (client_id, price, quantity))
+
+    def rehearse(self, symbol: str) -> None:
+        """Does all that an order needs before it leaves, and throws it away: it weighs nothing, and is not sent.
+
+        What ran a moment ago runs again several times as fast, since the processor still has it at hand.
+        """
+        stencil = self._stencils.get(("rehearsal", symbol))
+        if stencil is None:
+            fixed = {**orders.named(symbol, ANY_ID), "price": ANY_AMOUNT, "quantity": ANY_AMOUNT}
+            request = replace(orders.submit(self._market), weight=0, counted=False)
+            varied = ("origClientOrderId", "price", "quantity")
+            stencil = self._keep(("rehearsal", symbol), Stencil(Kind.SUBMIT, request, fixed, varied))
+        self._prepared(stencil, (ANY_ID, ANY_AMOUNT, ANY_AMOUNT))
 
     def _keep(self, key: tuple[object, ...], stencil: Stencil) -> Stencil:
         self._stencils[key] = stencil.written(self._keys, self._rest.recv_window_ms)

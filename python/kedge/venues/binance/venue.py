@@ -216,6 +216,10 @@ class BinanceVenue:
         once its bytes have been handed to the socket."""
         return self.ordering.send(order, on_sent)
 
+    def rehearse(self, symbol: str) -> None:
+        """Keeps the way of an order of this symbol quick; nothing is sent."""
+        self.ordering.rehearse(symbol)
+
     async def submit(
         self,
         *,
