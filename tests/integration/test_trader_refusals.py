@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
+from kedge.cli.app import run
 from tests.running import RunningExchange
 from tests.trading import RESTS, Desk, Seat
 
 pytestmark = pytest.mark.slow
 
 RESTING = Seat("rests", RESTS)
+Here = Callable[[Mapping[str, str]], dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +36,47 @@ def desk(exchange: RunningExchange, tmp_path: Path) -> Iterator[Desk]:
     exchange.clear_faults()
 
 
+@pytest.fixture
+def here(desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    """Runs the command itself, in this process, where what is refused needs no process of its own: the error that it
+    ends with."""
+
+    def refused(changed: Mapping[str, str]) -> dict[str, Any]:
+        for name, value in {**desk.exchange.environment(desk.account), **changed}.items():
+            monkeypatch.setenv(name, value)
+        code = run(["trader", "--settings", str(desk.settings), "--json"])
+        printed = capsys.readouterr()
+        told = dict(json.loads(printed.out.splitlines()[-1]))
+        assert told["exit_code"] == code
+        assert f"error: {told['message']}" in printed.err
+        assert "Traceback" not in printed.err
+        assert "internal error" not in told["message"], told
+        assert told["hint"]
+        return told
+
+    return refused
+
+
+def test_streams_that_nobody_serves(desk: Desk) -> None:
+    """Both in their own process, at once: each is tried for ten seconds."""
+    nobody = "ws://127.0.0.1:9/ws"
+    elsewhere = Desk(desk.exchange, desk.folder / "elsewhere", [RESTING])
+    started = [
+        desk.start({"KEDGE_VENUE_SPOT_STREAM": nobody}),
+        elsewhere.start({"KEDGE_VENUE_SPOT_PRIVATE": nobody}),
+    ]
+    for trader in started:
+        told = trader.refused()
+        assert told["exit_code"] == 4, told
+        assert nobody in told["message"]
+
+
+def test_a_wrong_key(desk: Desk) -> None:
+    told = desk.start({"KEDGE_VENUE_KEY": "nobody" * 8}).refused()
+    assert told["exit_code"] == 2
+    assert "the venue refused the API key: -2015" in told["message"]
+
+
 @pytest.mark.parametrize(
     ("changed", "code", "message"),
     [
@@ -41,13 +86,11 @@ def desk(exchange: RunningExchange, tmp_path: Path) -> Iterator[Desk]:
         ({"KEDGE_VENUE_SPOT_REST": ""}, 2, "`venue.spot_rest` is not set"),
         ({"KEDGE_VENUE_SPOT_STREAM": "ftp://x"}, 2, "spot_stream"),
         ({"KEDGE_VENUE_SPOT_REST": "http://127.0.0.1:9"}, 4, "http://127.0.0.1:9"),
-        ({"KEDGE_VENUE_SPOT_STREAM": "ws://127.0.0.1:9/ws"}, 4, "ws://127.0.0.1:9"),
-        ({"KEDGE_VENUE_SPOT_PRIVATE": "ws://127.0.0.1:9/ws"}, 4, "ws://127.0.0.1:9"),
         ({"KEDGE_VENUE_NAME": "binance"}, 2, "but `venue.name` is binance"),
     ],
 )
-def test_settings_of_the_venue(desk: Desk, changed: dict[str, str], code: int, message: str) -> None:
-    told = desk.start(changed).refused()
+def test_settings_of_the_venue(here: Here, desk: Desk, changed: dict[str, str], code: int, message: str) -> None:
+    told = here(changed)
     assert told["exit_code"] == code, told
     assert message in told["message"], told
     assert desk.account["secret"] not in str(told)
@@ -66,9 +109,9 @@ def test_settings_of_the_venue(desk: Desk, changed: dict[str, str], code: int, m
         ([Seat("a", RESTS, size=100.0)], 2, "parameter `Rests.size` must be"),
     ],
 )
-def test_strategies(desk: Desk, seats: list[Seat], code: int, message: str) -> None:
+def test_strategies(here: Here, desk: Desk, seats: list[Seat], code: int, message: str) -> None:
     desk.write(seats)
-    told = desk.start().refused()
+    told = here({})
     assert told["exit_code"] == code, told
     assert message in told["message"], told
     assert not list(desk.data.glob("journal/*"))
@@ -83,14 +126,14 @@ def test_the_venues_clock_is_off(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("answer", ["html", "garbage", "empty", "error_200", "503"])
-def test_the_exchange_answers_badly(desk: Desk, answer: str) -> None:
+def test_the_exchange_answers_badly(here: Here, desk: Desk, answer: str) -> None:
     with desk.exchange.faulty(kind="error", answer=answer):
-        told = desk.start().refused()
+        told = here({})
     assert told["exit_code"] == 4, told
     assert desk.exchange.told["rest"] in told["message"]
 
 
-def test_another_server_is_at_the_address(desk: Desk) -> None:
+def test_another_server_is_at_the_address(here: Here) -> None:
     class Page(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
@@ -103,16 +146,16 @@ def test_another_server_is_at_the_address(desk: Desk) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
         serving = Thread(target=server.serve_forever)
         serving.start()
-        told = desk.start({"KEDGE_VENUE_SPOT_REST": f"http://127.0.0.1:{server.server_port}"}).refused()
+        told = here({"KEDGE_VENUE_SPOT_REST": f"http://127.0.0.1:{server.server_port}"})
         server.shutdown()
         serving.join()
     assert told["exit_code"] == 4, told
     assert "a page instead of JSON" in told["message"]
 
 
-def test_a_data_folder_that_is_none(desk: Desk) -> None:
+def test_a_data_folder_that_is_none(here: Here, desk: Desk) -> None:
     desk.data.write_text("a file")
-    told = desk.start().refused()
+    told = here({})
     assert told["exit_code"] in (1, 2), told
     assert str(desk.data) in told["message"]
 

@@ -15,7 +15,7 @@ from kedge.model.errors import KedgeError
 from kedge.venues.binance import BinanceVenue, Report, VenueOrder, VenueTrade
 
 ENDED = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
-ASK_AGAIN = 0.1
+ASK_AGAIN, ASK_AGAIN_MOST = 0.1, 2.0
 PATIENCE = 0.5
 PATIENCE_MOST = 8.0
 Answer = TypeVar("Answer")
@@ -62,13 +62,13 @@ class Found:
 
 async def asked(question: Callable[[float], Awaitable[Answer]]) -> Answer:
     """The venue's answer, asked for until there is one. The question is told how many seconds to wait for it."""
-    patience = PATIENCE
+    patience, pause = PATIENCE, ASK_AGAIN
     while True:
         try:
             return await question(patience)
         except KedgeError:
-            await asyncio.sleep(ASK_AGAIN)
-            patience = min(2 * patience, PATIENCE_MOST)
+            await asyncio.sleep(pause)
+            patience, pause = min(2 * patience, PATIENCE_MOST), min(2 * pause, ASK_AGAIN_MOST)
 
 
 async def ask_about(working: Working) -> Found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import socket
@@ -157,11 +158,13 @@ def _is_free(port: int) -> bool:
 
 def _new_folder(root: Path) -> Path:
     """A folder for this start; `current` in the root leads to it, so that other commands find it."""
-    folder = root / datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    try:
-        folder.mkdir(parents=True)
-    except FileExistsError:
-        raise UsageError(f"{folder} is there already", "another `kedge up` started this second: try again") from None
+    root.mkdir(parents=True, exist_ok=True)
+    name = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    for number in itertools.count(1):
+        folder = root / (name if number == 1 else f"{name}-{number}")
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            break
     link = root / f".current-{os.getpid()}"
     link.symlink_to(folder.name)
     link.replace(root / "current")

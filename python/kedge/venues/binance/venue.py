@@ -104,7 +104,8 @@ class BinanceVenue:
         try:
             await self._measure_clock()
         except RetryLater as error:
-            raise UnreachableError(error.message, "check the address of the venue and that it is up") from None
+            hint = f"check the address of the venue and that it is up; or {error.hint}"
+            raise UnreachableError(error.message, hint) from None
         self._require_clock()
         known = await self._ask.information(symbols)
         self.budget.learn_limits(known.rate_limits)
