@@ -2,23 +2,24 @@
 
     python -m benches.rivals.ccxt_tick REST_OR_WEBSOCKET SECONDS < the document that `kedge exchange` printed
 
-The clock starts where ccxt takes a message from its WebSocket library, and stops where aiohttp is about to write the
-order's body (REST) or has written the order's frame (WebSocket). Prints one JSON line.
+The clock starts where ccxt takes a message from its WebSocket library, and stops when asyncio's transport has written
+the order: for REST its body, for WebSocket its frame. ccxt runs on asyncio's own loop, as its examples do; there a
+write is on the socket when it returns, as it is with Kedge. Prints one JSON line.
 """
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import sys
 import time
+from asyncio.selector_events import _SelectorSocketTransport as Transport
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import aiohttp
 import ccxt
 import ccxt.pro
-import uvloop
 from ccxt.async_support.base.ws.client import Client
 
 SYMBOL = "ETH/USDT:USDT"
@@ -26,18 +27,19 @@ SIZE, BELOW = 0.1, 0.03
 
 
 class Stopwatch:
-    """One order at a time: when the message came that it answers, and when it left."""
+    """One order at a time: when the message came that it answers, and when its bytes had been written."""
 
     def __init__(self) -> None:
         self.heard = 0
         self.began = 0
+        self.leaves = False
         self.took: list[int] = []
 
-    def left(self) -> None:
-        """The order's bytes leave now. Later bytes of the same round are a cancel's."""
-        if self.began:
+    def wrote(self, data: bytes) -> None:
+        """Bytes have been written: the order's, where it says so in clear or is known to leave as a frame now."""
+        if self.began and (self.leaves or b"newClientOrderId=" in data):
             self.took.append(time.perf_counter_ns() - self.began)
-            self.began = 0
+            self.began, self.leaves = 0, False
 
 
 async def trade(exchange: Any, way: str, seconds: float, watch: Stopwatch) -> None:
@@ -57,26 +59,29 @@ async def main(way: str, seconds: float, config: dict[str, Any]) -> dict[str, An
     """Runs it; what it found."""
     watch = Stopwatch()
     handle, send = Client.handle_message, Client.send
+    write, writelines = Transport.write, Transport.writelines
 
     def handled(client: Any, message: Any) -> None:
         watch.heard = time.perf_counter_ns()
         handle(client, message)
 
     async def sent(client: Any, message: Any) -> Any:
-        done = await send(client, message)
-        if isinstance(message, dict) and message.get("method") == "order.place":
-            watch.left()
-        return done
+        watch.leaves = isinstance(message, dict) and message.get("method") == "order.place"
+        return await send(client, message)
 
-    async def body_leaves(*_: Any) -> None:
-        watch.left()
+    def written(transport: Any, data: Any) -> None:
+        write(transport, data)
+        watch.wrote(bytes(data))
+
+    def lines_written(transport: Any, parts: Any) -> None:
+        parts = list(parts)
+        writelines(transport, parts)
+        watch.wrote(b"".join(parts))
 
     Client.handle_message, Client.send = handled, sent
-    trace = aiohttp.TraceConfig()
-    trace.on_request_chunk_sent.append(body_leaves)
-    session = aiohttp.ClientSession(trace_configs=[trace])
+    Transport.write, Transport.writelines = written, lines_written
     # Its own throttle would wait before each request.
-    exchange = ccxt.pro.binance({**config, "session": session, "enableRateLimit": False})
+    exchange = ccxt.pro.binance({**config, "enableRateLimit": False})
     try:
         await exchange.load_markets()
         await exchange.watch_order_book(SYMBOL)
@@ -85,9 +90,8 @@ async def main(way: str, seconds: float, config: dict[str, Any]) -> dict[str, An
         await trade(exchange, way, seconds, watch)
     finally:
         await exchange.close()
-        await session.close()
     return {"version": ccxt.__version__, "took_ns": watch.took}
 
 
 if __name__ == "__main__":
-    print(json.dumps(uvloop.run(main(sys.argv[1], float(sys.argv[2]), json.load(sys.stdin)))))
+    print(json.dumps(asyncio.run(main(sys.argv[1], float(sys.argv[2]), json.load(sys.stdin)))))

@@ -1,7 +1,9 @@
 """Kedge and ccxt, in turn, on one running exchange: how long an order takes to leave after the message it answers.
 
 Each process gets an account and a folder of its own. Kedge's figures are its trader's own, `tick_to_order_us` of its
-last status.
+last status. The exchange has the first core for itself and the side that is measured the others: else the system likes
+to run the exchange in the sender's place, as soon as an order has been written, and the writing seems to take as long
+as the exchange does.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -36,12 +38,21 @@ Told = dict[str, Any]
 def exchange(folder: Path) -> Iterator[Told]:
     """An exchange while the block runs; what it printed."""
     command = [*kedge("exchange"), "--port", "0", "--seed", "1", "--truth", str(folder / "truth.sqlite"), "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=ROOT, preexec_fn=on_cores(first=True)
+    ) as process:
         assert process.stdout is not None
         try:
             yield said_by(process, "the exchange")
         finally:
             process.terminate()
+
+
+def on_cores(first: bool) -> Callable[[], None]:
+    """What a new process does first: it keeps to the exchange's core, or to the others."""
+    cores = sorted(os.sched_getaffinity(0))
+    mine = set(cores[:1] if first else cores[1:]) or set(cores)
+    return lambda: os.sched_setaffinity(0, mine)
 
 
 def kedge(command: str) -> list[str]:
@@ -88,7 +99,12 @@ def run_kedge(told: Told, folder: Path, seconds: float) -> Found:
     }
     command = [*kedge("trader"), "--settings", str(settings), "--json"]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=os.environ | environment
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | environment,
+        preexec_fn=on_cores(first=False),
     ) as process:
         said_by(process, "the trader")
         time.sleep(seconds)
@@ -110,6 +126,7 @@ def run_ccxt(told: Told, way: str, seconds: float) -> Found:
         text=True,
         cwd=ROOT,
         timeout=seconds + STARTED_S,
+        preexec_fn=on_cores(first=False),
         check=False,
     )
     if done.returncode:

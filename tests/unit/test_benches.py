@@ -11,7 +11,8 @@ import pytest
 from benches.cases import GROUPS, Case
 from benches.expected import SHARED, W1, differences
 from benches.measure import summary
-from benches.run import table
+from benches.run import table, tick_table
+from benches.tick import compare as latencies
 from benches.workloads import columns, raw
 
 CASE = Case("w1_mm", "power", "hftbacktest", "benches.rivals.hftbacktest_l2", (), (), W1["power"])
@@ -61,6 +62,19 @@ def test_each_case_has_a_script_and_a_locked_environment() -> None:
         locked = (benches / "rivals" / f"{case.rival}.txt").read_text()
         assert "--hash=sha256:" in locked
         assert "://" not in locked
+
+
+def test_latencies_are_medians_of_percentiles_and_ratios_are_the_rivals_over_ours() -> None:
+    ours = [{"p50": p, "p99": 10 * p, "with_sync_p50": 2 * p, "with_sync_p99": 20 * p, "orders": 7} for p in (3, 1, 2)]
+    theirs: list[dict[str, Any]] = [{"p50": p, "p99": p * 5, "orders": 5, "version": "4.5"} for p in (30, 10, 20)]
+    line = latencies.summary("create_order", ours, theirs)
+    assert line["kedge_us"] == {"p50": 2, "p99": 20, "with_sync_p50": 4, "with_sync_p99": 40}
+    assert line["rival_us"] == {"p50": 20, "p99": 100}
+    ratios = [line[f"ratio_{name}"] for name in ("p50", "p99", "with_sync_p50", "with_sync_p99")]
+    assert ratios == [10, 5, 5, 2.5]
+    assert (line["kedge_p50_bounds"], line["samples"], line["rival_samples"]) == ([1, 3], 21, 15)
+    assert "10.00×" in tick_table([line])
+    assert latencies.percentiles([*range(1_000, 101_000, 1_000)]) == {"p50": 50.0, "p99": 99.0}
 
 
 def test_columns_come_back_as_they_went(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -375,6 +375,19 @@ def test_an_address_that_answers_nothing_is_never_up() -> None:
     run(work())
 
 
+def test_a_rehearsal_sends_nothing_and_weighs_nothing() -> None:
+    async def work() -> None:
+        async with order_server(silence) as server, client(server) as at:
+            before = (at.budget.used, at.budget.orders)
+            for _ in range(200):
+                at.ordering.rehearse("BTCUSDT")
+            await asyncio.sleep(0.05)
+            assert (at.budget.used, at.budget.orders) == before
+            assert (server.orders, at.by_rest.requests) == ([], [])
+
+    run(work())
+
+
 def test_secrets_of_ours_are_in_no_outcome() -> None:
     async def work() -> None:
         said = f"{KEYS.secret} {KEYS.key}"

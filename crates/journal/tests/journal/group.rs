@@ -110,6 +110,39 @@ fn records_of_many_threads_get_one_sequence_and_share_their_syncs() {
 }
 
 #[test]
+fn records_queued_together_are_one_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, committer) = slow(folder.path(), 16);
+    let queue = |seq| {
+        let record = record(seq);
+        committer.queue(record.stream, record.kind, record.ts_engine, record.ts_wall, record.payload).unwrap()
+    };
+    append(&committer, 2).unwrap();
+    assert!(committer.wait_durable(2, LONG).unwrap());
+    let before = disk.syncs.load(Ordering::Relaxed);
+    let queued: Vec<u64> = (3..8).map(queue).collect();
+    assert_eq!(queued, [3, 4, 5, 6, 7]);
+    assert!(!committer.wait_durable(3, Duration::from_millis(50)).unwrap(), "nothing was to begin yet");
+    assert_eq!(disk.syncs.load(Ordering::Relaxed), before);
+    committer.begin();
+    assert!(committer.wait_durable(7, LONG).unwrap());
+    assert_eq!(committer.durable(), 7);
+    let all = disk.syncs.load(Ordering::Relaxed) - before;
+    assert!(all <= 3, "{all} syncs for one commit of both streams");
+}
+
+#[test]
+fn a_full_queue_begins_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, committer) = slow(folder.path(), 4);
+    for seq in 2..40 {
+        let record = record(seq);
+        committer.queue(record.stream, record.kind, record.ts_engine, record.ts_wall, record.payload).unwrap();
+    }
+    assert_eq!(committer.close().unwrap(), 39);
+}
+
+#[test]
 fn the_waker_tells_of_a_commit_and_a_wait_can_time_out() {
     let dir = tempfile::tempdir().unwrap();
     let (disk, committer) = slow(dir.path(), 100);

@@ -19,7 +19,7 @@ from kedge.venues.binance.addresses import Market
 from kedge.venues.binance.errors import RetryLater, VenueRefused
 from kedge.venues.binance.fields import Object
 from kedge.venues.binance.orders import ORDER, named
-from kedge.venues.binance.rest import Params, Request, Rest
+from kedge.venues.binance.rest import READ_S, Params, Request, Rest
 
 T = TypeVar("T")
 
@@ -106,7 +106,7 @@ class Asking:
             raise RetryLater(f"{self._rest.base}{request.path}: the answer is no depth snapshot", 1.0)
         return body
 
-    async def order(self, symbol: str, client_id: str, patience_s: float) -> VenueOrder | None:
+    async def order(self, symbol: str, client_id: str, patience_s: float = READ_S) -> VenueOrder | None:
         """The newest order of this client id; None only where the venue says that there is none."""
         request = Request("GET", ORDER[self._market], "read", 4 if self._spot else 1)
         try:
