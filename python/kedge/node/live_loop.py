@@ -9,12 +9,11 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from kedge import _core
 from kedge.execution.order_entry import OrderEntry
-from kedge.execution.order_follower import Line
 from kedge.execution.reconciliation import Reconciliation, ours_of
 from kedge.model.errors import DataError
 from kedge.model.settings import Settings
@@ -56,11 +55,6 @@ class LiveLoop:
     def session(self) -> _core.LiveSession:
         """The session in the core."""
         return self._session
-
-    @property
-    def lines(self) -> Sequence[Line]:
-        """Where the orders of each instrument go."""
-        return self.opened.lines
 
     # Inputs -------------------------------------------------------------------------------------------------------
 

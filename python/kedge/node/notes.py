@@ -54,7 +54,7 @@ class Notes:
         `UnreachableError` where the venue does not answer.
         """
         loop = self._loop
-        found = await reconcile(loop.session, loop.lines, loop.entry, self._settings.trader.id, at, settled)
+        found = await reconcile(loop.session, loop.opened.lines, loop.entry, self._settings.trader.id, at, settled)
         loop.reconciliation = found
         with loop.guarded():
             loop.session.note(Kind.RECONCILED, json.dumps(found.as_json()), found.ts)

@@ -105,7 +105,7 @@ class Trader:
 
     async def _recover(self, loop: LiveLoop, left: LeftBehind, locked_ns: int) -> Settled:
         """No order of an earlier session is open when this returns, and its executions are in the books."""
-        lines = loop.lines
+        lines = loop.opened.lines
         bound = max(line.venue.clock.bound_ns + abs(line.venue.clock.offset_ns) for line in lines)
         # Whatever the last session signed, it signed before we held its lock.
         closes = locked_ns + self._settings.venue.recv_window + bound + WINDOW_MARGIN
@@ -175,7 +175,7 @@ class Trader:
         """The journal cannot be written any more: cancels what is open, straight at the venue, and says why."""
         working = [one for one in loop.entry.working.values() if one.sent_ns]
         await loop.close()
-        left = await give_up(loop.lines, working, self._settings.trader.id, self._settings.venue.recv_window)
+        left = await give_up(loop.opened.lines, working, self._settings.trader.id, self._settings.venue.recv_window)
         why: BaseException | None = loop.failed.exception()
         while isinstance(why, BaseExceptionGroup):
             why = why.exceptions[0]
