@@ -33,7 +33,7 @@ class Alarm:
 
     def set(self, due: int | None) -> None:
         """Sets it to `due` (ns since the epoch; at once if that is past), or to never."""
-        if due == self._due:
+        if due == self._due or self._fd < 0:
             return
         self._due = due
         seconds, nanoseconds = divmod(0 if due is None else max(due, 1), SECOND)
@@ -51,3 +51,4 @@ class Alarm:
         """It rings no more."""
         asyncio.get_running_loop().remove_reader(self._fd)
         os.close(self._fd)
+        self._fd = -1

@@ -17,6 +17,7 @@ from kedge.execution.order_entry import OrderEntry
 from kedge.execution.reconciliation import Reconciliation, ours_of
 from kedge.model.errors import DataError
 from kedge.model.settings import Settings
+from kedge.node.alarm import Alarm
 from kedge.node.folders import DataFolder
 from kedge.node.opening import Opened
 from kedge.node.status import StatusBoard
@@ -37,14 +38,13 @@ class LiveLoop:
         self._by_symbol = {(line.market, line.symbol): line for line in opened.lines}
         self.board = StatusBoard(opened.spec, opened.lines, opened.capital)
         self.entry = entry_class(
-            opened.session, opened.lines, settings.trader.id, self._changed, self.board.tick_to_order.add
+            opened.session, opened.lines, settings.trader.id, self._settle, self.board.tick_to_order.add
         )
         self.entry.on_failed = self.fail
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.reconciliation: Reconciliation | None = None
         self.bad_frames = 0
-        self._timer: asyncio.TimerHandle | None = None
-        self._due: int | None = None
+        self._alarm = Alarm(self._tick)
         self._begun = False
         self._heard = 0
         self._asking: set[asyncio.Task[None]] = set()
@@ -92,6 +92,7 @@ class LiveLoop:
             self._settle()
         except BaseException as error:
             self._broken(error)
+        self._heard = 0
         if needs_snapshot:
             line.venue.want_snapshot(symbol)
 
@@ -125,7 +126,6 @@ class LiveLoop:
             self._ask(self.entry.catch_up(market))
 
     def _tick(self) -> None:
-        self._due = None
         with self.guarded():
             self._session.tick(time.time_ns())
 
@@ -147,26 +147,14 @@ class LiveLoop:
             self._settle()
         except BaseException as error:
             self._broken(error)
+        self._heard = 0
 
     def _settle(self) -> None:
-        self._changed()
-        self._arm()
-
-    def _changed(self) -> None:
         commands = self._session.commands()
         if commands:
-            self.entry.take(commands, self._heard)
-
-    def _arm(self) -> None:
-        due = self._session.next_timer() if self._begun else None
-        if due == self._due:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._due, self._timer = due, None
-        if due is not None:
-            wait = max(0.0, (due - time.time_ns()) / SECOND)
-            self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
+            # What a request's answer made was heard only now.
+            self.entry.take(commands, self._heard or time.perf_counter_ns())
+        self._alarm.set(self._session.next_timer() if self._begun else None)
 
     def _broken(self, error: BaseException) -> None:
         # A fault of the core, or a callback's time limit that struck just behind it, is none of `Exception`.
@@ -220,8 +208,7 @@ class LiveLoop:
     def rest(self) -> None:
         """Strategies are woken no more; orders stay as they are, and reports are still taken."""
         self._begun = False
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.set(None)
 
     async def cancel_everything(self, wait: float) -> None:
         """Stops new orders and cancels the open ones; returns when they have ended, or after `wait` seconds."""
@@ -234,6 +221,7 @@ class LiveLoop:
     async def close(self) -> None:
         """Stops listening; the session takes nothing more."""
         self.rest()
+        self._alarm.close()
         for task in list(self._asking):
             task.cancel()
         await asyncio.gather(*self._asking, return_exceptions=True)
