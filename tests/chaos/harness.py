@@ -59,7 +59,8 @@ class Tally:
 @contextlib.contextmanager
 def exchange(folder: Path, seed: int) -> Iterator[RunningExchange]:
     """An exchange while the block runs."""
-    started = RunningExchange(folder, "--seed", str(seed))
+    # A trader that starts every few seconds asks more than Binance would let it.
+    started = RunningExchange(folder, "--seed", str(seed), "--limits", "20")
     try:
         yield started
     finally:

@@ -37,6 +37,9 @@ def command(
     start_balance: Annotated[
         str, typer.Option(metavar="USDT", help="What each account starts with, half of it in each wallet.")
     ] = "10000",
+    limits: Annotated[
+        int, typer.Option(metavar="N", min=1, max=1_000, help="How many times Binance's request limits hold.")
+    ] = 1,
     duration: Annotated[
         str | None, typer.Option("--for", metavar="DURATION", help="End by itself after so long.  [default: never]")
     ] = None,
@@ -55,7 +58,7 @@ def command(
 
     spot, futures = halves(_balance(start_balance))
     seconds = None if duration is None else parse_duration(duration, "--for") / 1e9
-    options = Options(truth, port, seed, speed, accounts, *_keys(key, secret), spot, futures, seconds)
+    options = Options(truth, port, seed, speed, accounts, *_keys(key, secret), spot, futures, seconds, limits)
 
     def ready(addresses: Addresses, account: Account, others: list[Account]) -> None:
         override = addresses.ccxt(account.key, account.secret)

@@ -26,14 +26,14 @@ OnEvents = Callable[[list[dict[str, Any]]], None]
 class SimulatedExchange:
     """One exchange. Everything goes through `advance`, which brings it to now; whoever asks calls it first."""
 
-    def __init__(self, seed: int, clock: MarketClock, listings: Listings, truth: Truth) -> None:
+    def __init__(self, seed: int, clock: MarketClock, listings: Listings, truth: Truth, limits: int = 1) -> None:
         self.seed = seed
         self.clock = clock
         self.listings = listings
         self.truth = truth
         self.accounts = Accounts()
         self.faults = Faults()
-        self.limits: dict[Market, Limits] = {SPOT: Limits(SPOT), USDM: Limits(USDM)}
+        self.limits: dict[Market, Limits] = {SPOT: Limits(SPOT, limits), USDM: Limits(USDM, limits)}
         self.tapes = [Tape() for _ in listings.all]
         self.books = Bookkeeping(listings, self.accounts, truth, clock)
         self.rows = 0

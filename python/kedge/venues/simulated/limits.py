@@ -40,12 +40,12 @@ class _Address:
 
 
 class Limits:
-    """Counts of one market. Times are wall-clock ms."""
+    """Counts of one market. Times are wall-clock ms. Its limits are `times` those of Binance."""
 
-    def __init__(self, market: Market) -> None:
+    def __init__(self, market: Market, times: int = 1) -> None:
         self.market = market
-        self.most = WEIGHT[market]
-        self.windows = ORDERS[market]
+        self.most = WEIGHT[market] * times
+        self.windows = {name: (length, most * times) for name, (length, most) in ORDERS[market].items()}
         self._addresses: dict[str, _Address] = {}
         self._orders: dict[tuple[int, str], _Count] = {}
 

@@ -45,7 +45,8 @@ GRACE_S = 0.5
 class Options:
     """How an exchange is started.
 
-    Without `key` and `secret` the first account gets fresh ones; `seconds` is how long it serves (None: until stopped).
+    Without `key` and `secret` the first account gets fresh ones; `seconds` is how long it serves (None: until stopped);
+    `limits` is how many times Binance's a client may ask.
     """
 
     truth: Path
@@ -58,6 +59,7 @@ class Options:
     spot: dict[str, str] = field(default_factory=lambda: {"USDT": "5000"})
     futures: dict[str, str] = field(default_factory=lambda: {"USDT": "5000"})
     seconds: float | None = None
+    limits: int = 1
 
 
 def halves(balance: Decimal) -> tuple[dict[str, str], dict[str, str]]:
@@ -77,7 +79,7 @@ class Server:
             self._socket.close()
             raise
         clock = MarketClock(time.time_ns(), options.speed)
-        self.exchange = SimulatedExchange(options.seed, clock, simulated(), truth)
+        self.exchange = SimulatedExchange(options.seed, clock, simulated(), truth, options.limits)
         exchange = self.exchange
         self._connections = Connections()
         self._hub = Hub(exchange.listings, exchange.faults, clock)
