@@ -25,6 +25,7 @@ from typing import Any
 from benches.environments import KEDGE_PYTHON, ROOT, BenchError
 
 SECONDS = 30.0
+SYNCS = 200
 STARTED_S = 60.0
 WAYS = {"create_order": "rest", "create_order_ws": "websocket"}
 STRATEGY = Path(__file__).with_name("far_order.py")
@@ -112,7 +113,20 @@ def run_kedge(told: Told, folder: Path, seconds: float) -> Found:
         last = said_by(process, "the trader")
     if process.returncode or not last["orders"]:
         raise BenchError(f"the trader sent {last['orders']} orders and ended with exit code {process.returncode}")
-    return {**last["tick_to_order_us"], "orders": last["orders"]}
+    disk = {f"sync_{name}": took for name, took in sync(folder).items()}
+    return {**last["tick_to_order_us"], **disk, "orders": last["orders"]}
+
+
+def sync(folder: Path) -> Found:
+    """What the disk takes for 4 KiB more of a file, in µs: a commit of the journal is two of these."""
+    took = []
+    with (folder / "synced").open("wb", buffering=0) as file:
+        for _ in range(SYNCS):
+            file.write(bytes(4096))
+            began = time.perf_counter_ns()
+            os.fdatasync(file.fileno())
+            took.append(time.perf_counter_ns() - began)
+    return percentiles(took)
 
 
 def run_ccxt(told: Told, way: str, seconds: float) -> Found:
@@ -138,7 +152,7 @@ def run_ccxt(told: Told, way: str, seconds: float) -> Found:
 def percentiles(took_ns: Sequence[int]) -> Found:
     """In µs, by the nearest rank."""
     if not took_ns:
-        raise BenchError("ccxt sent no order")
+        raise BenchError("nothing was measured")
     ranked = sorted(took_ns)
     return {f"p{h}": round(ranked[max(0, -(-h * len(ranked) // 100) - 1)] / 1e3, 1) for h in HUNDREDTHS}
 
@@ -185,6 +199,7 @@ def summary(variant: str, ours: Sequence[Found], theirs: Sequence[Found]) -> Tol
         "rival_version": theirs[0]["version"],
         "kedge_us": kedge_us,
         "rival_us": rival_us,
+        "sync_us": {name: middle(ours, f"sync_{name}") for name in ("p50", "p99")},
         **ratios,
         "kedge_p50_bounds": [min(run["p50"] for run in ours), max(run["p50"] for run in ours)],
         "rival_p50_bounds": [min(run["p50"] for run in theirs), max(run["p50"] for run in theirs)],

@@ -65,7 +65,18 @@ def test_each_case_has_a_script_and_a_locked_environment() -> None:
 
 
 def test_latencies_are_medians_of_percentiles_and_ratios_are_the_rivals_over_ours() -> None:
-    ours = [{"p50": p, "p99": 10 * p, "with_sync_p50": 2 * p, "with_sync_p99": 20 * p, "orders": 7} for p in (3, 1, 2)]
+    ours = [
+        {
+            "p50": p,
+            "p99": 10 * p,
+            "with_sync_p50": 2 * p,
+            "with_sync_p99": 20 * p,
+            "sync_p50": p,
+            "sync_p99": p,
+            "orders": 7,
+        }
+        for p in (3, 1, 2)
+    ]
     theirs: list[dict[str, Any]] = [{"p50": p, "p99": p * 5, "orders": 5, "version": "4.5"} for p in (30, 10, 20)]
     line = latencies.summary("create_order", ours, theirs)
     assert line["kedge_us"] == {"p50": 2, "p99": 20, "with_sync_p50": 4, "with_sync_p99": 40}
