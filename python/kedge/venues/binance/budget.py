@@ -48,6 +48,8 @@ class RateBudget:
         self._blocked_until_mono = 0
         self._orders_blocked_until_mono = 0
         self._banned = False
+        self.guessed = False
+        """Whether the limits are only ours: then they keep no question back, for one of them is for the limits."""
 
     @property
     def used(self) -> int:
@@ -76,6 +78,7 @@ class RateBudget:
 
     def learn_limits(self, rate_limits: object) -> None:
         """Takes the `rateLimits` of the exchange's information; what is not understood is left out."""
+        self.guessed = False
         for row in rate_limits if isinstance(rate_limits, list) else []:
             if not isinstance(row, dict):
                 continue
@@ -127,7 +130,7 @@ class RateBudget:
         for window in (self._weight, *counts):
             window.roll(now)
             amount = weight if window is self._weight else 1
-            if amount and window.used + amount > window.limit * share:
+            if amount and window.used + amount > window.limit * share and not (self.guessed and purpose == "read"):
                 return max(window.left_s(now), 0.001)
         self._weight.used += weight
         for window in counts:
