@@ -100,6 +100,7 @@ class BinanceVenue:
             raise
 
     async def _start(self, symbols: Sequence[str]) -> None:
+        self.budget.guessed = True
         await self._rest.open()
         try:
             await self._measure_clock()
