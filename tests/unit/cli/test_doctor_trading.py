@@ -117,7 +117,7 @@ def test_a_trader_that_hangs_is_found(tmp_path):
     assert doctor.check_trader(folder).ok
     folder.halted.touch()
     assert "starts halted" in doctor.check_trader(folder).value
-    with AccountLock(folder):
+    with AccountLock(folder, "simulated-1"):
         found = doctor.check_trader(folder)
     assert not found.ok
     assert "does not answer" in found.value

@@ -231,7 +231,7 @@ def test_a_halt_of_a_dead_trader_waits_for_the_next_one(folder, ask, capsys):
 
 def test_a_trader_that_holds_the_account_and_does_not_answer_is_named(folder, ask):
     traded(folder)
-    with AccountLock(folder):
+    with AccountLock(folder, "simulated-1"):
         code, told = ask("halt")
         assert code == 5
         assert "runs as process" in told["why"]
