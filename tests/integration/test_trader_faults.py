@@ -63,7 +63,7 @@ class Waits(Strategy):
 
 @pytest.fixture(scope="module")
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningExchange]:
-    running = RunningExchange(tmp_path_factory.mktemp("exchange"), "--seed", "7")
+    running = RunningExchange(tmp_path_factory.mktemp("exchange"), "--seed", "7", "--limits", "20")
     yield running
     running.close()
 
