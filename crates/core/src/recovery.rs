@@ -90,8 +90,7 @@ mod tests {
     use crate::engine::{Context, EngineSettings, Seat};
     use crate::instrument::{Instrument, money};
     use crate::order::{Fill, OrderRequest, Report};
-    use crate::risk::Limits;
-    use crate::strategy::{Fault, Interest, Strategy, Wake};
+    use crate::strategy::{Fault, Strategy, Wake};
     use crate::types::{Liquidity, OrderKind, Side, TimeInForce};
 
     const SPOT: &str = r#"{"id": "BTC/USDT@binance", "symbol": "BTCUSDT", "kind": "spot", "tick_size": "0.01",
@@ -109,7 +108,7 @@ mod tests {
     fn engine() -> Engine {
         let mut engine = Engine::new(EngineSettings { seed: 0, sample_every: None, keep_records: false });
         let instrument = engine.add_instrument(Instrument::from_json(SPOT).unwrap());
-        let seat = Seat { instrument, interest: Interest::default(), limits: Limits::default() };
+        let seat = Seat { instrument, ..Seat::default() };
         engine.add_strategy(seat, Box::new(Nobody));
         engine
     }
@@ -124,6 +123,7 @@ mod tests {
             time_in_force: TimeInForce::Gtc,
             price: 6_000_000,
             qty: 1_000_000,
+            terms: crate::order::Terms::PLAIN,
         };
         let fill = |trade, qty| Fill { trade, price: 6_000_000, qty, liquidity: Liquidity::Maker, fee: 0 };
         let report = |order, kind| Decision::Report(Report { order, ts_venue: 1, ts_recv: 2, kind });
