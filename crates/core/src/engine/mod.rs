@@ -4,6 +4,7 @@
 //! then reports, then timers, so that a timer sees all that reached us by then. What a strategy asks for takes effect
 //! when its wake-up ends.
 
+mod charges;
 mod checkpoint;
 mod context;
 mod intents;
@@ -15,7 +16,8 @@ use std::collections::BinaryHeap;
 
 pub use checkpoint::{Checkpoint, HeldPnl, HeldPosition};
 pub use context::Context;
-pub use state::{Blotter, Counts, FillRow, Sample};
+pub(crate) use charges::split;
+pub use state::{Blotter, Counts, FillRow, Liquidation, Sample};
 
 use crate::book::Book;
 use crate::instrument::Instrument;
@@ -260,6 +262,9 @@ impl Engine {
         let state = &mut self.state;
         state.now = state.now.max(report.ts_recv);
         state.log.add(&Decision::Report(*report));
+        if let ReportKind::Account(event) = &report.kind {
+            return self.account_event(report, event);
+        }
         let was_open = state.orders.get(report.order).is_some();
         let order = match state.orders.apply(report) {
             Ok(order) => order,

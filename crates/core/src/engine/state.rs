@@ -109,6 +109,21 @@ pub struct FillRow {
     pub twice_mid: Ticks,
 }
 
+/// A position of an account that the venue closed, or a part of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Liquidation {
+    /// When we heard of it.
+    pub ts: Nanos,
+    /// Whose.
+    pub account: AccountIx,
+    /// In which instrument.
+    pub instrument: InstrumentIx,
+    /// Of the venue's order.
+    pub side: Side,
+    /// What was executed.
+    pub fill: Fill,
+}
+
 /// The value of a strategy at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
@@ -131,6 +146,8 @@ pub struct Blotter {
     pub ended: Vec<Order>,
     /// Executions.
     pub fills: Vec<FillRow>,
+    /// Positions that the venue closed.
+    pub liquidations: Vec<Liquidation>,
     /// Values over time.
     pub samples: Vec<Sample>,
     /// Reports that fitted no order's life.
