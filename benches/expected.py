@@ -17,6 +17,7 @@ W1_SHA256 = "644529b91aea6dae05f4a586d1899739b1b0bc68cf4f3c61158c6f87d3aaa17d"
 W1_WAKES = 104_773
 W1: dict[str, Figures] = {
     "power": {"requests": 310_235, "fills": 109_381, "position": -0.01, "pnl": -13_132.03, "fees": 13_130.11},
+    "log": {"requests": 310_181, "fills": 109_425},
     "risk": {"requests": 310_559, "fills": 109_049},
     "power, quotes kept": {"requests": 255_479, "fills": 110_947, "position": -0.01, "pnl": -13_317.29},
 }
