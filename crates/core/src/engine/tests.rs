@@ -401,7 +401,7 @@ fn bars_and_averages_hold_what_reached_us_by_their_close() {
 fn bars_that_trades_close_are_told_after_the_trade_and_before_timers() {
     let trades = [(5, 101, 1), (10, 98, 2), (10, 99, 1), (11, 105, 4)];
     let rows = [&[book(0)], &trades.map(|(at, price, qty)| trade(at, Side::Buy, price, qty))[..]].concat();
-    let day = desk(PERPETUAL, &rows).with(|desk| desk.until = 12).play(|wake, ctx, said| {
+    let play: Play = |wake, ctx, said| {
         match wake {
             Wake::Start => {
                 let (pairs, volume) = (ctx.bars(Clock::Ticks(2)), ctx.bars(Clock::Volume(3)));
@@ -413,7 +413,9 @@ fn bars_that_trades_close_are_told_after_the_trade_and_before_timers() {
             _ => {}
         }
         Ok(())
-    });
+    };
+    let hears = Interest { trade: true, ..DEAF };
+    let day = desk(PERPETUAL, &rows).with(|desk| desk.until = 12).seat(0, hears, Limits::default(), play);
     let expected = [
         "5 trade 101",
         "10 trade 98",
