@@ -279,7 +279,7 @@ fn member(random: &mut Stream, places: &[Place], pause: Nanos, faulty: bool) -> 
     let bars = (0..random.below(3)).map(|_| pick(random, &clocks)).collect();
     let faults_at = (faulty && chance(random, 50)).then(|| 1 + random.below(200));
     Member {
-        seat: Seat { instrument, interest, limits: limits(random, lot) },
+        seat: Seat { instrument, interest, limits: limits(random, lot), ..Seat::default() },
         part: Part { role, interest, timers, bars, faults_at },
     }
 }
