@@ -4,7 +4,7 @@
 //! begins the average. A bar without movement adds nothing to that mean, and later leaves the average where it is.
 
 use super::atr::true_range;
-use super::{Bar, COLD, Indicator, Outputs, Units};
+use super::{Bar, COLD, Indicator, Outputs};
 
 #[derive(Clone, Debug)]
 pub(super) struct Adx {
@@ -16,12 +16,11 @@ pub(super) struct Adx {
     range: f64,
     /// The sum of the first indices, then the average.
     average: f64,
-    units: Units,
 }
 
 impl Adx {
-    pub(super) fn new(period: u32, units: Units) -> Self {
-        Self { period, seen: 0, last: None, plus: 0.0, minus: 0.0, range: 0.0, average: 0.0, units }
+    pub(super) fn new(period: u32) -> Self {
+        Self { period, seen: 0, last: None, plus: 0.0, minus: 0.0, range: 0.0, average: 0.0 }
     }
 
     /// Movement up and down, and the true range, of a bar after another.
@@ -35,11 +34,11 @@ impl Adx {
 
     /// Both directional indicators and, where there is movement, the index.
     fn index(&self) -> (f64, f64, Option<f64>) {
-        if self.units.is_zero(self.range) {
+        if self.range == 0.0 {
             return (0.0, 0.0, None);
         }
         let (plus, minus) = (100.0 * (self.plus / self.range), 100.0 * (self.minus / self.range));
-        let moved = (plus + minus).abs() >= super::NOTHING;
+        let moved = plus + minus > 0.0;
         (plus, minus, moved.then(|| 100.0 * ((minus - plus).abs() / (plus + minus))))
     }
 }

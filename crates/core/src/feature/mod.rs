@@ -41,9 +41,6 @@ pub type Outputs = [f64; 3];
 /// Nothing to tell yet.
 const COLD: Outputs = [f64::NAN; 3];
 
-/// What TA-Lib takes for zero.
-const NOTHING: f64 = 1e-14;
-
 /// A single value.
 #[inline]
 fn one(value: f64) -> Outputs {
@@ -79,11 +76,6 @@ impl Units {
 
     fn size(&self, steps: f64) -> f64 {
         self.step.times(steps)
-    }
-
-    /// Whether TA-Lib would take so many ticks for nothing.
-    fn is_zero(&self, ticks: f64) -> bool {
-        self.price(ticks).abs() < NOTHING
     }
 }
 

@@ -1,7 +1,7 @@
 //! Relative strength index: 100 × gains / (gains + losses), both smoothed as Wilder does; 0 where there are neither.
 
 use super::wilder::Wilder;
-use super::{Bar, COLD, Indicator, Outputs, Units, one};
+use super::{Bar, COLD, Indicator, Outputs, one};
 use crate::types::Ticks;
 
 #[derive(Clone, Debug)]
@@ -10,12 +10,11 @@ pub(super) struct Rsi {
     losses: Wilder,
     last: Option<Ticks>,
     period: u32,
-    units: Units,
 }
 
 impl Rsi {
-    pub(super) fn new(period: u32, units: Units) -> Self {
-        Self { gains: Wilder::new(period), losses: Wilder::new(period), last: None, period, units }
+    pub(super) fn new(period: u32) -> Self {
+        Self { gains: Wilder::new(period), losses: Wilder::new(period), last: None, period }
     }
 }
 
@@ -25,7 +24,7 @@ impl Indicator for Rsi {
         let Some(last) = self.last.replace(bar.close) else { return COLD };
         let change = bar.close.saturating_sub(last) as f64;
         let (gains, losses) = (self.gains.push(change.max(0.0)), self.losses.push((-change).max(0.0)));
-        if self.units.is_zero(gains + losses) { one(0.0) } else { one(100.0 * (gains / (gains + losses))) }
+        if gains + losses == 0.0 { one(0.0) } else { one(100.0 * (gains / (gains + losses))) }
     }
 
     fn warmup(&self) -> u32 {
