@@ -172,7 +172,7 @@ def _tables(
     fills = frames.fills_frame(table["fills"], names, spec.instruments)
     built = [_candles(stream) for stream in market.streams]
     tables = run_folder.RunTables(
-        meta=_meta(request, spec, market, created),
+        meta={**_meta(request, spec, market, created), "splits": frames.splits(table["splits"], names)},
         orders=frames.orders_frame(table["orders"], names, ids),
         fills=fills,
         equity=frames.equity_frame(table["samples"], names, kinds, _capital(request.settings, spec.instruments[0])),
