@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from kedge.backtest.run_folder import SCHEMAS
 from kedge.backtest.trades import HORIZONS
+from kedge.model import money
 
 _UTC = pl.Datetime("ns", "UTC")
-MONEY_SCALE = Decimal(10) ** 16
 PARTS = ("spread", "adverse_selection", "inventory", "fees", "funding", "unexplained")
 _AFTER = tuple(f"{seconds}s" for seconds in HORIZONS)
 
@@ -122,7 +122,7 @@ def splits(rows: Sequence[Mapping[str, int]], strategies: Sequence[str]) -> dict
     """
     whole = {part: sum(row[part] for row in rows) for part in PARTS}
     named = {"": whole, **dict(zip(strategies, rows, strict=True))}
-    return {name: {part: Decimal(row[part]) / MONEY_SCALE for part in PARTS} for name, row in named.items()}
+    return {name: {part: money.amount(row[part]) for part in PARTS} for name, row in named.items()}
 
 
 def positions_frame(table: Mapping[str, Any], fills: pl.DataFrame) -> pl.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from kedge import _core
 from kedge.backtest import markets
@@ -98,7 +98,10 @@ def available() -> int | None:
     system does not tell."""
     free = _meminfo("MemAvailable")
     group = Path("/sys/fs/cgroup")
-    for most, used in (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")):
+    for most, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
         limit, taken = _number(group / most), _number(group / used)
         if limit is not None and taken is not None:
             free = min(free or limit, max(0, limit - taken))

@@ -17,8 +17,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, Literal
 
-import numpy as np
-
 from kedge.backtest import sharpe as statistics
 from kedge.backtest import trades
 from kedge.backtest.track import Tables, Track
@@ -123,7 +121,7 @@ def adverse_selection(of: Track) -> Value:
 def inventory_pnl(of: Track) -> Value:
     """What the mid did to positions held longer than that.
 
-    Formula: Σ s · (last m − m 10 s later) · q over fills. PnL = spread + adverse selection + inventory + funding − fees.
+    Formula: Σ s · (last m − m 10 s later) · q; PnL = spread + adverse selection + inventory + funding − fees.
     """
     return of.part("inventory")
 

@@ -165,9 +165,8 @@ impl Engine {
         match timer.kind {
             TimerKind::Midnight => {
                 self.state.timers.push(again(super::DAY));
-                for strategy in 0..self.state.slots.len() {
-                    self.state.slots[strategy].day_start = self.state.pnl(strategy as StrategyIx);
-                }
+                self.state.day = timer.at.max(self.state.reached).div_euclid(super::DAY);
+                self.state.turn_day();
             }
             TimerKind::Bar => {
                 let series = &self.state.views[usize::from(timer.owner)].series[usize::from(timer.id)];

@@ -86,4 +86,9 @@ impl Engine {
     pub fn pnl(&self, strategy: StrategyIx) -> Money {
         self.state.pnl(strategy)
     }
+
+    /// What a strategy made since midnight UTC.
+    pub fn day_pnl(&self, strategy: StrategyIx) -> Money {
+        self.state.day_pnl(strategy)
+    }
 }
