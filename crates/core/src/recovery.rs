@@ -123,6 +123,7 @@ mod tests {
             time_in_force: TimeInForce::Gtc,
             price: 6_000_000,
             qty: 1_000_000,
+            terms: crate::order::Terms::PLAIN,
         };
         let fill = |trade, qty| Fill { trade, price: 6_000_000, qty, liquidity: Liquidity::Maker, fee: 0 };
         let report = |order, kind| Decision::Report(Report { order, ts_venue: 1, ts_recv: 2, kind });

@@ -139,7 +139,10 @@ impl Life {
                     "order {id}: taken twice, or {queue_ahead} ahead"
                 );
             }
-            ReportKind::CancelRejected(_) | ReportKind::AmendRejected(_) | ReportKind::Unknown => {}
+            ReportKind::CancelRejected(_)
+            | ReportKind::AmendRejected(_)
+            | ReportKind::Unknown
+            | ReportKind::Triggered { .. } => {}
         }
         self.reports.push((ts_venue, ts_recv, kind));
     }

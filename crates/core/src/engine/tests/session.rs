@@ -28,7 +28,16 @@ fn holding(positions: &[Qty]) -> Engine {
 fn execution(strategy: StrategyIx, qty: Qty) -> (OrderRequest, Fill) {
     let side = if qty > 0 { Side::Buy } else { Side::Sell };
     let (kind, time_in_force, qty) = (OrderKind::Limit, TimeInForce::Gtc, qty.abs());
-    let request = OrderRequest { strategy, instrument: 0, side, kind, time_in_force, price: 100, qty };
+    let request = OrderRequest {
+        strategy,
+        instrument: 0,
+        side,
+        kind,
+        time_in_force,
+        price: 100,
+        qty,
+        terms: crate::order::Terms::PLAIN,
+    };
     (request, Fill { trade: 1, price: 100, qty, liquidity: Liquidity::Maker, fee: 0 })
 }
 
