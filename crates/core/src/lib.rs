@@ -3,6 +3,8 @@
 //! Pure: no file, socket, clock, thread or unseeded randomness. Integers for price, quantity and money.
 #![forbid(unsafe_code)]
 
+/// What fills were worth after the fact, and what made the PnL.
+pub mod attribution;
 /// The L2 book.
 pub mod book;
 /// Venue bytes to market events, per venue.

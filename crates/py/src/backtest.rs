@@ -2,9 +2,11 @@
 
 use std::rc::Rc;
 
+use kedge_core::attribution;
 use kedge_core::decimal::Step;
 use kedge_core::engine::{Engine, EngineSettings, Seat};
 use kedge_core::event::Columns;
+use kedge_core::feed::Feed;
 use kedge_core::instrument::{Instrument, RATE_SCALE, money};
 use kedge_core::matching::{Latency, QueueModel, VenueSettings};
 use kedge_core::risk::Limits;
@@ -70,7 +72,10 @@ fn run_backtest<'py>(
         simulation.engine().add_strategy(seat, Box::new(strategy));
     }
     run(py, &mut simulation, if step { Pace::Step } else { Pace::Bulk }, on_slice.as_ref(), &raised)?;
-    tables::results(py, &mut simulation, &instruments, strategies.len())
+    let end = simulation.span().map_or(0, |span| span.1);
+    let mut feeds: Vec<_> = blocks.iter().map(|blocks| Feed::ours(blocks, settings.venue.latency.feed)).collect();
+    let hindsight = attribution::attribute(simulation.engine(), &mut feeds, strategies.len(), end);
+    tables::results(py, &mut simulation, &instruments, &hindsight)
 }
 
 fn run(

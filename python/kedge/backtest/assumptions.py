@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -75,9 +75,28 @@ def _percent(rate: str) -> str:
     return f"{(Decimal(rate) * 100).normalize():f} %"
 
 
-def warnings(market: Market, results: Mapping[str, Any]) -> list[str]:
+_MISTAKES = {
+    "bad_quantity": "a quantity that is not above 0",
+    "off_lot": "a quantity that is no multiple of the lot",
+    "bad_price": "a price that is not above 0",
+    "below_min_notional": "less than the least notional ({least})",
+}
+"""Refusals that no bound of the settings explains: the strategy asked for what no venue takes."""
+
+
+def warnings(market: Market, results: Mapping[str, Any], instruments: Sequence[Mapping[str, Any]]) -> list[str]:
     """What at the head of a report a reader must not miss."""
     said = []
+    least = ", ".join(f"{Decimal(str(entry['min_notional'])):f} of {entry['id']}" for entry in instruments)
+    for reason, meant in _MISTAKES.items():
+        if count := results["refusals"].get(reason):
+            said.append(f"{count:,} orders were not sent: {meant.format(least=least)} (`{reason}`).")
+    backwards = sum(source.get("recv_backwards", 0) for stream in market.streams for source in stream.sources)
+    if backwards:
+        said.append(
+            f"{backwards:,} messages were received before the one ahead of them in the recording (its clock was set "
+            "back); they are taken to arrive right after it."
+        )
     if any(stream.instrument["kind"] != "spot" for stream in market.streams):
         said.append("Funding is left out (--funding none): a perpetual pays or receives it every few hours.")
     if results["gaps"]:

@@ -127,6 +127,9 @@ class BacktestSettings(Section):
     callback_seconds: Annotated[float, BeforeValidator(_float), Field(gt=0, le=3_600, allow_inf_nan=False)] = Field(
         2.0, description="Longest a strategy's callback may run", examples=["2.0"]
     )
+    memory_gb: Annotated[float, BeforeValidator(_float), Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None, description="Most memory the market data may take; else what the machine has free", examples=["8"]
+    )
     out: str = Field("runs", min_length=1, description="Folder that run folders go to", examples=['"runs"'])
 
 

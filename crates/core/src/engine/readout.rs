@@ -5,7 +5,7 @@ use crate::book::Book;
 use crate::instrument::{Instrument, InstrumentKind};
 use crate::ledger::{Account, Ledger};
 use crate::order::OrderTable;
-use crate::types::{InstrumentIx, Money, StrategyIx};
+use crate::types::{CurrencyIx, InstrumentIx, Money, StrategyIx, Ticks};
 
 impl Engine {
     /// The ledger.
@@ -66,6 +66,16 @@ impl Engine {
     /// Our book of an instrument.
     pub fn book(&self, instrument: InstrumentIx) -> &Book {
         &self.state.views[usize::from(instrument)].book
+    }
+
+    /// Bid + ask of an instrument in ticks as we see it, or twice the last trade where a side is empty.
+    pub fn twice_mid(&self, instrument: InstrumentIx) -> Ticks {
+        self.state.views[usize::from(instrument)].twice_mid()
+    }
+
+    /// The currency of an instrument's prices.
+    pub fn quote_currency(&self, instrument: InstrumentIx) -> CurrencyIx {
+        self.state.views[usize::from(instrument)].currencies.quote
     }
 
     /// Refusals and withheld quotes of a strategy.
