@@ -134,7 +134,7 @@ fn an_inverse_perpetual_makes_base_currency_by_the_reciprocals_of_its_prices() {
     let coin = Instrument::from_json(COIN).unwrap();
     let mut ledger = Ledger::default();
     let currencies = Currencies { base: ledger.currency("BTC"), quote: ledger.currency("USD") };
-    ledger.add_strategy();
+    ledger.add_strategy(false);
     let mut trade = |side, price, qty| {
         let fill = Fill { trade: 1, price, qty, liquidity: Liquidity::Taker, fee: 0 };
         ledger.fill(0, &coin, currencies, side, &fill)
@@ -154,8 +154,8 @@ fn an_inverse_perpetual_makes_base_currency_by_the_reciprocals_of_its_prices() {
     // Short: the 30,000 USD are worth 3 BTC at 10,000, 0.6 more than at 12,500; at 12,500.05 a little less.
     assert_eq!(held.unrealised(&coin, 200_000), money("0.6").unwrap());
     assert_eq!(held.unrealised(&coin, 250_001), money("2.3999904000383998").unwrap() - held.cost);
-    assert_eq!(ledger.cash[0], money("0.4").unwrap());
-    assert_eq!((ledger.cash[1], ledger.imbalance()), (0, 0));
+    assert_eq!(ledger.cash(0, 0), money("0.4").unwrap());
+    assert_eq!((ledger.cash(0, 1), ledger.imbalance()), (0, 0));
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn what_an_inverse_trade_makes_finer_than_settles_is_posted_as_rounding() {
     let coin = Instrument::from_json(COIN).unwrap();
     let mut ledger = Ledger::default();
     let currencies = Currencies { base: ledger.currency("BTC"), quote: ledger.currency("USD") };
-    ledger.add_strategy();
+    ledger.add_strategy(false);
     for (side, price) in [(Side::Buy, 300_000), (Side::Sell, 310_000), (Side::Sell, 310_000), (Side::Buy, 290_007)] {
         let fill = Fill { trade: 1, price, qty: 7, liquidity: Liquidity::Maker, fee: 0 };
         ledger.fill(0, &coin, currencies, side, &fill);
