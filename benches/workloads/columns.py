@@ -110,11 +110,11 @@ def write(name: str, rows: Columns, about: dict[str, Any]) -> None:
     (DATA / f"{name}.json").write_text(json.dumps(about, indent=1) + "\n")
 
 
-def read(name: str) -> tuple[Columns, dict[str, Any]]:
-    """The columns written under a name, and what was written about them."""
+def read(name: str, first: int = -1) -> tuple[Columns, dict[str, Any]]:
+    """The columns written under a name, or so many of their first rows, and what was written about them."""
     about = json.loads((DATA / f"{name}.json").read_text())
     arrays = {
-        column: np.fromfile(DATA / f"{name}.{column}.{suffix}", dtype=f"<{suffix[0]}{int(suffix[1:]) // 8}")
+        column: np.fromfile(DATA / f"{name}.{column}.{suffix}", dtype=_dtype(suffix), count=first)
         for column, suffix in SUFFIXES.items()
     }
     return Columns(**arrays, price_base=about["price_base"], qty_scale=about["qty_scale"]), about
@@ -156,6 +156,11 @@ SUFFIXES = {
     "wide_price": "i64",
     "wide_qty": "i64",
 }
+
+
+def _dtype(suffix: str) -> str:
+    """NumPy's name of `i64`, `i32` or `u8`, little-endian."""
+    return f"<{suffix[0]}{int(suffix[1:]) // 8}"
 
 
 def _files(name: str, rows: Columns) -> dict[str, Path]:

@@ -26,7 +26,9 @@ def main() -> None:
     names = [field.name for field in fields(rows) if field.name in columns.SUFFIXES and "wide" not in field.name]
     columns.write("w4", replace(rows, **{name: getattr(rows, name)[:end] for name in names}), about)
     snapshot, _ = columns.read("w1_snapshot")
-    columns.write("w4_snapshot", snapshot, about)
+    # A run begins with its first row; the rival's clock begins with the first event after the snapshot.
+    first = np.full(len(snapshot), rows.ts_event[0])
+    columns.write("w4_snapshot", replace(snapshot, ts_event=first, ts_recv=first), about)
 
 
 if __name__ == "__main__":
