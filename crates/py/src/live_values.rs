@@ -39,7 +39,15 @@ impl Session {
             let held = definition.quantity_step_in_data.text(position.qty);
             let tally = engine.tally(ix);
             let open = engine.orders().open(ix).count();
-            (held, engine.pnl(ix), position.fees, open, tally.refused.iter().sum::<u64>(), engine.is_running(ix))
+            (
+                held,
+                engine.pnl(ix),
+                position.fees,
+                open,
+                tally.refused.iter().sum::<u64>(),
+                engine.is_running(ix),
+                engine.day_pnl(ix),
+            )
         };
         out.set_item("strategies", (0..strategies).map(value).collect::<Vec<_>>())?;
         let view = |ix: InstrumentIx| {
@@ -51,7 +59,8 @@ impl Session {
         };
         out.set_item("instruments", (0..counts.len() as InstrumentIx).map(view).collect::<Vec<_>>())?;
         let ledger = engine.ledger();
-        let cash = ledger.currencies().iter().enumerate().map(|(ix, code)| (code.clone(), ledger.cash(ix as u16)));
+        let cash =
+            ledger.currencies().iter().enumerate().map(|(ix, code)| (code.clone(), ledger.cash_of_all(ix as u16)));
         out.set_item("balances", cash.collect::<Vec<_>>())?;
         out.set_item("imbalance", engine.imbalance())?;
         out.set_item("odd_reports", engine.blotter().odd_reports)?;

@@ -139,7 +139,10 @@ impl Life {
                     "order {id}: taken twice, or {queue_ahead} ahead"
                 );
             }
-            ReportKind::CancelRejected(_) | ReportKind::AmendRejected(_) | ReportKind::Unknown => {}
+            ReportKind::CancelRejected(_)
+            | ReportKind::AmendRejected(_)
+            | ReportKind::Unknown
+            | ReportKind::Triggered { .. } => {}
         }
         self.reports.push((ts_venue, ts_recv, kind));
     }
@@ -340,9 +343,9 @@ fn postings(world: &World, outcome: &Outcome, story: &Story) {
     });
     for (currency, amount) in &world.deposits {
         let currency = ledger.currency(currency);
-        assert_eq!(told.next(), Some((0, ledger.deposit(currency, *amount))));
+        assert_eq!(told.next(), Some((0, ledger.deposit(0, currency, *amount))));
     }
-    world.members.iter().for_each(|_| ledger.add_strategy());
+    world.members.iter().for_each(|_| _ = ledger.add_strategy(false));
     let mut fills: BTreeMap<StrategyIx, usize> = BTreeMap::new();
     for row in &outcome.blotter.fills {
         let request = row.order.request;

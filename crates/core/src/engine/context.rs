@@ -4,7 +4,7 @@ use super::state::{State, Timer, TimerKind};
 use crate::book::Book;
 use crate::feature::{BarSeries, Ema};
 use crate::instrument::Instrument;
-use crate::order::{Order, OrderRequest};
+use crate::order::{Order, OrderRequest, Terms};
 use crate::random::Stream;
 use crate::strategy::Quote;
 use crate::types::{Money, Nanos, OrderId, OrderKind, Qty, Side, StrategyIx, Ticks, TimeInForce};
@@ -68,7 +68,8 @@ impl Context<'_> {
 
     /// Cash of the account in quote currency.
     pub fn cash(&self) -> Money {
-        self.state.ledger.cash(self.state.view_of(self.strategy).currencies.quote)
+        let slot = &self.state.slots[usize::from(self.strategy)];
+        self.state.ledger.cash(slot.account, self.state.view_of(self.strategy).currencies.quote)
     }
 
     /// The strategy's open orders, oldest first.
@@ -141,7 +142,16 @@ impl Context<'_> {
         qty: Qty,
     ) -> OrderId {
         let instrument = self.state.slots[usize::from(self.strategy)].instrument;
-        let request = OrderRequest { strategy: self.strategy, instrument, side, kind, time_in_force, price, qty };
+        let request = OrderRequest {
+            strategy: self.strategy,
+            instrument,
+            side,
+            kind,
+            time_in_force,
+            price,
+            qty,
+            terms: Terms::PLAIN,
+        };
         let id = self.state.orders.reserve_id();
         self.state.intents.push(Intent::Submit(id, request));
         id

@@ -10,13 +10,13 @@ use crate::feature::{BarSeries, Ema};
 use crate::feed::{Feed, Position as Row};
 use crate::instrument::Instrument;
 use crate::ledger::{Account, Currencies, Ledger, Position};
-use crate::matching::Request;
+use crate::matching::Command;
 use crate::order::{Fill, Order, OrderTable};
 use crate::random::Stream;
 use crate::record::Log;
 use crate::risk::{Gate, Refusal, Standing};
 use crate::strategy::{Interest, Quote};
-use crate::types::{InstrumentIx, Money, Nanos, OrderId, Qty, Side, StrategyIx, Ticks};
+use crate::types::{AccountIx, InstrumentIx, Money, Nanos, OrderId, Qty, Side, StrategyIx, Ticks};
 
 /// One instrument as we see it.
 pub(super) struct View {
@@ -45,6 +45,7 @@ pub struct Counts {
 /// One strategy's standing.
 pub(super) struct Slot {
     pub(super) instrument: InstrumentIx,
+    pub(super) account: AccountIx,
     pub(super) interest: Interest,
     pub(super) gate: Gate,
     pub(super) running: bool,
@@ -63,6 +64,8 @@ pub(super) struct Slot {
     pub(super) withheld: [u64; Refusal::ALL.len()],
     /// PnL at midnight UTC.
     pub(super) day_start: Money,
+    /// PnL when the books that the session began with were written down.
+    pub(super) pnl_before: Money,
 }
 
 /// What a timer is for; at equal times in this order.
@@ -141,12 +144,16 @@ pub(super) struct State {
     pub(super) orders: OrderTable,
     pub(super) ledger: Ledger,
     pub(super) slots: Vec<Slot>,
+    /// The strategies of the account they share.
+    pub(super) sharing: Vec<StrategyIx>,
     pub(super) timers: BinaryHeap<Reverse<Timer>>,
     pub(super) intents: Vec<Intent>,
-    pub(super) commands: Vec<(InstrumentIx, Request)>,
+    pub(super) commands: Vec<Command>,
     pub(super) log: Log,
     pub(super) blotter: Blotter,
     pub(super) halted: bool,
+    /// The UTC day that `day_start` is of, in days since the epoch.
+    pub(super) day: i64,
     /// Live: time has come this far. A periodic timer that is late fires once, not once for each time it missed.
     pub(super) reached: Nanos,
 }
@@ -210,6 +217,19 @@ impl View {
             _ => 2 * self.last_trade.unwrap_or(0),
         }
     }
+
+    /// Made on paper by a position: nothing before any price.
+    pub(super) fn unrealised(&self, position: &Position) -> Money {
+        match self.twice_mid() {
+            0 => 0,
+            twice_mid => position.unrealised(&self.instrument, twice_mid),
+        }
+    }
+
+    /// Signed notional of a position: what it cost before any price.
+    pub(super) fn value(&self, position: &Position) -> Money {
+        position.cost + self.unrealised(position)
+    }
 }
 
 impl State {
@@ -222,10 +242,25 @@ impl State {
         let view = self.view_of(strategy);
         let position = self.ledger.position(strategy);
         let received = -self.ledger.balance(strategy + 1, Account::Funding, view.currencies.quote);
-        if position.qty == 0 {
-            return position.realised - position.fees + received;
-        }
-        position.pnl(&view.instrument, view.twice_mid()) + received
+        let unrealised = if position.qty == 0 { 0 } else { view.unrealised(position) };
+        position.realised + unrealised - position.fees + received
+    }
+
+    /// Made since midnight UTC.
+    pub(super) fn day_pnl(&self, strategy: StrategyIx) -> Money {
+        self.pnl(strategy) - self.slots[usize::from(strategy)].day_start
+    }
+
+    /// Another day begins.
+    pub(super) fn turn_day(&mut self) {
+        (0..self.slots.len()).for_each(|ix| self.slots[ix].day_start = self.pnl_or_before(ix as StrategyIx));
+    }
+
+    /// PnL as it is to be remembered: of a position that was held from the beginning and has seen no price since, what
+    /// the books said then.
+    pub(super) fn pnl_or_before(&self, strategy: StrategyIx) -> Money {
+        let unseen = self.ledger.position(strategy).qty != 0 && self.view_of(strategy).twice_mid() == 0;
+        if unseen { self.slots[usize::from(strategy)].pnl_before } else { self.pnl(strategy) }
     }
 
     /// What the risk gate looks at, for a request of `strategy`; `without` is left out of what is open.
@@ -235,7 +270,7 @@ impl State {
         if let Some(order) = without {
             exposure.open[order.request.side as usize] -= order.reserved();
         }
-        let day_pnl = if slot.gate.limits.daily_loss.is_some() { self.pnl(strategy) - slot.day_start } else { 0 };
+        let day_pnl = if slot.gate.limits.daily_loss.is_some() { self.day_pnl(strategy) } else { 0 };
         let (quote_available, notional_elsewhere) = if Position::may_be_short(&view.instrument) {
             self.margin(strategy)
         } else {
@@ -255,9 +290,22 @@ impl State {
         }
     }
 
-    /// Open spot orders of the account on a side, but one, with the view each is on.
-    fn open_spot<'a>(&'a self, side: Side, without: Option<&'a Order>) -> impl Iterator<Item = (&'a View, &'a Order)> {
-        let strategies = (0..self.slots.len() as StrategyIx).map(|other| (other, self.view_of(other)));
+    /// The strategies of a strategy's account.
+    pub(super) fn members(&self, strategy: StrategyIx) -> impl Iterator<Item = StrategyIx> + '_ {
+        let shares = self.slots[usize::from(strategy)].account == 0;
+        let alone = if shares { None } else { Some(strategy) };
+        let sharing = if shares { self.sharing.as_slice() } else { &[] };
+        alone.into_iter().chain(sharing.iter().copied())
+    }
+
+    /// Open spot orders of a strategy's account on a side, but one, with the view each is on.
+    fn open_spot<'a>(
+        &'a self,
+        strategy: StrategyIx,
+        side: Side,
+        without: Option<&'a Order>,
+    ) -> impl Iterator<Item = (&'a View, &'a Order)> {
+        let strategies = self.members(strategy).map(|other| (other, self.view_of(other)));
         strategies
             .filter(|(_, view)| !Position::may_be_short(&view.instrument))
             .flat_map(|(other, view)| self.orders.open(other).map(move |order| (view, order)))
@@ -267,37 +315,39 @@ impl State {
     /// Quote currency of the account that no open spot buy has spoken for. A market order speaks for the best ask.
     fn quote_free(&self, strategy: StrategyIx, without: Option<&Order>) -> Money {
         let quote = self.view_of(strategy).currencies.quote;
-        let spoken_for = self.open_spot(Side::Buy, without).filter(|(view, _)| view.currencies.quote == quote);
+        let spoken_for =
+            self.open_spot(strategy, Side::Buy, without).filter(|(view, _)| view.currencies.quote == quote);
         let cost = |(view, order): (&View, &Order)| {
             order.reserved_cost(&view.instrument, view.book.best(Side::Sell).unwrap_or(0))
         };
-        self.ledger.cash(quote) - spoken_for.map(cost).sum::<Money>()
+        self.ledger.cash(self.slots[usize::from(strategy)].account, quote) - spoken_for.map(cost).sum::<Money>()
     }
 
     /// Base currency of the account that no open sell has spoken for, in steps.
     fn base_free(&self, strategy: StrategyIx, without: Option<&Order>) -> Qty {
         let mine = self.view_of(strategy);
-        let step = mine.instrument.base_step_value();
-        let spoken_for =
-            self.open_spot(Side::Sell, without).filter(|(view, _)| view.currencies.base == mine.currencies.base);
+        let (step, account) = (mine.instrument.base_step_value(), self.slots[usize::from(strategy)].account);
+        let spoken_for = self
+            .open_spot(strategy, Side::Sell, without)
+            .filter(|(view, _)| view.currencies.base == mine.currencies.base);
         let sold = spoken_for
             .map(|(view, order)| i128::from(order.reserved()) * view.instrument.base_step_value())
             .sum::<Money>();
-        Qty::try_from((self.ledger.cash(mine.currencies.base) - sold) / step).unwrap_or(Qty::MAX)
+        Qty::try_from((self.ledger.cash(account, mine.currencies.base) - sold) / step).unwrap_or(Qty::MAX)
     }
 
     /// Equity of the account, and the notional of the other strategies' perpetual positions.
     fn margin(&self, strategy: StrategyIx) -> (Money, Money) {
         let quote = self.view_of(strategy).currencies.quote;
-        let (mut equity, mut elsewhere) = (self.ledger.cash(quote), 0);
-        for other in 0..self.slots.len() as StrategyIx {
+        let (mut equity, mut elsewhere) = (self.ledger.cash(self.slots[usize::from(strategy)].account, quote), 0);
+        for other in self.members(strategy) {
             let (view, position) = (self.view_of(other), self.ledger.position(other));
             if position.qty == 0 || view.currencies.quote != quote || !Position::may_be_short(&view.instrument) {
                 continue;
             }
-            equity += position.unrealised(&view.instrument, view.twice_mid());
+            equity += view.unrealised(position);
             if other != strategy {
-                elsewhere += position.value(&view.instrument, view.twice_mid()).abs();
+                elsewhere += view.value(position).abs();
             }
         }
         (equity, elsewhere)
