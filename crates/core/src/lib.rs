@@ -3,8 +3,12 @@
 //! Pure: no file, socket, clock, thread or unseeded randomness. Integers for price, quantity and money.
 #![forbid(unsafe_code)]
 
+/// What fills were worth after the fact, and what made the PnL.
+pub mod attribution;
 /// The L2 book.
 pub mod book;
+/// The venue's side of accounts: funding, interest, liquidation.
+pub mod clearing;
 /// Venue bytes to market events, per venue.
 pub mod codec;
 /// Decimal text to whole steps.

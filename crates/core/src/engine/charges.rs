@@ -28,8 +28,7 @@ impl Engine {
             AccountEvent::Funding { account, instrument, amount } => self.state.fund(account, instrument, amount),
             AccountEvent::Interest { strategy, instrument, price, qty } => {
                 let view = &self.state.views[usize::from(instrument)];
-                let transaction =
-                    self.state.ledger.interest(strategy, &view.instrument, view.currencies, price, qty);
+                let transaction = self.state.ledger.interest(strategy, &view.instrument, view.currencies, price, qty);
                 self.state.log.add(&Decision::Posting { ts: self.state.now, order: 0, transaction });
             }
             AccountEvent::Liquidated { account, instrument, side, fill } => {
@@ -39,14 +38,7 @@ impl Engine {
     }
 
     /// Books a liquidation on the strategies that held the position, and tells those who hear of fills.
-    fn liquidated(
-        &mut self,
-        report: &Report,
-        account: AccountIx,
-        instrument: InstrumentIx,
-        side: Side,
-        fill: &Fill,
-    ) {
+    fn liquidated(&mut self, report: &Report, account: AccountIx, instrument: InstrumentIx, side: Side, fill: &Fill) {
         let ts = self.state.now;
         self.state.blotter.liquidations.push(Liquidation { ts, account, instrument, side, fill: *fill });
         let lot = self.state.views[usize::from(instrument)].instrument.lot_steps();
@@ -105,8 +97,7 @@ impl State {
         fill: &Fill,
     ) -> Order {
         let (kind, time_in_force, terms) = (OrderKind::Market, TimeInForce::Ioc, Terms::default());
-        let request =
-            OrderRequest { strategy, instrument, side, kind, time_in_force, price: 0, qty: fill.qty, terms };
+        let request = OrderRequest { strategy, instrument, side, kind, time_in_force, price: 0, qty: fill.qty, terms };
         let id = self.orders.reserve_id();
         let mut order = Order::new(id, request, self.now);
         (order.state, order.filled, order.last_trade) = (OrderState::Filled, fill.qty, fill.trade);

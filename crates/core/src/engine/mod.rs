@@ -14,9 +14,9 @@ mod state;
 
 use std::collections::BinaryHeap;
 
+pub(crate) use charges::split;
 pub use checkpoint::{Checkpoint, HeldPnl, HeldPosition};
 pub use context::Context;
-pub(crate) use charges::split;
 pub use state::{Blotter, Counts, FillRow, Liquidation, Sample};
 
 use crate::book::Book;
@@ -112,11 +112,19 @@ impl Engine {
             book: Book::default(),
             series: Vec::new(),
             bar_listeners: Vec::new(),
+            trade_bars_heard: false,
+            closed: Vec::new(),
             last_trade: None,
             quote: Quote::default(),
             counts: Counts::default(),
+            lends: false,
         });
         (self.state.views.len() - 1) as InstrumentIx
+    }
+
+    /// Lets a spot instrument be sold short: its base currency is lent, behind the account's margin.
+    pub fn lend(&mut self, instrument: InstrumentIx) {
+        self.state.views[usize::from(instrument)].lends = true;
     }
 
     /// Adds a strategy; returns its index. Panics if its instrument is not there.
@@ -139,7 +147,6 @@ impl Engine {
             fails_at: None,
             random: Stream::new(seed.0, seed.1),
             timers: Vec::new(),
-            emas: Vec::new(),
             quoted: [None; 2],
             withheld_now: [None; 2],
             refused: [0; Refusal::ALL.len()],

@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use super::context::Intent;
 use crate::book::{Book, Stop, Watch};
 use crate::event::{Event, Kind};
-use crate::feature::{BarSeries, Ema};
+use crate::feature::Series;
 use crate::feed::{Feed, Position as Row};
 use crate::instrument::Instrument;
 use crate::ledger::{Account, Currencies, Ledger, Position};
@@ -23,12 +23,18 @@ pub(super) struct View {
     pub(super) instrument: Instrument,
     pub(super) currencies: Currencies,
     pub(super) book: Book,
-    pub(super) series: Vec<BarSeries>,
+    pub(super) series: Vec<Series>,
     /// (series, strategy), in the order subscribed.
     pub(super) bar_listeners: Vec<(u16, StrategyIx)>,
+    /// Whether a strategy is to be woken for bars that trades close.
+    pub(super) trade_bars_heard: bool,
+    /// Series of which the last row closed a bar that nobody was told of yet.
+    pub(super) closed: Vec<u16>,
     pub(super) last_trade: Option<Ticks>,
     pub(super) quote: Quote,
     pub(super) counts: Counts,
+    /// Whether its base currency can be borrowed to sell it short (spot).
+    pub(super) lends: bool,
 }
 
 /// What came in on one instrument.
@@ -55,7 +61,6 @@ pub(super) struct Slot {
     pub(super) fails_at: Option<u64>,
     pub(super) random: Stream,
     pub(super) timers: Vec<Nanos>,
-    pub(super) emas: Vec<(u16, Ema)>,
     /// The order that keeps each side of the quote.
     pub(super) quoted: [Option<OrderId>; 2],
     /// Why each side is withheld now.
@@ -215,7 +220,11 @@ impl View {
             Kind::Trade => {
                 self.last_trade = Some(event.price);
                 let by_buyer = event.side() == Side::Buy;
-                self.series.iter_mut().for_each(|series| series.trade(now, event.price, event.qty, by_buyer));
+                for (ix, series) in self.series.iter_mut().enumerate() {
+                    if series.trade(now, event.price, event.qty, by_buyer) && self.trade_bars_heard {
+                        self.closed.push(ix as u16);
+                    }
+                }
                 return;
             }
             Kind::Quote if event.side() == Side::Buy => (self.quote.bid, self.quote.bid_qty) = (event.price, event.qty),
@@ -258,7 +267,8 @@ impl State {
     pub(super) fn pnl(&self, strategy: StrategyIx) -> Money {
         let view = self.view_of(strategy);
         let position = self.ledger.position(strategy);
-        let received = -self.ledger.balance(strategy + 1, Account::Funding, view.currencies.quote);
+        let settle = view.currencies.settled_in(view.instrument.kind);
+        let received = -self.ledger.balance(strategy + 1, Account::Funding, settle);
         let unrealised = if position.qty == 0 { 0 } else { view.unrealised(position) };
         position.realised + unrealised - position.fees + received
     }
@@ -293,6 +303,7 @@ impl State {
         } else {
             (self.quote_free(strategy, without), 0)
         };
+        let lent = view.lends.then(|| self.margin(strategy));
         Standing {
             now: self.now,
             halted: self.halted || !slot.running,
@@ -303,6 +314,7 @@ impl State {
             quote_available,
             notional_elsewhere,
             base_available: self.base_free(strategy, without),
+            lent,
             day_pnl,
         }
     }
@@ -353,16 +365,21 @@ impl State {
         Qty::try_from((self.ledger.cash(account, mine.currencies.base) - sold) / step).unwrap_or(Qty::MAX)
     }
 
-    /// Equity of the account, and the notional of the other strategies' perpetual positions.
+    /// Equity of the account in the currency that a strategy's instrument settles in, and the notional of the other
+    /// strategies' positions on margin.
     fn margin(&self, strategy: StrategyIx) -> (Money, Money) {
-        let quote = self.view_of(strategy).currencies.quote;
-        let (mut equity, mut elsewhere) = (self.ledger.cash(self.slots[usize::from(strategy)].account, quote), 0);
+        let settle = |view: &View| view.currencies.settled_in(view.instrument.kind);
+        let currency = settle(self.view_of(strategy));
+        let (mut equity, mut elsewhere) = (self.ledger.cash(self.slots[usize::from(strategy)].account, currency), 0);
         for other in self.members(strategy) {
             let (view, position) = (self.view_of(other), self.ledger.position(other));
-            if position.qty == 0 || view.currencies.quote != quote || !Position::may_be_short(&view.instrument) {
+            let short = view.lends && position.qty < 0;
+            let margined = Position::may_be_short(&view.instrument) || short;
+            if position.qty == 0 || settle(view) != currency || !margined {
                 continue;
             }
-            equity += view.unrealised(position);
+            // What a short on spot was sold for is cash already.
+            equity += if short { view.value(position) } else { view.unrealised(position) };
             if other != strategy {
                 elsewhere += view.value(position).abs();
             }

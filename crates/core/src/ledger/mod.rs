@@ -7,8 +7,8 @@ mod position;
 mod shares;
 
 pub use position::Position;
-pub use shares::{payments, quantities};
 pub(crate) use position::share;
+pub use shares::{payments, quantities};
 
 use crate::instrument::{Instrument, InstrumentKind};
 use crate::order::Fill;
@@ -112,7 +112,7 @@ impl Currencies {
 }
 
 /// Balances of every account, owner and currency, and the position of every strategy.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
     currencies: Vec<String>,
     /// `[owner][currency × accounts]`

@@ -37,7 +37,11 @@ impl Position {
         self.turnover += notional;
         if fee_in_base(instrument, side) {
             // The fee is base currency given away at the trade's price.
-            self.pay(instrument, fill.price, Qty::try_from(fill.fee / instrument.base_step_value()).unwrap_or(Qty::MAX));
+            self.pay(
+                instrument,
+                fill.price,
+                Qty::try_from(fill.fee / instrument.base_step_value()).unwrap_or(Qty::MAX),
+            );
         } else {
             self.fees += fill.fee;
         }

@@ -5,6 +5,7 @@
 //! book: accounts do not meet, so that a strategy with an account of its own trades the same among a thousand as alone.
 
 mod fees;
+mod house;
 mod lane;
 mod latency;
 mod queue;
@@ -78,6 +79,8 @@ pub struct Reports {
     queue: VecDeque<Report>,
     /// When the first of those made since [`Reports::forget`] reaches us.
     earliest: Option<Nanos>,
+    /// Those made since they were last taken, for the venue's own books; not kept where there are none.
+    fresh: Option<Vec<Report>>,
 }
 
 impl Reports {
@@ -98,9 +101,22 @@ impl Reports {
     }
 
     pub(super) fn add(&mut self, report: Report) {
+        if let Some(fresh) = &mut self.fresh {
+            fresh.push(report);
+        }
         self.earliest = Some(self.earliest.map_or(report.ts_recv, |earliest| earliest.min(report.ts_recv)));
         let later = self.queue.iter().rev().take_while(|other| other.ts_recv > report.ts_recv).count();
         self.queue.insert(self.queue.len() - later, report);
+    }
+
+    /// From now on keeps a copy of what is made for [`Reports::take_fresh`].
+    pub(crate) fn keep_fresh(&mut self) {
+        self.fresh = Some(Vec::new());
+    }
+
+    /// What was made since the last call, in the order it was made.
+    pub(crate) fn take_fresh(&mut self) -> Vec<Report> {
+        self.fresh.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     fn forget(&mut self) {
@@ -119,6 +135,9 @@ pub struct VenueModel {
     requests: VecDeque<(Nanos, u16, Request)>,
     /// What concerns any lane.
     watch: Watch,
+    /// The mark price and the funding rate told last.
+    marked: Option<Ticks>,
+    rate: Option<Qty>,
 }
 
 const NO_LANE: u16 = u16::MAX;
@@ -132,6 +151,8 @@ impl VenueModel {
             lane_of: Vec::new(),
             requests: VecDeque::new(),
             watch: Watch::NONE,
+            marked: None,
+            rate: None,
         }
     }
 
@@ -155,7 +176,7 @@ impl VenueModel {
         }
         if self.lane_of[account] == NO_LANE {
             self.lane_of[account] = self.lanes.len() as u16;
-            self.lanes.push(Lane::new(&self.listing.settings));
+            self.lanes.push(Lane::new(&self.listing));
         }
         self.lane_of[account]
     }
@@ -259,7 +280,9 @@ impl VenueModel {
                     self.look_anew();
                 }
             }
-            Kind::Quote | Kind::Funding | Kind::Mark => {}
+            Kind::Mark => self.marked = Some(event.price),
+            Kind::Funding => self.rate = Some(event.qty),
+            Kind::Quote => {}
         }
     }
 

@@ -431,6 +431,7 @@ impl Order {
                 self.queue_ahead = self.queue_ahead.max(queue_ahead);
                 self.state = self.resting_state();
             }
+            ReportKind::Account(_) => {}
         }
         self.updated = report.ts_recv.max(if self.updated == NO_TIME { report.ts_recv } else { self.updated });
         Ok(())

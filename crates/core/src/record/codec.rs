@@ -2,7 +2,9 @@
 
 use super::Decision;
 use crate::ledger::{Account, Posting, Transaction};
-use crate::order::{AccountEvent, Fill, OrderRequest, Reason, Report, ReportKind, SelfTrade, Terms, Trigger, TriggerBy};
+use crate::order::{
+    AccountEvent, Fill, OrderRequest, Reason, Report, ReportKind, SelfTrade, Terms, Trigger, TriggerBy,
+};
 use crate::risk::Refusal;
 use crate::types::{Liquidity, OrderKind, Side, TimeInForce};
 
@@ -270,9 +272,7 @@ impl Reader<'_> {
     fn event(&mut self, code: u8) -> Option<AccountEvent> {
         let (whose, instrument) = (self.short()?, self.short()?);
         Some(match code {
-            10 => {
-                AccountEvent::Funding { account: whose, instrument, amount: self.take().map(i128::from_le_bytes)? }
-            }
+            10 => AccountEvent::Funding { account: whose, instrument, amount: self.take().map(i128::from_le_bytes)? },
             11 => AccountEvent::Interest { strategy: whose, instrument, price: self.int()?, qty: self.int()? },
             _ => AccountEvent::Liquidated {
                 account: whose,

@@ -33,7 +33,9 @@ pub fn describe(decision: &Decision, instrument: &Instrument) -> String {
                 ReportKind::AmendRejected(reason) => format!("amendment refused ({})", reason.name()),
                 ReportKind::Unknown => "unknown".to_owned(),
                 ReportKind::Triggered { .. } => "triggered".to_owned(),
-                ReportKind::Account(event) => return format!("{} {}", report.ts_recv, describe_event(event, instrument)),
+                ReportKind::Account(event) => {
+                    return format!("{} {}", report.ts_recv, describe_event(event, instrument));
+                }
             };
             format!("{} order {}: {what}", report.ts_recv, report.order)
         }
