@@ -3,6 +3,8 @@
 //! Pure: no file, socket, clock, thread or unseeded randomness. Integers for price, quantity and money.
 #![forbid(unsafe_code)]
 
+/// A strategy's floats as whole ticks and steps.
+pub mod amounts;
 /// The L2 book.
 pub mod book;
 /// Venue bytes to market events, per venue.
@@ -43,6 +45,8 @@ pub mod recovery;
 pub mod risk;
 /// Both sides joined: a backtest.
 pub mod simulation;
+/// Strategies built in, by name.
+pub mod strategies;
 /// What the engine asks of a strategy.
 pub mod strategy;
 /// Time, price, quantity, money, sides, ids.

@@ -31,6 +31,16 @@ impl Stream {
         self.index
     }
 
+    /// What the numbers are made from, beside how many were drawn: for code that draws on its own.
+    pub fn key(&self) -> u64 {
+        self.key
+    }
+
+    /// Goes on as if `index` numbers had been drawn.
+    pub fn go_to(&mut self, index: u64) {
+        self.index = index;
+    }
+
     /// 64 random bits.
     #[inline]
     pub fn bits(&mut self) -> u64 {

@@ -45,6 +45,21 @@ impl Context<'_> {
         &self.state.view_of(self.strategy).book
     }
 
+    /// Between the bests, nearer to the side with less: (bid × ask size + ask × bid size) / (bid size + ask size), in
+    /// ticks. NaN where a side is empty.
+    #[allow(clippy::cast_precision_loss)]
+    pub fn microprice(&self) -> f64 {
+        let book = self.book();
+        let (Some(bid), Some(ask)) = (book.best(Side::Buy), book.best(Side::Sell)) else { return f64::NAN };
+        let (bid_size, ask_size) = (book.qty(Side::Buy, bid) as f64, book.qty(Side::Sell, ask) as f64);
+        (bid as f64 * ask_size + ask as f64 * bid_size) / (bid_size + ask_size)
+    }
+
+    /// The id that the next order asked for gets.
+    pub fn next_order(&self) -> OrderId {
+        self.state.orders.next_id()
+    }
+
     /// Price of the last trade in ticks.
     pub fn last_trade(&self) -> Option<Ticks> {
         self.state.view_of(self.strategy).last_trade
