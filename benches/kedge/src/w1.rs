@@ -88,7 +88,7 @@ pub(crate) fn prepare(market: &Market, setup: Setup) -> Prepared<'_> {
     let seen = Rc::new(Cell::new(Seen::default()));
     let maker =
         Maker { mode: setup.mode, lot: market.instrument.lot_steps(), end, seen: Rc::clone(&seen), open: Vec::new() };
-    let seat = Seat { instrument, interest: Interest::default(), limits: limits(maker.lot) };
+    let seat = Seat { instrument, interest: Interest::default(), limits: limits(maker.lot), ..Seat::default() };
     simulation.engine().deposit("USDT", money("1000000").expect("a decimal"));
     let strategy = simulation.engine().add_strategy(seat, Box::new(maker));
     Prepared { simulation, market, instrument, strategy, seen, span: (start, end), pace: setup.pace }

@@ -114,7 +114,7 @@ impl Onlooker {
                 (instrument, currencies)
             })
             .collect();
-        (0..strategies).for_each(|_| ledger.add_strategy());
+        (0..strategies).for_each(|_| _ = ledger.add_strategy(false));
         Self {
             ledger,
             faces: vec![Face::default(); instruments.len()],

@@ -79,8 +79,7 @@ mod tests {
     use crate::engine::{Context, EngineSettings, Seat};
     use crate::instrument::{Instrument, money};
     use crate::order::{Fill, OrderRequest, Report};
-    use crate::risk::Limits;
-    use crate::strategy::{Fault, Interest, Strategy, Wake};
+    use crate::strategy::{Fault, Strategy, Wake};
     use crate::types::{Liquidity, OrderKind, Side, TimeInForce};
 
     const SPOT: &str = r#"{"id": "BTC/USDT@binance", "symbol": "BTCUSDT", "kind": "spot", "tick_size": "0.01",
@@ -98,7 +97,7 @@ mod tests {
     fn engine() -> Engine {
         let mut engine = Engine::new(EngineSettings { seed: 0, sample_every: None, keep_records: false });
         let instrument = engine.add_instrument(Instrument::from_json(SPOT).unwrap());
-        let seat = Seat { instrument, interest: Interest::default(), limits: Limits::default() };
+        let seat = Seat { instrument, ..Seat::default() };
         engine.add_strategy(seat, Box::new(Nobody));
         engine
     }

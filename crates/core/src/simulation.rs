@@ -1,13 +1,10 @@
 //! Both sides joined: the engine and a model of each venue, each advanced to the next moment at which they can touch.
 
-use std::collections::VecDeque;
-
 use crate::engine::Engine;
 use crate::event::Columns;
 use crate::feed::Feed;
 use crate::instrument::Instrument;
-use crate::matching::{VenueModel, VenueSettings};
-use crate::order::Report;
+use crate::matching::{Reports, VenueModel, VenueSettings};
 use crate::types::{InstrumentIx, Nanos};
 
 /// How a simulation goes through time. Both give the same decisions.
@@ -25,7 +22,7 @@ pub struct Simulation<'a> {
     venues: Vec<VenueModel>,
     theirs: Vec<Feed<'a>>,
     ours: Vec<Feed<'a>>,
-    reports: Vec<VecDeque<Report>>,
+    reports: Vec<Reports>,
     span: Option<(Nanos, Nanos)>,
     /// Whether some venue answers in the moment it is asked.
     prompt: bool,
@@ -63,7 +60,7 @@ impl<'a> Simulation<'a> {
         self.venues.push(VenueModel::new(instrument.clone(), settings));
         self.theirs.push(theirs);
         self.ours.push(ours);
-        self.reports.push(VecDeque::new());
+        self.reports.push(Reports::default());
         self.engine.add_instrument(instrument)
     }
 
@@ -161,8 +158,8 @@ impl<'a> Simulation<'a> {
     fn send(&mut self) -> bool {
         let now = self.engine.now();
         let mut any = false;
-        for (instrument, request) in self.engine.commands() {
-            self.venues[usize::from(instrument)].send(now, request);
+        for command in self.engine.commands() {
+            self.venues[usize::from(command.instrument)].send(now, command.account, command.request);
             any = true;
         }
         any

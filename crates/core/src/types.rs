@@ -98,6 +98,8 @@ pub enum Liquidity {
 pub type InstrumentIx = u16;
 /// Index of a strategy instance in its engine.
 pub type StrategyIx = u16;
+/// An account in its engine: 0 is shared by all strategies without one of their own; n is that of strategy n − 1.
+pub type AccountIx = u16;
 /// Index of a currency in its engine.
 pub type CurrencyIx = u16;
 /// Our order id: a sequence within one session of one trader, never reused.

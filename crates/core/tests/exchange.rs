@@ -170,7 +170,7 @@ impl Books {
             ["BTC", USDT, "ETH"].iter().for_each(|code| {
                 ledger.currency(code);
             });
-            (0..INSTRUMENTS).for_each(|_| ledger.add_strategy());
+            (0..INSTRUMENTS).for_each(|_| _ = ledger.add_strategy(false));
             ledger
         };
         let ledgers = || (0..ACCOUNTS).map(|_| ledger()).collect();
@@ -219,15 +219,15 @@ impl Books {
             Told::Execution { order, exec, trade } => self.execution(event.ts, order, *exec, trade.as_ref()),
             Told::Balances { wallet: Wallet::Spot, cause: Cause::Deposit, amounts } => {
                 for amount in amounts {
-                    self.spot[at].deposit(amount.currency, amount.held);
+                    self.spot[at].deposit(0, amount.currency, amount.held);
                 }
             }
             Told::Balances { wallet: Wallet::Futures, cause: Cause::Deposit, amounts } => {
-                self.futures[at].deposit(1, amounts[0].held);
+                self.futures[at].deposit(0, 1, amounts[0].held);
             }
             Told::Balances { wallet: Wallet::Futures, cause: Cause::Liquidation, amounts } if amounts[0].held == 0 => {
                 // The house made good what was missing.
-                self.given[at] = -self.futures[at].cash(1);
+                self.given[at] = -self.futures[at].cash(0, 1);
             }
             Told::Funding { amount, .. } => self.given[at] += amount,
             Told::Balances { .. } | Told::Position { .. } => {}
@@ -278,10 +278,10 @@ fn check(exchange: &Exchange, books: &Books) {
         for (currency, balance) in exchange.spot(account).iter().enumerate() {
             assert!(balance.free >= 0 && balance.locked >= 0, "account {account} has {balance:?}");
             assert_eq!(balance.locked, locks[currency]);
-            assert_eq!(balance.free + balance.locked, books.spot[at].cash(currency as u16));
+            assert_eq!(balance.free + balance.locked, books.spot[at].cash(0, currency as u16));
         }
         let margin = exchange.margin(account);
-        assert_eq!(margin.wallet, books.futures[at].cash(1) + books.given[at]);
+        assert_eq!(margin.wallet, books.futures[at].cash(0, 1) + books.given[at]);
         let mut unrealised = 0;
         for view in exchange.positions(account) {
             let (instrument, _) = &instruments()[usize::from(view.instrument)];

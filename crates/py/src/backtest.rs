@@ -60,7 +60,12 @@ fn run_backtest<'py>(
         let instrument =
             instruments.get(usize::from(*at)).ok_or_else(|| invalid("strategies", "no such instrument"))?;
         let strategy = PythonStrategy::new(strategy, base, Rc::clone(&raised))?;
-        let seat = Seat { instrument: *at, interest: strategy.interest(), limits: parse_limits(limits, instrument)? };
+        let seat = Seat {
+            instrument: *at,
+            interest: strategy.interest(),
+            limits: parse_limits(limits, instrument)?,
+            ..Seat::default()
+        };
         simulation.engine().add_strategy(seat, Box::new(strategy));
     }
     run(py, &mut simulation, if step { Pace::Step } else { Pace::Bulk }, on_slice.as_ref(), &raised)?;

@@ -51,7 +51,8 @@ impl Session {
         };
         out.set_item("instruments", (0..counts.len() as InstrumentIx).map(view).collect::<Vec<_>>())?;
         let ledger = engine.ledger();
-        let cash = ledger.currencies().iter().enumerate().map(|(ix, code)| (code.clone(), ledger.cash(ix as u16)));
+        let cash =
+            ledger.currencies().iter().enumerate().map(|(ix, code)| (code.clone(), ledger.cash_of_all(ix as u16)));
         out.set_item("balances", cash.collect::<Vec<_>>())?;
         out.set_item("imbalance", engine.imbalance())?;
         out.set_item("odd_reports", engine.blotter().odd_reports)?;

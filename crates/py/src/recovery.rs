@@ -3,8 +3,7 @@
 use kedge_core::engine::{Checkpoint, Context, Engine, EngineSettings, Seat};
 use kedge_core::record;
 use kedge_core::recovery::Recovery;
-use kedge_core::risk::Limits;
-use kedge_core::strategy::{Fault, Interest, Strategy, Wake};
+use kedge_core::strategy::{Fault, Strategy, Wake};
 use kedge_core::types::{InstrumentIx, OrderId, Side, StrategyIx};
 use pyo3::prelude::*;
 
@@ -43,7 +42,7 @@ pub(crate) fn recover_books(
         engine.add_instrument(definition.clone());
     }
     for seat in seats {
-        let seat = Seat { instrument: seat, interest: Interest::default(), limits: Limits::default() };
+        let seat = Seat { instrument: seat, ..Seat::default() };
         engine.add_strategy(seat, Box::new(Nobody));
     }
     let wrong = |what: String| kedge_error("UnsafeStateError", what, "the journal is from another set of strategies");

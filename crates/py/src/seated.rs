@@ -43,7 +43,10 @@ impl Seated {
             let own = Raised::default();
             let strategy = PythonStrategy::new(object, base, Rc::clone(&own))?;
             let limits = parse_limits(limits, engine.instrument(*at))?;
-            engine.add_strategy(Seat { instrument: *at, interest: strategy.interest(), limits }, Box::new(strategy));
+            engine.add_strategy(
+                Seat { instrument: *at, interest: strategy.interest(), limits, ..Seat::default() },
+                Box::new(strategy),
+            );
             strategies.push(object.clone().unbind());
             raised.push(own);
         }

@@ -3,7 +3,6 @@
 use kedge_core::codec::binance::Market;
 use kedge_core::event::Event;
 use kedge_core::live::{Input, Live};
-use kedge_core::matching::Request;
 use kedge_core::record;
 use kedge_core::types::{InstrumentIx, Nanos, StrategyIx};
 use kedge_journal::{GroupCommitter, Stream, kind};
@@ -106,9 +105,9 @@ impl Session {
             };
             self.queue(Stream::Decisions, kind, now, wall, record.to_vec())?;
         }
-        let requests: Vec<(InstrumentIx, Request)> = self.live.engine().commands().collect();
-        for (instrument, request) in requests {
-            let command = Command::new(self.live.engine(), instrument, &request, self.appended);
+        let asked: Vec<kedge_core::matching::Command> = self.live.engine().commands().collect();
+        for command in asked {
+            let command = Command::new(self.live.engine(), command.instrument, &command.request, self.appended);
             self.commands.push(command);
         }
         self.committer()?.begin();

@@ -55,7 +55,8 @@ pub(crate) fn results<'py>(
     });
     out.set_item("tallies", tallies.collect::<Vec<_>>())?;
     let ledger = engine.ledger();
-    let balances = ledger.currencies().iter().enumerate().map(|(ix, code)| (code.clone(), ledger.cash(ix as u16)));
+    let balances =
+        ledger.currencies().iter().enumerate().map(|(ix, code)| (code.clone(), ledger.cash_of_all(ix as u16)));
     out.set_item("balances", balances.collect::<Vec<_>>())?;
     Ok(out)
 }

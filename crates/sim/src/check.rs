@@ -340,9 +340,9 @@ fn postings(world: &World, outcome: &Outcome, story: &Story) {
     });
     for (currency, amount) in &world.deposits {
         let currency = ledger.currency(currency);
-        assert_eq!(told.next(), Some((0, ledger.deposit(currency, *amount))));
+        assert_eq!(told.next(), Some((0, ledger.deposit(0, currency, *amount))));
     }
-    world.members.iter().for_each(|_| ledger.add_strategy());
+    world.members.iter().for_each(|_| _ = ledger.add_strategy(false));
     let mut fills: BTreeMap<StrategyIx, usize> = BTreeMap::new();
     for row in &outcome.blotter.fills {
         let request = row.order.request;

@@ -268,7 +268,7 @@ fn member(random: &mut Stream, places: &[Place], pause: Nanos, faulty: bool) -> 
     let bars = (0..random.below(2)).map(|_| pick(random, &[4 * pause, 20 * pause, SECOND])).collect();
     let faults_at = (faulty && chance(random, 50)).then(|| 1 + random.below(200));
     Member {
-        seat: Seat { instrument, interest, limits: limits(random, lot) },
+        seat: Seat { instrument, interest, limits: limits(random, lot), ..Seat::default() },
         part: Part { role, interest, timers, bars, faults_at },
     }
 }

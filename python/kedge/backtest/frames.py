@@ -13,7 +13,6 @@ import pyarrow as pa
 from kedge.backtest.run_folder import SCHEMAS
 
 _UTC = pl.Datetime("ns", "UTC")
-MONEY_SCALE = Decimal(10) ** 16
 
 
 def _decimals(raw: bytes, places: int) -> pl.Series:

@@ -16,6 +16,8 @@ from kedge.backtest.journaling import RunJournal
 from kedge.backtest.limits import quote_currency, tightest_limits
 from kedge.backtest.spec import Outcome, RunSpec, Seat, checked, execute
 from kedge.catalog import candles
+from kedge.model import money
+from kedge.model.durations import SECOND
 from kedge.model.errors import UsageError
 from kedge.model.instruments import from_definition
 from kedge.model.settings import Limits, Settings
@@ -87,7 +89,7 @@ def _spec(request: BacktestRequest, market: markets.Market) -> RunSpec:
     definitions = [dict(stream.instrument) for stream in market.streams]
     engine = {
         "seed": request.seed,
-        "sample_ns": settings.backtest.sample_seconds * 1_000_000_000,
+        "sample_ns": settings.backtest.sample_seconds * SECOND,
         "queue": settings.backtest.queue,
         "queue_power": settings.backtest.queue_power,
         "partial_fills": settings.backtest.partial_fills,
@@ -211,15 +213,15 @@ def _engine_results(market: markets.Market, outcome: Outcome, names: Sequence[st
         "ledger_imbalance": _plain(table["imbalance"]),
         "clock_offset_ms": {source["name"]: source["clock_offset_ms"] for source in sources},
         "negative_latencies": sum(source["negative_latencies"] for source in sources),
-        "balances": {code: Decimal(amount) / frames.MONEY_SCALE for code, amount in table["balances"]},
+        "balances": {code: money.amount(units) for code, units in table["balances"]},
         "trace_hash": table["trace_hash"],
         "engine": _core.__version__,
     }
 
 
-def _plain(money: int) -> int | Decimal:
+def _plain(units: int) -> int | Decimal:
     """0 as a number, so that nobody has to parse it; anything else exactly."""
-    return Decimal(money) / frames.MONEY_SCALE if money else 0
+    return money.amount(units) if units else 0
 
 
 def _meta(request: BacktestRequest, spec: RunSpec, market: markets.Market, created: datetime) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from pydantic import (
     model_validator,
 )
 
-from kedge.model.durations import duration_text, parse_duration
+from kedge.model.durations import SECOND, duration_text, parse_duration
 from kedge.model.errors import UsageError
 from kedge.model.settings_errors import explain, unknown_variable
 
@@ -36,7 +36,6 @@ RESERVED = frozenset({"KEDGE_TEST_DATA"})
 # The engine holds money in units of 10⁻¹⁶; these keep every amount far from its 128 bits.
 PLACES = 16
 LARGEST = 10**15
-SECOND = 1_000_000_000
 
 
 def _decimal(value: object) -> Decimal:

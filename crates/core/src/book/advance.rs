@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Book, NONE, OFFSET, PAGE, PAGE_BITS};
-use crate::event::{Columns, Kind, flag};
+use crate::event::{Columns, Event, Kind, flag};
 use crate::types::{Nanos, Side, Ticks};
 
 /// Which rows the caller wants to handle itself.
@@ -61,6 +61,21 @@ impl Watch {
             limits[2] = !best;
         }
         Self { limits }
+    }
+}
+
+impl Watch {
+    /// What is of interest to either.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self { limits: std::array::from_fn(|i| self.limits[i].max(other.limits[i])) }
+    }
+
+    /// Whether a delta or a trade would stop the advance.
+    #[inline]
+    pub fn concerns(&self, event: &Event) -> bool {
+        let side = event.side();
+        event.price ^ side.mirror() <= self.limits[usize::from(event.kind() == Kind::Trade) * 2 + side as usize]
     }
 }
 

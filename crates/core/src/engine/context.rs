@@ -83,7 +83,8 @@ impl Context<'_> {
 
     /// Cash of the account in quote currency.
     pub fn cash(&self) -> Money {
-        self.state.ledger.cash(self.state.view_of(self.strategy).currencies.quote)
+        let slot = &self.state.slots[usize::from(self.strategy)];
+        self.state.ledger.cash(slot.account, self.state.view_of(self.strategy).currencies.quote)
     }
 
     /// The strategy's open orders, oldest first.

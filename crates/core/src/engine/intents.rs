@@ -3,11 +3,11 @@
 use super::context::Intent;
 use super::state::State;
 use crate::book::Book;
-use crate::matching::Request;
+use crate::matching::{Command, Request};
 use crate::order::{Order, OrderRequest, OrderState, Pending};
 use crate::record::Decision;
 use crate::risk::{Action, Approved, MOST, Refusal};
-use crate::types::{OrderId, OrderKind, Qty, Side, StrategyIx, Ticks, TimeInForce};
+use crate::types::{InstrumentIx, OrderId, OrderKind, Qty, Side, StrategyIx, Ticks, TimeInForce};
 
 impl State {
     /// Carries out the wishes of one wake-up, in the order they were made.
@@ -63,15 +63,20 @@ impl State {
                 let request = order.request;
                 self.orders.note(order.id, Some(OrderState::Submitted), None);
                 self.log.add(&Decision::Submit { ts: self.now, order: order.id, request });
-                self.commands.push((request.instrument, Request::Submit(order)));
+                self.command(request.strategy, request.instrument, Request::Submit(order));
             }
             Action::Amend { order, price, qty } => {
-                let Some(instrument) = self.orders.get(order).map(|order| order.request.instrument) else { return };
+                let Some(request) = self.orders.get(order).map(|order| order.request) else { return };
                 self.orders.note(order, None, Some(Pending::Amend(price, qty)));
                 self.log.add(&Decision::Amend { ts: self.now, order, price, qty });
-                self.commands.push((instrument, Request::Amend { order, price, qty }));
+                self.command(request.strategy, request.instrument, Request::Amend { order, price, qty });
             }
         }
+    }
+
+    fn command(&mut self, strategy: StrategyIx, instrument: InstrumentIx, request: Request) {
+        let account = self.slots[usize::from(strategy)].account;
+        self.commands.push(Command { instrument, account, request });
     }
 
     pub(super) fn cancel(&mut self, strategy: StrategyIx, id: OrderId) {
@@ -82,7 +87,7 @@ impl State {
         let (instrument, pending) = (order.request.instrument, order.pending.with_cancel());
         self.orders.note(id, None, Some(pending));
         self.log.add(&Decision::Cancel { ts: self.now, order: id });
-        self.commands.push((instrument, Request::Cancel(id)));
+        self.command(strategy, instrument, Request::Cancel(id));
     }
 
     pub(super) fn cancel_all(&mut self, strategy: StrategyIx) {

@@ -20,13 +20,13 @@ pub use state::{Blotter, Counts, FillRow, Sample};
 use crate::book::Book;
 use crate::instrument::Instrument;
 use crate::ledger::{Currencies, Ledger};
-use crate::matching::Request;
+use crate::matching::Command;
 use crate::order::{LifecycleError, OrderTable, Report, ReportKind};
 use crate::random::Stream;
 use crate::record::{Decision, Log};
 use crate::risk::{Gate, Limits, Refusal};
 use crate::strategy::{Fault, Interest, Quote, Strategy, Wake};
-use crate::types::{InstrumentIx, Money, Nanos, OrderId, SECOND, StrategyIx};
+use crate::types::{AccountIx, InstrumentIx, Money, Nanos, OrderId, SECOND, StrategyIx};
 use state::{Slot, State, Timer, TimerKind, View};
 
 /// A day in nanoseconds.
@@ -44,7 +44,7 @@ pub struct EngineSettings {
 }
 
 /// One strategy's place in the engine.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Seat {
     /// What it trades.
     pub instrument: InstrumentIx,
@@ -52,6 +52,10 @@ pub struct Seat {
     pub interest: Interest,
     /// Its bounds.
     pub limits: Limits,
+    /// Whether it has an account of its own: its balances, and its orders at the venue, meet no other strategy's.
+    pub own_account: bool,
+    /// Of its randomness; without it that of the engine and its index.
+    pub seed: Option<u64>,
 }
 
 /// What became of one strategy.
@@ -81,6 +85,7 @@ impl Engine {
             orders: OrderTable::new(1),
             ledger: Ledger::default(),
             slots: Vec::new(),
+            sharing: Vec::new(),
             timers: BinaryHeap::new(),
             intents: Vec::new(),
             commands: Vec::new(),
@@ -116,15 +121,20 @@ impl Engine {
         assert!(usize::from(seat.instrument) < self.state.views.len(), "the strategy's instrument must be added first");
         let index = self.strategies.len() as StrategyIx;
         self.state.orders.add_strategy();
-        self.state.ledger.add_strategy();
+        let account = self.state.ledger.add_strategy(seat.own_account);
+        if !seat.own_account {
+            self.state.sharing.push(index);
+        }
+        let seed = seat.seed.map_or((self.settings.seed, u64::from(index)), |seed| (seed, 0));
         self.state.slots.push(Slot {
             instrument: seat.instrument,
+            account,
             interest: seat.interest,
             gate: Gate::new(seat.limits),
             running: true,
             wakes: 0,
             fails_at: None,
-            random: Stream::new(self.settings.seed, u64::from(index)),
+            random: Stream::new(seed.0, seed.1),
             timers: Vec::new(),
             emas: Vec::new(),
             quoted: [None; 2],
@@ -137,10 +147,15 @@ impl Engine {
         index
     }
 
-    /// Puts capital into the account.
+    /// Puts capital into the account that strategies share.
     pub fn deposit(&mut self, currency: &str, amount: Money) {
+        self.deposit_to(0, currency, amount);
+    }
+
+    /// Puts capital into an account.
+    pub fn deposit_to(&mut self, account: AccountIx, currency: &str, amount: Money) {
         let currency = self.state.ledger.currency(currency);
-        let transaction = self.state.ledger.deposit(currency, amount);
+        let transaction = self.state.ledger.deposit(account, currency, amount);
         self.state.log.add(&Decision::Posting { ts: self.state.now, order: 0, transaction });
     }
 
@@ -299,7 +314,7 @@ impl Engine {
     }
 
     /// Hands over the commands made since the last call, in the order they were made.
-    pub fn commands(&mut self) -> std::vec::Drain<'_, (InstrumentIx, Request)> {
+    pub fn commands(&mut self) -> std::vec::Drain<'_, Command> {
         self.state.commands.drain(..)
     }
 

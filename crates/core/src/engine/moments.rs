@@ -1,12 +1,11 @@
 //! The engine in time: many rows at once up to the next moment that concerns somebody, or one input at a time.
 
-use std::collections::VecDeque;
-
 use super::Engine;
 use super::state::{Timer, TimerKind};
 use crate::event::{Event, Kind};
 use crate::feed::{Feed, Position as Row};
-use crate::order::{Report, ReportKind};
+use crate::matching::Reports;
+use crate::order::ReportKind;
 use crate::strategy::Wake;
 use crate::types::{InstrumentIx, Nanos, StrategyIx};
 
@@ -24,7 +23,7 @@ enum Next {
 impl Engine {
     /// The earliest time at which a strategy may act on what is known now: rows it subscribed to, reports that are on
     /// their way, timers.
-    pub fn next_wake(&self, feeds: &mut [Feed<'_>], reports: &[VecDeque<Report>]) -> Option<Nanos> {
+    pub fn next_wake(&self, feeds: &mut [Feed<'_>], reports: &[Reports]) -> Option<Nanos> {
         let rows =
             feeds.iter_mut().enumerate().filter_map(|(ix, feed)| feed.find(self.sought(ix)).map(|found| found.0));
         let heard = reports.iter().enumerate().filter(|(ix, _)| self.hears_reports(*ix as InstrumentIx));
@@ -50,7 +49,7 @@ impl Engine {
     ///
     /// Ends early where a strategy could not go on; with `prompt` also where one asked for something, because the
     /// answer may come in the same moment, before what is left of it.
-    pub fn advance(&mut self, feeds: &mut [Feed<'_>], reports: &mut [VecDeque<Report>], until: Nanos, prompt: bool) {
+    pub fn advance(&mut self, feeds: &mut [Feed<'_>], reports: &mut [Reports], until: Nanos, prompt: bool) {
         let faults = self.faults.len();
         while let Some((at, next, row)) = self.next(feeds, reports, until) {
             match next {
@@ -94,12 +93,7 @@ impl Engine {
         }
     }
 
-    fn next(
-        &self,
-        feeds: &mut [Feed<'_>],
-        reports: &[VecDeque<Report>],
-        until: Nanos,
-    ) -> Option<(Nanos, Next, Option<Row>)> {
+    fn next(&self, feeds: &mut [Feed<'_>], reports: &[Reports], until: Nanos) -> Option<(Nanos, Next, Option<Row>)> {
         let rows = feeds.iter_mut().enumerate().filter_map(|(ix, feed)| {
             let (at, row) = feed.find(self.sought(ix))?;
             Some((at, Next::Row(ix), Some(row)))

@@ -38,7 +38,8 @@ impl Engine {
                 InstrumentKind::Spot => position.value(&view.instrument, view.twice_mid()),
                 InstrumentKind::LinearPerpetual => position.unrealised(&view.instrument, view.twice_mid()),
             };
-            (of(Account::Cash) + of(Account::Rounding) + of(Account::Funding) + worth
+            // Capital is in the books of an account of its own, as what it was given less.
+            (of(Account::Cash) + of(Account::Capital) + of(Account::Rounding) + of(Account::Funding) + worth
                 - position.pnl(&view.instrument, view.twice_mid()))
             .abs()
         });

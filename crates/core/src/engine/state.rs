@@ -10,13 +10,13 @@ use crate::feature::{BarSeries, Ema};
 use crate::feed::{Feed, Position as Row};
 use crate::instrument::Instrument;
 use crate::ledger::{Account, Currencies, Ledger, Position};
-use crate::matching::Request;
+use crate::matching::Command;
 use crate::order::{Fill, Order, OrderTable};
 use crate::random::Stream;
 use crate::record::Log;
 use crate::risk::{Gate, Refusal, Standing};
 use crate::strategy::{Interest, Quote};
-use crate::types::{InstrumentIx, Money, Nanos, OrderId, Qty, Side, StrategyIx, Ticks};
+use crate::types::{AccountIx, InstrumentIx, Money, Nanos, OrderId, Qty, Side, StrategyIx, Ticks};
 
 /// One instrument as we see it.
 pub(super) struct View {
@@ -45,6 +45,7 @@ pub struct Counts {
 /// One strategy's standing.
 pub(super) struct Slot {
     pub(super) instrument: InstrumentIx,
+    pub(super) account: AccountIx,
     pub(super) interest: Interest,
     pub(super) gate: Gate,
     pub(super) running: bool,
@@ -141,9 +142,11 @@ pub(super) struct State {
     pub(super) orders: OrderTable,
     pub(super) ledger: Ledger,
     pub(super) slots: Vec<Slot>,
+    /// The strategies of the account they share.
+    pub(super) sharing: Vec<StrategyIx>,
     pub(super) timers: BinaryHeap<Reverse<Timer>>,
     pub(super) intents: Vec<Intent>,
-    pub(super) commands: Vec<(InstrumentIx, Request)>,
+    pub(super) commands: Vec<Command>,
     pub(super) log: Log,
     pub(super) blotter: Blotter,
     pub(super) halted: bool,
@@ -255,9 +258,22 @@ impl State {
         }
     }
 
-    /// Open spot orders of the account on a side, but one, with the view each is on.
-    fn open_spot<'a>(&'a self, side: Side, without: Option<&'a Order>) -> impl Iterator<Item = (&'a View, &'a Order)> {
-        let strategies = (0..self.slots.len() as StrategyIx).map(|other| (other, self.view_of(other)));
+    /// The strategies of a strategy's account.
+    pub(super) fn members(&self, strategy: StrategyIx) -> impl Iterator<Item = StrategyIx> + '_ {
+        let shares = self.slots[usize::from(strategy)].account == 0;
+        let alone = if shares { None } else { Some(strategy) };
+        let sharing = if shares { self.sharing.as_slice() } else { &[] };
+        alone.into_iter().chain(sharing.iter().copied())
+    }
+
+    /// Open spot orders of a strategy's account on a side, but one, with the view each is on.
+    fn open_spot<'a>(
+        &'a self,
+        strategy: StrategyIx,
+        side: Side,
+        without: Option<&'a Order>,
+    ) -> impl Iterator<Item = (&'a View, &'a Order)> {
+        let strategies = self.members(strategy).map(|other| (other, self.view_of(other)));
         strategies
             .filter(|(_, view)| !Position::may_be_short(&view.instrument))
             .flat_map(|(other, view)| self.orders.open(other).map(move |order| (view, order)))
@@ -267,30 +283,32 @@ impl State {
     /// Quote currency of the account that no open spot buy has spoken for. A market order speaks for the best ask.
     fn quote_free(&self, strategy: StrategyIx, without: Option<&Order>) -> Money {
         let quote = self.view_of(strategy).currencies.quote;
-        let spoken_for = self.open_spot(Side::Buy, without).filter(|(view, _)| view.currencies.quote == quote);
+        let spoken_for =
+            self.open_spot(strategy, Side::Buy, without).filter(|(view, _)| view.currencies.quote == quote);
         let cost = |(view, order): (&View, &Order)| {
             order.reserved_cost(&view.instrument, view.book.best(Side::Sell).unwrap_or(0))
         };
-        self.ledger.cash(quote) - spoken_for.map(cost).sum::<Money>()
+        self.ledger.cash(self.slots[usize::from(strategy)].account, quote) - spoken_for.map(cost).sum::<Money>()
     }
 
     /// Base currency of the account that no open sell has spoken for, in steps.
     fn base_free(&self, strategy: StrategyIx, without: Option<&Order>) -> Qty {
         let mine = self.view_of(strategy);
-        let step = mine.instrument.base_step_value();
-        let spoken_for =
-            self.open_spot(Side::Sell, without).filter(|(view, _)| view.currencies.base == mine.currencies.base);
+        let (step, account) = (mine.instrument.base_step_value(), self.slots[usize::from(strategy)].account);
+        let spoken_for = self
+            .open_spot(strategy, Side::Sell, without)
+            .filter(|(view, _)| view.currencies.base == mine.currencies.base);
         let sold = spoken_for
             .map(|(view, order)| i128::from(order.reserved()) * view.instrument.base_step_value())
             .sum::<Money>();
-        Qty::try_from((self.ledger.cash(mine.currencies.base) - sold) / step).unwrap_or(Qty::MAX)
+        Qty::try_from((self.ledger.cash(account, mine.currencies.base) - sold) / step).unwrap_or(Qty::MAX)
     }
 
     /// Equity of the account, and the notional of the other strategies' perpetual positions.
     fn margin(&self, strategy: StrategyIx) -> (Money, Money) {
         let quote = self.view_of(strategy).currencies.quote;
-        let (mut equity, mut elsewhere) = (self.ledger.cash(quote), 0);
-        for other in 0..self.slots.len() as StrategyIx {
+        let (mut equity, mut elsewhere) = (self.ledger.cash(self.slots[usize::from(strategy)].account, quote), 0);
+        for other in self.members(strategy) {
             let (view, position) = (self.view_of(other), self.ledger.position(other));
             if position.qty == 0 || view.currencies.quote != quote || !Position::may_be_short(&view.instrument) {
                 continue;

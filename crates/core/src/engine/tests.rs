@@ -15,6 +15,7 @@ use crate::simulation::{Pace, Simulation};
 use crate::types::{CurrencyIx, Liquidity, OrderId, OrderKind, Qty, Side, Ticks, TimeInForce};
 
 mod account;
+mod lanes;
 mod session;
 
 const PERPETUAL: &str = "X/USDT:USDT@venue";
@@ -122,7 +123,7 @@ impl Desk {
     }
 
     fn seat(mut self, instrument: InstrumentIx, interest: Interest, limits: Limits, play: Play) -> Self {
-        self.seats.push((Seat { instrument, interest, limits }, play));
+        self.seats.push((Seat { instrument, interest, limits, ..Seat::default() }, play));
         self
     }
 
@@ -174,7 +175,7 @@ fn day(engine: &mut Engine, said: Vec<String>, strategies: StrategyIx) -> Day {
     let records = engine.log().drain();
     let all = 0..strategies;
     let ledger = engine.ledger();
-    let cash = ledger.currencies().iter().enumerate().map(|(at, code)| (code.clone(), ledger.cash(at as u16)));
+    let cash = ledger.currencies().iter().enumerate().map(|(at, code)| (code.clone(), ledger.cash(0, at as u16)));
     Day {
         said,
         decisions: split(&records).unwrap().into_iter().map(|record| decode(record).unwrap()).collect(),

@@ -10,7 +10,7 @@ pub(crate) use position::share;
 
 use crate::instrument::{Instrument, InstrumentKind};
 use crate::order::Fill;
-use crate::types::{CurrencyIx, Money, Side, StrategyIx};
+use crate::types::{AccountIx, CurrencyIx, Money, Side, StrategyIx};
 
 /// The step a venue settles cash in: 10⁻⁸ of a currency.
 pub const SETTLEMENT: Money = 100_000_000;
@@ -109,8 +109,10 @@ pub struct Ledger {
     /// `[owner][currency × accounts]`
     balances: Vec<Vec<Money>>,
     positions: Vec<Position>,
-    /// Cash of all owners, per currency.
-    cash: Vec<Money>,
+    /// The account of each owner.
+    account_of: Vec<AccountIx>,
+    /// Cash, `[account][currency]`; of an owner without an account of its own nothing.
+    cash: Vec<Vec<Money>>,
 }
 
 impl Ledger {
@@ -118,15 +120,21 @@ impl Ledger {
     pub fn currency(&mut self, code: &str) -> CurrencyIx {
         let found = self.currencies.iter().position(|c| c == code).unwrap_or_else(|| {
             self.currencies.push(code.to_owned());
-            self.cash.push(0);
             self.currencies.len() - 1
         });
         if self.balances.is_empty() {
-            self.balances.push(Vec::new());
+            self.add_owner(0);
         }
-        let cells = ACCOUNTS * self.currencies.len();
+        let (currencies, cells) = (self.currencies.len(), ACCOUNTS * self.currencies.len());
         self.balances.iter_mut().for_each(|row| row.resize(cells, 0));
+        self.cash.iter_mut().for_each(|row| row.resize(currencies, 0));
         found as CurrencyIx
+    }
+
+    fn add_owner(&mut self, account: AccountIx) {
+        self.balances.push(vec![0; ACCOUNTS * self.currencies.len()]);
+        self.cash.push(vec![0; self.currencies.len()]);
+        self.account_of.push(account);
     }
 
     /// The currencies, by index.
@@ -134,10 +142,14 @@ impl Ledger {
         &self.currencies
     }
 
-    /// Opens the books of one more strategy.
-    pub fn add_strategy(&mut self) {
-        self.balances.push(vec![0; ACCOUNTS * self.currencies.len()]);
+    /// Opens the books of one more strategy, with an account of its own or in the one they share; returns which. Panics
+    /// without a currency.
+    pub fn add_strategy(&mut self, own_account: bool) -> AccountIx {
+        assert!(!self.balances.is_empty(), "a ledger has a currency before it has a strategy");
+        let account = if own_account { self.balances.len() as AccountIx } else { 0 };
+        self.add_owner(account);
         self.positions.push(Position::default());
+        account
     }
 
     /// Balance of one account.
@@ -167,16 +179,24 @@ impl Ledger {
         if balances.len() != self.balances.len() || balances.iter().any(|row| row.len() != cells) {
             return Err(format!("balances must be {} rows of {cells}", self.balances.len()));
         }
-        let cash = |at: usize| balances.iter().map(|row| row[cell(Account::Cash, at as CurrencyIx)]).sum();
-        self.cash = (0..currencies.len()).map(cash).collect();
+        self.cash.iter_mut().flatten().for_each(|cash| *cash = 0);
+        for (row, account) in balances.iter().zip(&self.account_of) {
+            let cash = self.cash[usize::from(*account)].iter_mut().enumerate();
+            cash.for_each(|(at, cash)| *cash += row[cell(Account::Cash, at as CurrencyIx)]);
+        }
         (self.balances, self.positions) = (balances, positions);
         Ok(())
     }
 
-    /// Cash of all owners together.
+    /// Cash of an account.
     #[inline]
-    pub fn cash(&self, currency: CurrencyIx) -> Money {
-        self.cash[usize::from(currency)]
+    pub fn cash(&self, account: AccountIx, currency: CurrencyIx) -> Money {
+        self.cash[usize::from(account)][usize::from(currency)]
+    }
+
+    /// Cash of all accounts together.
+    pub fn cash_of_all(&self, currency: CurrencyIx) -> Money {
+        self.cash.iter().map(|row| row[usize::from(currency)]).sum()
     }
 
     /// What a strategy holds.
@@ -185,11 +205,11 @@ impl Ledger {
         &self.positions[usize::from(strategy)]
     }
 
-    /// Capital put in (or taken out, if negative).
-    pub fn deposit(&mut self, currency: CurrencyIx, amount: Money) -> Transaction {
+    /// Capital put into an account (or taken out, if negative).
+    pub fn deposit(&mut self, account: AccountIx, currency: CurrencyIx, amount: Money) -> Transaction {
         let mut transaction = Transaction::new();
-        transaction.add(0, Account::Cash, currency, amount);
-        transaction.add(0, Account::Capital, currency, -amount);
+        transaction.add(account, Account::Cash, currency, amount);
+        transaction.add(account, Account::Capital, currency, -amount);
         self.post(&transaction);
         transaction
     }
@@ -246,7 +266,8 @@ impl Ledger {
         for line in transaction.lines() {
             self.balances[usize::from(line.owner)][cell(line.account, line.currency)] += line.amount;
             if line.account == Account::Cash {
-                self.cash[usize::from(line.currency)] += line.amount;
+                let account = self.account_of[usize::from(line.owner)];
+                self.cash[usize::from(account)][usize::from(line.currency)] += line.amount;
             }
         }
     }

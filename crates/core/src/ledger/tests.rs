@@ -15,8 +15,8 @@ const PERPETUAL: &str = r#"{"id": "BTC/USDT:USDT@binance", "symbol": "BTCUSDT", 
 fn books(definition: &str) -> (Ledger, Instrument, Currencies) {
     let mut ledger = Ledger::default();
     let currencies = Currencies { base: ledger.currency("BTC"), quote: ledger.currency("USDT") };
-    ledger.add_strategy();
-    ledger.deposit(currencies.quote, money("10000").unwrap());
+    ledger.add_strategy(false);
+    ledger.deposit(0, currencies.quote, money("10000").unwrap());
     (ledger, Instrument::from_json(definition).unwrap(), currencies)
 }
 
@@ -29,8 +29,8 @@ fn fill(price: i64, qty: Qty, fee: &str) -> Fill {
 fn a_round_trip_on_spot() {
     let (mut ledger, spot, c) = books(SPOT);
     ledger.fill(0, &spot, c, Side::Buy, &fill(6_000_000, 1_000_000, "0.00001"));
-    assert_eq!(ledger.cash(c.quote), money("9400").unwrap());
-    assert_eq!(ledger.cash(c.base), money("0.00999").unwrap());
+    assert_eq!(ledger.cash(0, c.quote), money("9400").unwrap());
+    assert_eq!(ledger.cash(0, c.base), money("0.00999").unwrap());
     let held = ledger.position(0);
     assert_eq!((held.qty, held.cost, held.fees), (999_000, money("599.4").unwrap(), money("0.6").unwrap()));
     assert_eq!(held.average_price(&spot), Some(6_000_000.0));
@@ -43,8 +43,8 @@ fn a_round_trip_on_spot() {
     assert_eq!(flat.realised, money("0.999").unwrap());
     assert_eq!(flat.fees, money("1.200399").unwrap());
     // 9,400 + 600.399 − 0.600399
-    assert_eq!(ledger.cash(c.quote), money("9999.798601").unwrap());
-    assert_eq!(ledger.cash(c.quote) - money("10000").unwrap(), flat.pnl(&spot, 1));
+    assert_eq!(ledger.cash(0, c.quote), money("9999.798601").unwrap());
+    assert_eq!(ledger.cash(0, c.quote) - money("10000").unwrap(), flat.pnl(&spot, 1));
     assert_eq!(ledger.balance(1, Account::Fees, c.base), money("0.00001").unwrap());
     assert_eq!(ledger.imbalance(), 0);
 }
@@ -55,15 +55,15 @@ fn a_perpetual_turned_round() {
     let (mut ledger, perpetual, c) = books(PERPETUAL);
     ledger.fill(0, &perpetual, c, Side::Buy, &fill(600_000, 3, "0.036"));
     ledger.fill(0, &perpetual, c, Side::Buy, &fill(600_004, 1, "0.01200008"));
-    assert_eq!(ledger.cash(c.quote), money("9999.95199992").unwrap());
+    assert_eq!(ledger.cash(0, c.quote), money("9999.95199992").unwrap());
     ledger.fill(0, &perpetual, c, Side::Sell, &fill(600_100, 6, "0.180030"));
     let short = ledger.position(0);
     // 0.003 × 10.0 + 0.001 × 9.6
     assert_eq!(short.realised, money("0.0396").unwrap());
     assert_eq!((short.qty, short.cost), (-2, money("-120.02").unwrap()));
     assert_eq!(short.unrealised(&perpetual, 2 * 600_000), money("0.02").unwrap());
-    assert_eq!(ledger.cash(c.quote), money("9999.81156992").unwrap());
-    assert_eq!(ledger.cash(c.base), 0);
+    assert_eq!(ledger.cash(0, c.quote), money("9999.81156992").unwrap());
+    assert_eq!(ledger.cash(0, c.base), 0);
     assert_eq!(ledger.imbalance(), 0);
 }
 
@@ -75,7 +75,7 @@ fn what_is_finer_than_the_venue_settles_is_kept() {
     ledger.fill(0, &fine, c, Side::Buy, &fill(1_000, 3, "0"));
     ledger.fill(0, &fine, c, Side::Sell, &fill(1_007, 3, "0"));
     // 7e-7 × 0.003 = 2.1e-9: below the 1e-8 that moves.
-    assert_eq!(ledger.cash(c.quote), money("10000").unwrap());
+    assert_eq!(ledger.cash(0, c.quote), money("10000").unwrap());
     assert_eq!(ledger.balance(1, Account::Rounding, c.quote), 21_000_000);
     assert_eq!(ledger.imbalance(), 0);
     assert_eq!(round_to_settlement(-SETTLEMENT / 2), -SETTLEMENT);
@@ -112,12 +112,12 @@ proptest! {
         prop_assert_eq!(ledger.imbalance(), 0);
         prop_assert_eq!(i128::from(position.qty), i128::from(held) - fees_in_base);
         let rounding = ledger.balance(1, Account::Rounding, c.quote);
-        let gained = ledger.cash(c.quote) - money("10000").unwrap() + rounding;
+        let gained = ledger.cash(0, c.quote) - money("10000").unwrap() + rounding;
         let mark = 2 * mark;
         let paper = if spot { position.value(&instrument, mark) } else { position.unrealised(&instrument, mark) };
         prop_assert_eq!(gained + paper, position.pnl(&instrument, mark));
         if spot {
-            prop_assert_eq!(ledger.cash(c.base), i128::from(position.qty) * instrument.base_step_value());
+            prop_assert_eq!(ledger.cash(0, c.base), i128::from(position.qty) * instrument.base_step_value());
         }
     }
 }

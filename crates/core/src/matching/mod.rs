@@ -1,9 +1,11 @@
 //! The venue as the simulation models it: its book is the recorded one, our orders wait in its queues.
 //!
 //! Every row of the feed is something other people did; our own orders do not move them. What we take off the book
-//! stays taken until the venue's feed says otherwise.
+//! stays taken until the venue's feed says otherwise. Each account has a [lane](lane::Lane) of its own beside the one
+//! book: accounts do not meet, so that a strategy with an account of its own trades the same among a thousand as alone.
 
 mod fees;
+mod lane;
 mod latency;
 mod queue;
 mod resting;
@@ -18,10 +20,9 @@ use crate::book::{Book, Stop, Sync, Watch};
 use crate::event::{Event, Kind};
 use crate::feed::Feed;
 use crate::instrument::Instrument;
-use crate::order::{Fill, Order, Reason, Report, ReportKind};
-use crate::types::{Liquidity, Nanos, OrderId, Qty, Side, Ticks, TimeInForce};
-use resting::{MakerFill, Resting, RestingOrders};
-use taker::Consumed;
+use crate::order::{Order, Report};
+use crate::types::{AccountIx, InstrumentIx, Nanos, OrderId, Qty, Ticks};
+use lane::Lane;
 
 /// How a venue is modelled.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,49 +53,111 @@ pub enum Request {
     },
 }
 
+/// A request with its way: whose it is, and to which instrument's venue it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// What it is about.
+    pub instrument: InstrumentIx,
+    /// Whose it is.
+    pub account: AccountIx,
+    /// What is asked.
+    pub request: Request,
+}
+
+/// What all accounts at a venue share: an instrument, how it is modelled, and its book.
+#[derive(Clone, Debug)]
+pub(super) struct Listing {
+    pub(super) instrument: Instrument,
+    pub(super) settings: VenueSettings,
+    pub(super) book: Book,
+}
+
+/// The reports of an instrument, in the order they reach us; at one time in the order they were made.
+#[derive(Clone, Debug, Default)]
+pub struct Reports {
+    queue: VecDeque<Report>,
+    /// When the first of those made since [`Reports::forget`] reaches us.
+    earliest: Option<Nanos>,
+}
+
+impl Reports {
+    /// The next to reach us.
+    #[inline]
+    pub fn front(&self) -> Option<&Report> {
+        self.queue.front()
+    }
+
+    /// Takes the next one.
+    pub fn pop_front(&mut self) -> Option<Report> {
+        self.queue.pop_front()
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Report> {
+        self.queue.iter()
+    }
+
+    pub(super) fn add(&mut self, report: Report) {
+        self.earliest = Some(self.earliest.map_or(report.ts_recv, |earliest| earliest.min(report.ts_recv)));
+        let later = self.queue.iter().rev().take_while(|other| other.ts_recv > report.ts_recv).count();
+        self.queue.insert(self.queue.len() - later, report);
+    }
+
+    fn forget(&mut self) {
+        self.earliest = None;
+    }
+}
+
 /// One instrument at its venue.
 #[derive(Clone, Debug)]
 pub struct VenueModel {
-    instrument: Instrument,
-    settings: VenueSettings,
-    book: Book,
-    resting: RestingOrders,
-    consumed: Consumed,
-    requests: VecDeque<(Nanos, Request)>,
-    entry: Wire,
-    response: Wire,
-    last_trade: u64,
+    listing: Listing,
+    lanes: Vec<Lane>,
+    /// The lane of each account, [`NO_LANE`] before its first request.
+    lane_of: Vec<u16>,
+    /// By arrival; at one time in the order they were sent.
+    requests: VecDeque<(Nanos, u16, Request)>,
+    /// What concerns any lane.
     watch: Watch,
-    fills: Vec<MakerFill>,
 }
+
+const NO_LANE: u16 = u16::MAX;
 
 impl VenueModel {
     /// A venue without orders, its book empty until the feed's snapshot.
     pub fn new(instrument: Instrument, settings: VenueSettings) -> Self {
         Self {
-            instrument,
-            settings,
-            book: Book::default(),
-            resting: RestingOrders::default(),
-            consumed: Consumed::default(),
+            listing: Listing { instrument, settings, book: Book::default() },
+            lanes: Vec::new(),
+            lane_of: Vec::new(),
             requests: VecDeque::new(),
-            entry: Wire::new(settings.latency.entry),
-            response: Wire::new(settings.latency.response),
-            last_trade: 0,
             watch: Watch::NONE,
-            fills: Vec::new(),
         }
     }
 
     /// The venue's book.
     pub fn book(&self) -> &Book {
-        &self.book
+        &self.listing.book
     }
 
-    /// Takes a request sent at `now`; it arrives after the entry latency, behind those sent before it.
-    pub fn send(&mut self, now: Nanos, request: Request) {
-        let at = self.entry.arrival(now);
-        self.requests.push_back((at, request));
+    /// Takes a request of an account sent at `now`; it arrives after the entry latency, behind those sent before it.
+    pub fn send(&mut self, now: Nanos, account: AccountIx, request: Request) {
+        let lane = self.lane(account);
+        let at = self.lanes[usize::from(lane)].entry.arrival(now);
+        let later = self.requests.iter().rev().take_while(|other| other.0 > at).count();
+        self.requests.insert(self.requests.len() - later, (at, lane, request));
+    }
+
+    fn lane(&mut self, account: AccountIx) -> u16 {
+        let account = usize::from(account);
+        if account >= self.lane_of.len() {
+            self.lane_of.resize(account + 1, NO_LANE);
+        }
+        if self.lane_of[account] == NO_LANE {
+            self.lane_of[account] = self.lanes.len() as u16;
+            self.lanes.push(Lane::new(&self.listing.settings));
+        }
+        self.lane_of[account]
     }
 
     /// When the next request arrives.
@@ -107,27 +170,22 @@ impl VenueModel {
     /// reach us. With `stop_at_report`, goes no further than the arrival of the first report it makes.
     ///
     /// Returns the time advanced to.
-    pub fn advance(
-        &mut self,
-        feed: &mut Feed<'_>,
-        until: Nanos,
-        stop_at_report: bool,
-        out: &mut VecDeque<Report>,
-    ) -> Nanos {
-        let (mut until, before) = (until, out.len());
+    pub fn advance(&mut self, feed: &mut Feed<'_>, until: Nanos, stop_at_report: bool, out: &mut Reports) -> Nanos {
+        let mut until = until;
+        out.forget();
         loop {
             let bound = until.min(self.next_request().unwrap_or(Nanos::MAX));
             self.rows(feed, bound, stop_at_report, out);
-            if stop_at_report && out.len() > before {
-                until = until.min(out[before].ts_recv);
+            if let Some(earliest) = out.earliest.filter(|_| stop_at_report) {
+                until = until.min(earliest);
             }
             let row_left = feed.next_time().is_some_and(|time| time <= until);
             match self.requests.front().copied() {
-                Some((at, request)) if at <= until && feed.next_time().is_none_or(|time| time > at) => {
+                Some((at, lane, request)) if at <= until && feed.next_time().is_none_or(|time| time > at) => {
                     self.requests.pop_front();
-                    self.request(at, request, out);
-                    if stop_at_report && out.len() > before {
-                        until = until.min(out[before].ts_recv);
+                    self.request(at, lane, request, out);
+                    if let Some(earliest) = out.earliest.filter(|_| stop_at_report) {
+                        until = until.min(earliest);
                     }
                 }
                 _ if !row_left => return until,
@@ -137,11 +195,11 @@ impl VenueModel {
     }
 
     /// Applies the rows up to `until`, or up to the first that made a report if that is where to stop.
-    fn rows(&mut self, feed: &mut Feed<'_>, until: Nanos, stop_at_report: bool, out: &mut VecDeque<Report>) {
-        let before = out.len();
+    fn rows(&mut self, feed: &mut Feed<'_>, until: Nanos, stop_at_report: bool, out: &mut Reports) {
+        let before = out.queue.len();
         while let Some((block, at)) = feed.current() {
             let (columns, times) = (block.columns(), block.times());
-            match self.book.advance(&columns, times, at.row..columns.len(), until, self.watch) {
+            match self.listing.book.advance(&columns, times, at.row..columns.len(), until, self.watch) {
                 Stop::Time(next) => {
                     let done = next < columns.len();
                     feed.seek(next);
@@ -152,8 +210,8 @@ impl VenueModel {
                 Stop::Row(next) => {
                     let (event, now) = (columns.get(next), times[next]);
                     feed.seek(next + 1);
-                    self.row(&event, now, out);
-                    if stop_at_report && out.len() > before {
+                    self.row(&event, now, false, out);
+                    if stop_at_report && out.queue.len() > before {
                         return;
                     }
                 }
@@ -161,17 +219,18 @@ impl VenueModel {
         }
     }
 
-    /// The one-event case of [`VenueModel::advance`]: the next row or request, whichever is first.
-    pub fn step(&mut self, feed: &mut Feed<'_>, out: &mut VecDeque<Report>) {
+    /// The one-event case of [`VenueModel::advance`]: the next row or request, whichever is first. Every lane is handed
+    /// every row, so that what a lane watches is held to what concerns it.
+    pub fn step(&mut self, feed: &mut Feed<'_>, out: &mut Reports) {
         match (feed.next_time(), self.next_request()) {
             (Some(row), request) if request.is_none_or(|at| row <= at) => {
                 if let Some((now, event)) = feed.pop() {
-                    self.row(&event, now, out);
+                    self.row(&event, now, true, out);
                 }
             }
             (_, Some(_)) => {
-                if let Some((at, request)) = self.requests.pop_front() {
-                    self.request(at, request, out);
+                if let Some((at, lane, request)) = self.requests.pop_front() {
+                    self.request(at, lane, request, out);
                 }
             }
             (_, None) => {}
@@ -184,171 +243,51 @@ impl VenueModel {
         times.into_iter().flatten().min()
     }
 
-    /// One row of the feed.
-    fn row(&mut self, event: &Event, now: Nanos, out: &mut VecDeque<Report>) {
-        let side = event.side();
+    /// One row of the feed, for the lanes that it concerns or for all.
+    fn row(&mut self, event: &Event, now: Nanos, all: bool, out: &mut Reports) {
         match event.kind() {
-            Kind::Delta => self.delta(event, now),
-            Kind::Trade => {
-                let (lot, partial) = (self.instrument.lot_steps(), self.settings.partial_fills);
-                self.resting.trade(side.opposite(), event.price, event.qty, lot, partial, &mut self.fills);
+            Kind::Delta => {
+                let previous = self.listing.book.qty(event.side(), event.price);
+                self.listing.book.apply(event, now);
+                self.each_lane(event, all, |lane, listing| lane.delta(listing, event, previous, now, out));
             }
+            Kind::Trade => self.each_lane(event, all, |lane, listing| lane.trade(listing, event, now, out)),
             Kind::Clear | Kind::Level | Kind::Gap => {
-                self.book.apply(event, now);
-                if self.book.state() == Sync::InSync && event.is_last() {
-                    self.resync();
+                self.listing.book.apply(event, now);
+                if self.listing.book.state() == Sync::InSync && event.is_last() {
+                    self.lanes.iter_mut().for_each(|lane| lane.resync(&self.listing, now, out));
+                    self.look_anew();
                 }
             }
-            Kind::Quote | Kind::Funding | Kind::Mark => return,
+            Kind::Quote | Kind::Funding | Kind::Mark => {}
         }
-        self.report_fills(now, out);
     }
 
-    fn delta(&mut self, event: &Event, now: Nanos) {
-        let side = event.side();
-        let previous = self.book.qty(side, event.price);
-        self.book.apply(event, now);
-        self.consumed.replenish(side, event.price);
-        self.resting.level(self.settings.queue, side, event.price, previous, event.qty);
-        if event.qty > 0 {
-            let available = if self.settings.partial_fills { event.qty } else { Qty::MAX };
-            self.resting.cross(side.opposite(), event.price, available, &mut self.fills);
-        }
-        // Taking the last of the consumed levels off the watch is worth as much as taking an order off.
-        self.watch = self.consumed.watch(self.resting.watch());
-    }
-
-    /// After a new snapshot: nobody is further back than the level is long, and what the market passed is filled.
-    fn resync(&mut self) {
-        self.consumed.clear();
-        for side in [Side::Buy, Side::Sell] {
-            if let Some(best) = self.book.best(side.opposite()) {
-                self.resting.cross(side, best, Qty::MAX, &mut self.fills);
+    /// Hands on a delta or a trade.
+    fn each_lane(&mut self, event: &Event, all: bool, mut work: impl FnMut(&mut Lane, &Listing) -> bool) {
+        let mut changed = false;
+        for lane in &mut self.lanes {
+            if all || lane.watch.concerns(event) {
+                changed |= work(lane, &self.listing);
             }
         }
-        let book = &self.book;
-        self.resting.requeue(|side, price| book.qty(side, price));
-        self.watch = self.consumed.watch(self.resting.watch());
-    }
-
-    fn report_fills(&mut self, now: Nanos, out: &mut VecDeque<Report>) {
-        if self.fills.is_empty() {
-            return;
-        }
-        let fills = std::mem::take(&mut self.fills);
-        for fill in &fills {
-            self.report_fill(now, fill.id, fill.side, fill.price, fill.qty, Liquidity::Maker, out);
-        }
-        self.fills = fills;
-        self.fills.clear();
-        self.watch = self.consumed.watch(self.resting.watch());
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    fn report_fill(
-        &mut self,
-        now: Nanos,
-        order: OrderId,
-        side: Side,
-        price: Ticks,
-        qty: Qty,
-        liquidity: Liquidity,
-        out: &mut VecDeque<Report>,
-    ) {
-        self.last_trade += 1;
-        let fee = fees::fee(&self.instrument, side, price, qty, liquidity);
-        self.report(now, order, ReportKind::Filled(Fill { trade: self.last_trade, price, qty, liquidity, fee }), out);
-    }
-
-    fn report(&mut self, now: Nanos, order: OrderId, kind: ReportKind, out: &mut VecDeque<Report>) {
-        out.push_back(Report { order, ts_venue: now, ts_recv: self.response.arrival(now), kind });
-    }
-
-    fn request(&mut self, now: Nanos, request: Request, out: &mut VecDeque<Report>) {
-        match request {
-            Request::Submit(order) => self.submit(now, &order, out),
-            Request::Cancel(order) => {
-                let kind = match self.resting.remove(order) {
-                    Some(_) => ReportKind::Canceled,
-                    None => ReportKind::CancelRejected(Reason::UnknownOrder),
-                };
-                self.report(now, order, kind, out);
-            }
-            Request::Amend { order, price, qty } => self.amend(now, order, price, qty, out),
-        }
-        self.watch = self.consumed.watch(self.resting.watch());
-    }
-
-    fn submit(&mut self, now: Nanos, order: &Order, out: &mut VecDeque<Report>) {
-        let request = &order.request;
-        if self.book.state() != Sync::InSync {
-            return self.report(now, order.id, ReportKind::Rejected(Reason::BookNotInSync), out);
-        }
-        let limit = taker::limit(request);
-        match request.time_in_force {
-            TimeInForce::PostOnly if self.would_take(request.side, limit) => {
-                return self.report(now, order.id, ReportKind::Expired(Reason::WouldTake), out);
-            }
-            TimeInForce::Fok if self.available(request.side, limit) < request.qty => {
-                return self.report(now, order.id, ReportKind::Expired(Reason::NotWhole), out);
-            }
-            _ => {}
-        }
-        let rests = taker::may_rest(request);
-        let queue_ahead = if rests && !self.would_take(request.side, limit) {
-            self.book.qty(request.side, request.price)
-        } else {
-            -1
-        };
-        self.report(now, order.id, ReportKind::Accepted { queue_ahead }, out);
-        let leaves = self.take(now, order.id, request.side, limit, request.qty, out);
-        if leaves == 0 {
-            return;
-        }
-        if !rests {
-            return self.report(now, order.id, ReportKind::Expired(Reason::NotFilled), out);
-        }
-        self.rest(order.id, request.side, request.price, request.qty - leaves, leaves, request.time_in_force);
-    }
-
-    fn rest(&mut self, id: OrderId, side: Side, price: Ticks, filled: Qty, leaves: Qty, time_in_force: TimeInForce) {
-        let place = Place::behind(self.book.qty(side, price));
-        self.resting.add(side, Resting { id, x: price ^ side.mirror(), leaves, filled, place, time_in_force });
-    }
-
-    fn amend(&mut self, now: Nanos, id: OrderId, price: Ticks, qty: Qty, out: &mut VecDeque<Report>) {
-        let Some((side, resting)) = self.resting.find(id) else {
-            return self.report(now, id, ReportKind::AmendRejected(Reason::UnknownOrder), out);
-        };
-        let resting = *resting;
-        let leaves = qty - resting.filled;
-        let refusal = if leaves <= 0 {
-            Reason::BelowFilled
-        } else if self.book.state() != Sync::InSync {
-            Reason::BookNotInSync
-        } else if resting.time_in_force == TimeInForce::PostOnly && self.would_take(side, price) {
-            Reason::WouldTake
-        } else {
-            Reason::None
-        };
-        if refusal != Reason::None {
-            return self.report(now, id, ReportKind::AmendRejected(refusal), out);
-        }
-        self.report(now, id, ReportKind::Amended { price, qty }, out);
-        if price == resting.x ^ side.mirror() && leaves <= resting.leaves {
-            // Less at the same price keeps its place.
-            return self.resting.reduce(id, leaves);
-        }
-        self.resting.remove(id);
-        let left = self.take(now, id, side, price, leaves, out);
-        if left > 0 {
-            self.rest(id, side, price, qty - left, left, resting.time_in_force);
+        if changed {
+            self.look_anew();
         }
     }
 
-    /// Resting orders' places, best first on each side, for tests of invariants.
+    fn look_anew(&mut self) {
+        self.watch = self.lanes.iter().fold(Watch::NONE, |watch, lane| watch.or(lane.watch));
+    }
+
+    fn request(&mut self, now: Nanos, lane: u16, request: Request, out: &mut Reports) {
+        self.lanes[usize::from(lane)].request(&self.listing, now, request, out);
+        self.look_anew();
+    }
+
+    /// Resting orders' places, account by account, best first on each side, for tests of invariants.
     pub fn places(&self) -> impl Iterator<Item = (OrderId, Place, Qty)> + '_ {
-        self.resting.iter().map(|order| (order.id, order.place, order.leaves))
+        self.lanes.iter().flat_map(|lane| lane.resting.iter()).map(|order| (order.id, order.place, order.leaves))
     }
 }
 

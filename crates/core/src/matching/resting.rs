@@ -16,9 +16,9 @@ pub(super) struct Resting {
     pub(super) time_in_force: TimeInForce,
 }
 
-/// An execution of a resting order at its own price.
+/// An execution of an order of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct MakerFill {
+pub(super) struct OwnFill {
     pub(super) id: OrderId,
     pub(super) side: Side,
     pub(super) price: Ticks,
@@ -90,7 +90,7 @@ impl RestingOrders {
     }
 
     /// The opposite side now offers at `price`: orders that it reaches or passes fill, up to `available` in all.
-    pub(super) fn cross(&mut self, side: Side, price: Ticks, available: Qty, out: &mut Vec<MakerFill>) {
+    pub(super) fn cross(&mut self, side: Side, price: Ticks, available: Qty, out: &mut Vec<OwnFill>) {
         self.fill_through(side, price ^ side.mirror(), available, out);
     }
 
@@ -106,7 +106,7 @@ impl RestingOrders {
         traded: Qty,
         lot: Qty,
         partial: bool,
-        out: &mut Vec<MakerFill>,
+        out: &mut Vec<OwnFill>,
     ) {
         let x = price ^ side.mirror();
         // Better priced than the trade: strictly nearer the touch.
@@ -125,13 +125,13 @@ impl RestingOrders {
             order.leaves -= qty;
             order.filled += qty;
             left -= if partial { qty } else { 0 };
-            out.push(MakerFill { id: order.id, side, price, qty });
+            out.push(OwnFill { id: order.id, side, price, qty });
         }
         self.sides[side as usize].retain(|order| order.leaves > 0);
     }
 
     /// Fills orders at `x` or nearer the touch, best first, up to `available`.
-    fn fill_through(&mut self, side: Side, x: i64, available: Qty, out: &mut Vec<MakerFill>) {
+    fn fill_through(&mut self, side: Side, x: i64, available: Qty, out: &mut Vec<OwnFill>) {
         let (orders, mut left) = (&mut self.sides[side as usize], available);
         for order in orders.iter_mut().take_while(|order| order.x <= x) {
             let qty = order.leaves.min(left);
@@ -141,7 +141,7 @@ impl RestingOrders {
             order.leaves -= qty;
             order.filled += qty;
             left -= qty;
-            out.push(MakerFill { id: order.id, side, price: order.x ^ side.mirror(), qty });
+            out.push(OwnFill { id: order.id, side, price: order.x ^ side.mirror(), qty });
         }
         orders.retain(|order| order.leaves > 0);
     }

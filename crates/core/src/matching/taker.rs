@@ -1,10 +1,10 @@
 //! Orders that take: they walk the book, and what they took stays taken until the venue replenishes it.
 
-use std::collections::VecDeque;
-
-use super::VenueModel;
+use super::lane::Lane;
+use super::resting::OwnFill;
+use super::{Listing, Reports};
 use crate::book::Watch;
-use crate::order::{OrderRequest, Report};
+use crate::order::OrderRequest;
 use crate::types::{Liquidity, Nanos, OrderId, OrderKind, Qty, Side, Ticks, TimeInForce};
 
 /// The worst price a request may trade at.
@@ -53,47 +53,54 @@ impl Consumed {
     }
 }
 
-impl VenueModel {
+impl Lane {
     /// What a taker of `side` finds up to `limit`, level by level: price and whole lots.
-    fn offers(&self, side: Side, limit: Ticks) -> impl Iterator<Item = (Ticks, Qty)> + '_ {
-        let (lot, against) = (self.instrument.lot_steps(), side.opposite());
+    fn offers<'a>(
+        &'a self,
+        listing: &'a Listing,
+        side: Side,
+        limit: Ticks,
+    ) -> impl Iterator<Item = (Ticks, Qty)> + use<'a> {
+        let (lot, against) = (listing.instrument.lot_steps(), side.opposite());
         let within = move |price: Ticks| match side {
             Side::Buy => price <= limit,
             Side::Sell => price >= limit,
         };
-        self.book
-            .levels(against)
-            .take_while(move |level| within(level.0))
+        let levels = listing.book.levels(against).take_while(move |level| within(level.0));
+        levels
             .map(move |(price, qty)| (price, (qty - self.consumed.at(against, price)) / lot * lot))
             .filter(|offer| offer.1 > 0)
     }
 
     /// Whether an order of `side` at `limit` would trade on arrival.
-    pub(super) fn would_take(&self, side: Side, limit: Ticks) -> bool {
-        self.offers(side, limit).next().is_some()
+    pub(super) fn would_take(&self, listing: &Listing, side: Side, limit: Ticks) -> bool {
+        self.offers(listing, side, limit).next().is_some()
     }
 
     /// All that a taker finds up to `limit`, in steps.
-    pub(super) fn available(&self, side: Side, limit: Ticks) -> Qty {
-        self.offers(side, limit).fold(0, |sum: Qty, offer| sum.saturating_add(offer.1))
+    pub(super) fn available(&self, listing: &Listing, side: Side, limit: Ticks) -> Qty {
+        self.offers(listing, side, limit).fold(0, |sum: Qty, offer| sum.saturating_add(offer.1))
     }
 
     /// Takes up to `qty` at `limit` or better; returns what is left.
+    #[allow(clippy::too_many_arguments)]
     pub(super) fn take(
         &mut self,
+        listing: &Listing,
         now: Nanos,
         order: OrderId,
         side: Side,
         limit: Ticks,
         qty: Qty,
-        out: &mut VecDeque<Report>,
+        out: &mut Reports,
     ) -> Qty {
         let mut leaves = qty;
         while leaves > 0 {
-            let Some((price, offered)) = self.offers(side, limit).next() else { break };
+            let Some((price, offered)) = self.offers(listing, side, limit).next() else { break };
             let filled = leaves.min(offered);
             self.consumed.add(side.opposite(), price, filled);
-            self.report_fill(now, order, side, price, filled, Liquidity::Taker, out);
+            let fill = OwnFill { id: order, side, price, qty: filled };
+            self.report_fill(listing, now, fill, Liquidity::Taker, out);
             leaves -= filled;
         }
         leaves

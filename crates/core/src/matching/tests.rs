@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::{ColumnsBuf, flag};
-use crate::order::OrderRequest;
-use crate::types::OrderKind;
+use crate::order::{OrderRequest, ReportKind};
+use crate::types::{Liquidity, OrderKind, Side, TimeInForce};
 
 const RISK_AVERSE: VenueSettings = VenueSettings {
     queue: QueueModel::RiskAverse,
@@ -120,7 +120,7 @@ impl Story {
     fn play(&self, in_bulk: bool) -> (VenueModel, Vec<Report>) {
         let rows = ColumnsBuf::pack(&self.rows);
         let mut feed = Feed::venue(&[rows.view()]);
-        let (mut venue, mut out) = (VenueModel::new(instrument(self.lot), self.settings), VecDeque::new());
+        let (mut venue, mut out) = (VenueModel::new(instrument(self.lot), self.settings), Reports::default());
         let asked = self.asked.iter().map(|asked| (asked.0, Some(asked.1)));
         for (at, request) in asked.chain([(Nanos::MAX, None)]) {
             if in_bulk {
@@ -129,9 +129,9 @@ impl Story {
             while !in_bulk && venue.next_time(&mut feed).is_some_and(|time| time < at) {
                 venue.step(&mut feed, &mut out);
             }
-            request.into_iter().for_each(|request| venue.send(at, request));
+            request.into_iter().for_each(|request| venue.send(at, 0, request));
         }
-        (venue, out.into())
+        (venue, out.iter().copied().collect())
     }
 
     /// What the venue said, a line each: its time, the order, what.
@@ -468,8 +468,8 @@ fn an_advance_that_waits_for_reports_goes_no_further_than_the_first_one() {
         story(slow).book(0).trade(10, Side::Sell, 99, 9).trade(13, Side::Sell, 98, 9).trade(20, Side::Sell, 98, 9);
     let rows = ColumnsBuf::pack(&told.rows);
     let mut feed = Feed::venue(&[rows.view()]);
-    let (mut venue, mut out) = (VenueModel::new(instrument(1), slow), VecDeque::new());
-    venue.send(1, Request::Submit(buy(1, 99, 30)));
+    let (mut venue, mut out) = (VenueModel::new(instrument(1), slow), Reports::default());
+    venue.send(1, 0, Request::Submit(buy(1, 99, 30)));
     assert_eq!(venue.advance(&mut feed, 100, true, &mut out), 5, "the order is told of at 5");
     assert_eq!(venue.advance(&mut feed, 100, true, &mut out), 14, "the trade at 10 reaches us at 14");
     assert_eq!(out.iter().map(|report| report.ts_recv).collect::<Vec<_>>(), [5, 14, 17]);
@@ -565,7 +565,7 @@ fn live(lives: &mut Lives, report: &Report) {
 fn stands(venue: &VenueModel, lives: &Lives, before: &BTreeMap<OrderId, Qty>, new: &[Report]) {
     let mut resting = 0;
     for (id, place, leaves) in venue.places() {
-        let (side, order) = venue.resting.find(id).expect("a resting order is found");
+        let (side, order) = venue.lanes[0].resting.find(id).expect("a resting order is found");
         let (whole, filled, ended) = lives[&id];
         assert!(
             !ended && leaves > 0 && filled + leaves == whole,
@@ -573,8 +573,8 @@ fn stands(venue: &VenueModel, lives: &Lives, before: &BTreeMap<OrderId, Qty>, ne
         );
         let price = order.x ^ side.mirror();
         assert!(place.ahead() >= 0);
-        if venue.book.state() == Sync::InSync {
-            assert!(place.ahead() <= venue.book.qty(side, price), "order {id} stands behind its level");
+        if venue.listing.book.state() == Sync::InSync {
+            assert!(place.ahead() <= venue.listing.book.qty(side, price), "order {id} stands behind its level");
         }
         let moved = new.iter().any(|report| report.order == id && matches!(report.kind, ReportKind::Amended { .. }));
         assert!(moved || before.get(&id).is_none_or(|&ahead| place.ahead() <= ahead), "order {id} fell back");
@@ -587,7 +587,7 @@ fn stands(venue: &VenueModel, lives: &Lives, before: &BTreeMap<OrderId, Qty>, ne
 fn check_by_step(story: &Story) -> Vec<Report> {
     let rows = ColumnsBuf::pack(&story.rows);
     let mut feed = Feed::venue(&[rows.view()]);
-    let (mut venue, mut out) = (VenueModel::new(instrument(1), story.settings), VecDeque::new());
+    let (mut venue, mut out) = (VenueModel::new(instrument(1), story.settings), Reports::default());
     let mut lives = Lives::new();
     let asked = story.asked.iter().map(|asked| (asked.0, Some(asked.1)));
     for (at, request) in asked.chain([(Nanos::MAX, None)]) {
@@ -595,9 +595,9 @@ fn check_by_step(story: &Story) -> Vec<Report> {
             let row = feed.current().map(|(block, at)| (block.times()[at.row], block.columns().get(at.row)));
             let row = row.filter(|row| row.0 == time).map(|row| row.1);
             let ahead = venue.places().map(|(id, place, _)| (id, place.ahead())).collect();
-            let known = out.len();
+            let known = out.iter().count();
             venue.step(&mut feed, &mut out);
-            let new: Vec<Report> = out.range(known..).copied().collect();
+            let new: Vec<Report> = out.iter().skip(known).copied().collect();
             new.iter().for_each(|report| live(&mut lives, report));
             stands(&venue, &lives, &ahead, &new);
             if let Some(row) = row.filter(|row| matches!(row.kind(), Kind::Trade | Kind::Delta)) {
@@ -612,9 +612,9 @@ fn check_by_step(story: &Story) -> Vec<Report> {
         if let Some(Request::Cancel(id) | Request::Amend { order: id, .. }) = request {
             lives.entry(id).or_insert((0, 0, true));
         }
-        request.into_iter().for_each(|request| venue.send(at, request));
+        request.into_iter().for_each(|request| venue.send(at, 0, request));
     }
-    out.into()
+    out.iter().copied().collect()
 }
 
 /// Advances in chunks of these lengths, each waiting for reports or not.
@@ -624,7 +624,7 @@ fn in_chunks(story: &Story, chunks: &[(Nanos, bool)]) -> Vec<Report> {
     let halves = [&story.rows[..first], &story.rows[first..second], &story.rows[second..]].map(ColumnsBuf::pack);
     let views: Vec<_> = halves.iter().map(|half| half.view()).collect();
     let mut feed = if chunks.len().is_multiple_of(2) { Feed::venue(&[rows.view()]) } else { Feed::venue(&views) };
-    let (mut venue, mut out) = (VenueModel::new(instrument(1), story.settings), VecDeque::new());
+    let (mut venue, mut out) = (VenueModel::new(instrument(1), story.settings), Reports::default());
     let mut chunks = chunks.iter().cycle();
     let mut now = 0;
     let asked = story.asked.iter().map(|asked| (asked.0, Some(asked.1)));
@@ -635,9 +635,9 @@ fn in_chunks(story: &Story, chunks: &[(Nanos, bool)]) -> Vec<Report> {
             assert!(reached <= (now + length).min(at - 1));
             now = now.max(reached);
         }
-        request.into_iter().for_each(|request| venue.send(at, request));
+        request.into_iter().for_each(|request| venue.send(at, 0, request));
     }
-    out.into()
+    out.iter().copied().collect()
 }
 
 proptest! {

@@ -64,7 +64,7 @@ fn the_queue_ahead_only_shrinks_by_trades_and_by_what_leaves_the_level() {
 #[test]
 fn orders_fills_and_cash_follow_the_records() {
     let mut onlooker = onlooker();
-    onlooker.ledger.deposit(1, money("100").unwrap());
+    onlooker.ledger.deposit(0, 1, money("100").unwrap());
     onlooker.take(&buy(7, 100));
     assert_eq!(onlooker.take(&Decision::Cancel { ts: 2, order: 7 }).order.unwrap().pending, Pending::Cancel);
     let seen = onlooker.take(&filled(7, 1, 400));
@@ -74,7 +74,7 @@ fn orders_fills_and_cash_follow_the_records() {
     onlooker.take(&report(7, ReportKind::Canceled));
     assert_eq!(onlooker.open_orders().count(), 0);
     // 400 × 10⁻⁸ at 1.00
-    assert_eq!(onlooker.ledger().cash(1), money("99.999996").unwrap());
+    assert_eq!(onlooker.ledger().cash(0, 1), money("99.999996").unwrap());
     assert_eq!(
         onlooker.take(&report(9, ReportKind::Canceled)),
         Seen { order: None, fits: false, realised: 0, ahead: None }

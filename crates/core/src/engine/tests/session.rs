@@ -12,7 +12,7 @@ fn holding(positions: &[Qty]) -> Engine {
     let mut engine = Engine::new(EngineSettings { seed: 1, sample_every: None, keep_records: true });
     let instrument = engine.add_instrument(instrument(PERPETUAL, 0, "0"));
     for _ in positions {
-        let seat = Seat { instrument, interest: DEAF, limits: Limits::default() };
+        let seat = Seat { instrument, interest: DEAF, ..Seat::default() };
         let said = Rc::default();
         engine.add_strategy(seat, Box::new(Puppet { play: |_, _, _| Ok(()), said }));
     }
@@ -81,7 +81,7 @@ fn holding_nothing() -> Checkpoint {
     engine.add_instrument(instrument(PERPETUAL, 0, "0"));
     let nobody = || Box::new(Puppet { play: |_, _, _| Ok(()), said: Rc::default() });
     for _ in 0..2 {
-        engine.add_strategy(Seat { instrument: 0, interest: DEAF, limits: Limits::default() }, nobody());
+        engine.add_strategy(Seat { instrument: 0, interest: DEAF, ..Seat::default() }, nobody());
     }
     engine.checkpoint()
 }
@@ -100,7 +100,7 @@ fn a_strategy_told_to_fail_fails_there_and_its_order_ids_are_given_again() {
             Ok(())
         };
         for play in [if raises { raising } else { calm }, calm] {
-            let seat = Seat { instrument: 0, interest: Interest { book: true, ..DEAF }, limits: Limits::default() };
+            let seat = Seat { instrument: 0, interest: Interest { book: true, ..DEAF }, ..Seat::default() };
             engine.add_strategy(seat, Box::new(Puppet { play, said: Rc::default() }));
         }
         engine.deposit("USDT", money("100000").unwrap());
@@ -147,7 +147,7 @@ fn a_fill_that_is_told_after_the_end_is_booked_once() {
         said.push(String::new());
         Ok(())
     };
-    let seat = Seat { instrument: 0, interest: Interest { book: true, fill: true, ..DEAF }, limits: Limits::default() };
+    let seat = Seat { instrument: 0, interest: Interest { book: true, fill: true, ..DEAF }, ..Seat::default() };
     engine.add_strategy(seat, Box::new(Puppet { play: once, said: Rc::default() }));
     engine.deposit("USDT", money("1000").unwrap());
     let mut live = Live::new(engine, Vec::new());
