@@ -26,6 +26,11 @@ impl Stream {
         Self { index, ..Self::new(seed, stream) }
     }
 
+    /// The stream of this [`Stream::key`], `index` draws in.
+    pub fn resumed(key: u64, index: u64) -> Self {
+        Self { key, index }
+    }
+
     /// How many numbers have been drawn.
     pub fn index(&self) -> u64 {
         self.index
