@@ -158,11 +158,7 @@ fn add_markouts(table: &Bound<'_, PyDict>, engine: &Engine, hindsight: &Attribut
 }
 
 /// The parts of each strategy's PnL and what they leave unexplained, which must be 0.
-fn splits_table<'py>(
-    py: Python<'py>,
-    engine: &Engine,
-    hindsight: &Attribution,
-) -> PyResult<Vec<Bound<'py, PyDict>>> {
+fn splits_table<'py>(py: Python<'py>, engine: &Engine, hindsight: &Attribution) -> PyResult<Vec<Bound<'py, PyDict>>> {
     let row = |(strategy, split): (usize, &attribution::Split)| {
         let row = PyDict::new(py);
         row.set_item("spread", split.spread)?;
