@@ -131,10 +131,14 @@ def series(path: Path, definition: Mapping[str, Any], start: int, end: int) -> l
     found: list[tuple[int, int]] = []
     for row, (time, rate) in enumerate(zip(at.tolist(), rates.to_list(), strict=True), 1):
         if found and time <= found[-1][0]:
-            raise DataError(f"{path}: row {row} of {definition['id']}: times must rise, was {time} after {found[-1][0]}")
+            raise DataError(
+                f"{path}: row {row} of {definition['id']}: times must rise, was {time} after {found[-1][0]}"
+            )
         units = None if rate is None else Decimal(str(rate)).scaleb(9)
         if units is None or not units.is_finite() or abs(units) >= 10**9:
-            raise DataError(f"{path}: row {row} of {definition['id']}: the rate must be a fraction within ±1, was {rate}")
+            raise DataError(
+                f"{path}: row {row} of {definition['id']}: the rate must be a fraction within ±1, was {rate}"
+            )
         found.append((time, int(units.to_integral_value())))
     interval = int(definition.get("funding_interval_hours") or DEFAULT_HOURS) * HOUR
     due = range((start // interval + 1) * interval, end + 1, interval)
@@ -143,7 +147,8 @@ def series(path: Path, definition: Mapping[str, Any], start: int, end: int) -> l
     if missing:
         first = np.datetime64(missing[0], "ns").astype("datetime64[s]")
         raise DataError(
-            f"{path}: {len(missing)} of {len(due)} funding times of {definition['id']} have no rate, the first is {first}Z",
+            f"{path}: {len(missing)} of {len(due)} funding times of {definition['id']} have no rate, "
+            f"the first is {first}Z",
             "give a series that covers the data, or leave funding out with --funding none",
         )
     return [(time, rate) for time, rate in found if start < time <= end]
@@ -207,7 +212,9 @@ def _brackets(path: Path) -> dict[str, list[dict[str, Any]]]:
     try:
         return {row["symbol"]: [_tier(bracket) for bracket in row["brackets"]] for row in rows}
     except (KeyError, TypeError) as error:
-        hint = "it must be Binance's answer to leverageBracket: symbol, brackets with notionalFloor and maintMarginRatio"
+        hint = (
+            "it must be Binance's answer to leverageBracket: symbol, brackets with notionalFloor and maintMarginRatio"
+        )
         raise DataError(f"{path}: `{error.args[0]}` is missing", hint) from None
 
 
