@@ -7,6 +7,7 @@
 mod advance;
 
 pub use advance::{Stop, Watch};
+pub(crate) use advance::{Touch, rows_until};
 
 use crate::event::{Event, Kind};
 use crate::types::{NO_TIME, Nanos, Qty, Side, Ticks};

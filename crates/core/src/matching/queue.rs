@@ -44,7 +44,17 @@ impl Place {
         let front = self.front - qty as f64;
         self.front = front.max(0.0);
         self.traded += qty;
+        if front > 0.0 {
+            return 0;
+        }
         (libm::round(-front / lot as f64) as Qty).max(0).saturating_mul(lot)
+    }
+
+    /// Whether a trade at the order's price does not reach it.
+    #[inline]
+    #[allow(clippy::cast_precision_loss)]
+    pub fn waits(&self, qty: Qty, lot: Qty) -> bool {
+        (qty as f64 - self.front) / (lot as f64) < 0.5
     }
 
     /// The level changed from `previous` to `now` steps.

@@ -43,6 +43,10 @@ impl Consumed {
         self.levels.retain(|level| (level.0, level.1) != (side, price));
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.levels.is_empty()
+    }
+
     pub(super) fn clear(&mut self) {
         self.levels.clear();
     }
