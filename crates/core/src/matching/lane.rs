@@ -39,6 +39,11 @@ impl Lane {
         }
     }
 
+    /// Whether no row of the feed can make it report.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.resting.iter().next().is_none()
+    }
+
     fn look_anew(&mut self) {
         let own = self.resting.watch();
         self.watch = self.consumed.watch(own);
@@ -47,8 +52,8 @@ impl Lane {
 
     /// Whether a row does no more to it than to move orders in their queues. It may say no where that is not known.
     #[inline]
-    pub(super) fn is_quiet(&self, touch: &Touch, lot: Qty) -> bool {
-        self.only_rests && self.resting.is_quiet(touch, lot)
+    pub(super) fn lets_pass(&self, touch: &Touch, lot: Qty) -> bool {
+        self.only_rests && self.resting.lets_pass(touch, lot)
     }
 
     /// A level that concerns it changed from `previous`. Whether it looks for something else now.

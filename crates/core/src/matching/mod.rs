@@ -166,6 +166,11 @@ impl VenueModel {
         self.lane_of[account]
     }
 
+    /// Whether it has nothing to say, whatever its rows: nothing rests here and nothing is on its way.
+    pub fn is_quiet(&self) -> bool {
+        self.requests.is_empty() && self.lanes.iter().all(Lane::is_quiet)
+    }
+
     /// When the next request arrives.
     #[inline]
     pub fn next_request(&self) -> Option<Nanos> {
@@ -228,11 +233,11 @@ impl VenueModel {
         let (lot, queue) = (self.lot, self.listing.settings.queue);
         let lanes = &mut self.lanes;
         self.listing.book.sweep(columns, times, rows, self.watch, |touch| {
-            let is_quiet = lanes.iter().all(|lane| lane.is_quiet(touch, lot));
-            if is_quiet {
+            let passes = lanes.iter().all(|lane| lane.lets_pass(touch, lot));
+            if passes {
                 lanes.iter_mut().for_each(|lane| lane.resting.queue(touch, queue, lot));
             }
-            is_quiet
+            passes
         })
     }
 

@@ -148,7 +148,7 @@ impl RestingOrders {
 
     /// Whether a row fills nothing: no order is reached or passed, and no queue traded away.
     #[inline]
-    pub(super) fn is_quiet(&self, touch: &Touch, lot: Qty) -> bool {
+    pub(super) fn lets_pass(&self, touch: &Touch, lot: Qty) -> bool {
         let against = touch.side.opposite();
         let (orders, x) = (&self.sides[against as usize], touch.price ^ against.mirror());
         match orders.first() {
@@ -163,7 +163,7 @@ impl RestingOrders {
         }
     }
 
-    /// Moves the orders in their queues that a row moves which [is quiet](Self::is_quiet).
+    /// Moves the orders in their queues that a row moves which [passes](Self::lets_pass).
     #[inline]
     pub(super) fn queue(&mut self, touch: &Touch, model: QueueModel, lot: Qty) {
         let side = if touch.is_trade { touch.side.opposite() } else { touch.side };
@@ -177,7 +177,7 @@ impl RestingOrders {
         }
     }
 
-    /// Every resting order, for tests of invariants.
+    /// Every resting order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Resting> {
         self.sides.iter().flatten()
     }

@@ -5,18 +5,60 @@
 //! (<https://hftbacktest.readthedocs.io/en/latest/tutorials/Probability%20Queue%20Models.html>;
 //! Rigtorp 2013, <https://rigtorp.se/2013/06/08/estimating-order-queue-position.html>), so that results compare.
 
+mod log;
+mod power;
+mod risk_averse;
+
+use crate::instrument::Instrument;
 use crate::types::Qty;
 
-/// How a level's shrinking without trades is shared between those ahead and those behind.
+/// How a level's shrinking without trades is shared between those ahead and those behind: the probability that who
+/// leaves stood behind, f and b being the quantities ahead and behind.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum QueueModel {
     /// Everybody who leaves stood behind: only trades move the order forward. Pessimistic.
     RiskAverse,
-    /// Those behind leave with probability bⁿ / (bⁿ + fⁿ), f and b being the quantities ahead and behind.
+    /// bⁿ / (bⁿ + fⁿ); hftbacktest's `PowerProbQueueModel`.
     Power(f64),
+    /// bⁿ / (b + f)ⁿ; its `PowerProbQueueModel2`. Where f was guessed below 0 the share is above 1 and an order may
+    /// move back: kept as it is there.
+    PowerOfLevel(f64),
+    /// 1 − (f / (b + f))ⁿ; its `PowerProbQueueModel3`.
+    PowerNotAhead(f64),
+    /// ln(1 + b) / ln(1 + b + f), in real units of which a step has so many; its `LogProbQueueModel2`.
+    Log(f64),
+    /// ln(1 + b) / (ln(1 + b) + ln(1 + f)), likewise; its `LogProbQueueModel`. Moves back as that one.
+    LogOfBoth(f64),
 }
 
-/// An order's place, in quantity steps. Fractional, because a share of a step may be guessed to have left.
+impl QueueModel {
+    /// The same model with the size of the instrument's quantity step, where it counts in real units.
+    #[must_use]
+    pub fn of(self, instrument: &Instrument) -> Self {
+        match self {
+            Self::Log(_) => Self::Log(instrument.qty_to_f64(1)),
+            Self::LogOfBoth(_) => Self::LogOfBoth(instrument.qty_to_f64(1)),
+            other => other,
+        }
+    }
+
+    /// The share of those who leave that stood behind; `None` where all of them did. NaN where nothing stands there.
+    #[inline]
+    fn share(self, front: f64, back: f64) -> Option<f64> {
+        Some(match self {
+            Self::RiskAverse => return None,
+            Self::Power(n) => power::of_both(front, back, n),
+            Self::PowerOfLevel(n) => power::of_level(front, back, n),
+            Self::PowerNotAhead(n) => power::not_ahead(front, back, n),
+            Self::Log(unit) => log::of_level(front, back, unit),
+            Self::LogOfBoth(unit) => log::of_both(front, back, unit),
+        })
+    }
+}
+
+/// An order's place, in quantity steps. Fractional, because a share of a step may be guessed to have left. Below 0
+/// where more is guessed to have left than stood ahead, or where what reached the order was less than a lot: then the
+/// next trade fills it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Place {
     front: f64,
@@ -41,13 +83,16 @@ impl Place {
     /// to the nearest lot; 0 while the order waits.
     #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
     pub fn trade(&mut self, qty: Qty, lot: Qty) -> Qty {
-        let front = self.front - qty as f64;
-        self.front = front.max(0.0);
+        self.front -= qty as f64;
         self.traded += qty;
-        if front > 0.0 {
+        if self.front > 0.0 {
             return 0;
         }
-        (libm::round(-front / lot as f64) as Qty).max(0).saturating_mul(lot)
+        let reached = (libm::round(-self.front / lot as f64) as Qty).max(0).saturating_mul(lot);
+        if reached > 0 {
+            self.front = 0.0;
+        }
+        reached
     }
 
     /// Whether a trade at the order's price does not reach it.
@@ -61,29 +106,17 @@ impl Place {
     #[allow(clippy::cast_precision_loss)]
     pub fn level(&mut self, model: QueueModel, previous: Qty, now: Qty) {
         let left = (previous - now - std::mem::take(&mut self.traded)) as f64;
-        let new = now as f64;
-        let QueueModel::Power(n) = model else {
-            self.front = self.front.min(new);
-            return;
+        let (front, back, new) = (self.front, previous as f64 - self.front, now as f64);
+        self.front = match model.share(front, back) {
+            Some(share) if left >= 0.0 => {
+                // With nothing ahead and nothing behind the share is 0/0: the minimum below then falls to `new`.
+                let share = if share.is_infinite() { 1.0 } else { share };
+                let moved = front - (1.0 - share) * left + (back - share * left).min(0.0);
+                moved.min(new)
+            }
+            _ => risk_averse::ahead(front, new),
         };
-        if left < 0.0 {
-            self.front = self.front.min(new);
-            return;
-        }
-        let (front, back) = (self.front, previous as f64 - self.front);
-        let (f, b) = (power(front, n), power(back, n));
-        // With nothing ahead and nothing behind the share is 0/0: the minimum below then falls to `new`.
-        let share = b / (b + f);
-        let share = if share.is_infinite() { 1.0 } else { share };
-        let moved = front - (1.0 - share) * left + (back - share * left).min(0.0);
-        // hftbacktest lets it fall below 0 here; nothing follows from that, since the next trade fills either way.
-        self.front = moved.min(new).max(0.0);
     }
-}
-
-#[inline]
-fn power(x: f64, n: f64) -> f64 {
-    if n == 2.0 { x * x } else { libm::pow(x, n) }
 }
 
 #[cfg(test)]
@@ -122,15 +155,40 @@ mod tests {
         assert!((cubic.front - (60.0 - (1.0 - share) * 20.0)).abs() < 1e-9);
     }
 
+    /// Ahead 60, behind 40, 20 leave: each model's share by hand.
+    #[test]
+    fn each_model_has_its_share() {
+        let shares = [
+            (QueueModel::PowerOfLevel(2.0), 1600.0 / 10_000.0),
+            (QueueModel::PowerNotAhead(2.0), 1.0 - 0.36),
+            // ln 5 / ln 11 and ln 5 / (ln 5 + ln 7): a step is a tenth.
+            (QueueModel::Log(0.1), 0.671_187_741_471_239_6),
+            (QueueModel::LogOfBoth(0.1), 0.452_680_830_286_942_7),
+        ];
+        for (model, share) in shares {
+            let mut place = Place::behind(60);
+            place.level(model, 100, 80);
+            assert!((place.front - (60.0 - (1.0 - share) * 20.0)).abs() < 1e-9, "{model:?} {}", place.front);
+        }
+    }
+
+    #[test]
+    fn what_reaches_an_order_adds_up_to_a_lot() {
+        let mut place = Place::behind(0);
+        assert_eq!([place.trade(4, 10), place.trade(4, 10), place.trade(4, 10)], [0, 10, 0]);
+    }
+
     proptest! {
         /// Levels and trades as a feed can send them: the order is never further back than the level is long, never
         /// moves back, is never before the front, and no more reaches it than was traded past the queue.
         #[test]
         fn a_place_stays_within_its_level(
-            start in 0_i64..1_000, n in prop_oneof![Just(None), (0.5_f64..4.0).prop_map(Some), Just(Some(2.0))],
+            start in 0_i64..1_000, n in prop_oneof![0.5_f64..4.0, Just(2.0)], which in 0_usize..6,
             changes in prop::collection::vec((prop::bool::ANY, 0_i64..1_500), 1..60)
         ) {
-            let model = n.map_or(QueueModel::RiskAverse, QueueModel::Power);
+            let powers = [QueueModel::Power(n), QueueModel::PowerOfLevel(n), QueueModel::PowerNotAhead(n)];
+            let logs = [QueueModel::Log(0.1), QueueModel::LogOfBoth(0.1), QueueModel::RiskAverse];
+            let model = [powers, logs].concat()[which];
             let (mut place, mut level) = (Place::behind(start), start);
             for (is_trade, size) in changes {
                 let before = place.ahead();
@@ -142,8 +200,9 @@ mod tests {
                     level = size;
                     prop_assert!(place.ahead() <= level);
                 }
-                prop_assert!(place.ahead() <= before && place.ahead() >= 0);
-                prop_assert!(place.front >= 0.0);
+                let may_go_back = matches!(model, QueueModel::PowerOfLevel(_) | QueueModel::LogOfBoth(_));
+                prop_assert!(place.ahead() <= before || may_go_back);
+                prop_assert!(place.ahead() >= 0 && place.front.is_finite());
             }
         }
     }
