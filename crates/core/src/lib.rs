@@ -39,6 +39,8 @@ pub mod random;
 pub mod record;
 /// What a session that is over left behind.
 pub mod recovery;
+/// Strategies without code.
+pub mod rule;
 /// The risk gate.
 pub mod risk;
 /// Both sides joined: a backtest.

@@ -191,7 +191,10 @@ impl PyContext {
     }
 
     /// Two averages' difference, its own average and the difference of both.
-    #[pyo3(signature = (fast=None, slow=None, signal=None, *, on=None), text_signature = "($self, fast=12, slow=26, signal=9, *, on=None)")]
+    #[pyo3(
+        signature = (fast=None, slow=None, signal=None, *, on=None),
+        text_signature = "($self, fast=12, slow=26, signal=9, *, on=None)"
+    )]
     fn macd(
         &self,
         py: Python<'_>,
@@ -216,7 +219,10 @@ impl PyContext {
     }
 
     /// So many standard deviations about the mean of the closes.
-    #[pyo3(signature = (period=None, deviations=None, *, on=None), text_signature = "($self, period=20, deviations=2.0, *, on=None)")]
+    #[pyo3(
+        signature = (period=None, deviations=None, *, on=None),
+        text_signature = "($self, period=20, deviations=2.0, *, on=None)"
+    )]
     fn bollinger(
         &self,
         py: Python<'_>,
@@ -228,7 +234,10 @@ impl PyContext {
     }
 
     /// A multiple of the average true range about an average of the closes.
-    #[pyo3(signature = (period=None, multiplier=None, atr=None, *, on=None), text_signature = "($self, period=20, multiplier=2.0, atr=10, *, on=None)")]
+    #[pyo3(
+        signature = (period=None, multiplier=None, atr=None, *, on=None),
+        text_signature = "($self, period=20, multiplier=2.0, atr=10, *, on=None)"
+    )]
     fn keltner(
         &self,
         py: Python<'_>,
@@ -247,7 +256,10 @@ impl PyContext {
     }
 
     /// Where the close lies between low and high, in per cent, smoothed (`k`), and that smoothed again (`d`).
-    #[pyo3(signature = (period=None, smooth=None, signal=None, *, on=None), text_signature = "($self, period=14, smooth=3, signal=3, *, on=None)")]
+    #[pyo3(
+        signature = (period=None, smooth=None, signal=None, *, on=None),
+        text_signature = "($self, period=14, smooth=3, signal=3, *, on=None)"
+    )]
     fn stochastic(
         &self,
         py: Python<'_>,
