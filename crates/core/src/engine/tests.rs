@@ -196,7 +196,9 @@ fn explained(engine: &Engine, strategy: StrategyIx) {
     let own = |account| engine.ledger().balance(strategy + 1, account, view.currencies.quote);
     let held = match view.instrument.kind {
         InstrumentKind::Spot => position.value(&view.instrument, twice_mid),
-        InstrumentKind::LinearPerpetual => position.unrealised(&view.instrument, twice_mid),
+        InstrumentKind::LinearPerpetual | InstrumentKind::InversePerpetual => {
+            position.unrealised(&view.instrument, twice_mid)
+        }
     };
     assert_eq!(own(Account::Cash) + own(Account::Rounding) + held, engine.pnl(strategy), "strategy {strategy}");
 }
