@@ -45,10 +45,10 @@ pub mod random;
 pub mod record;
 /// What a session that is over left behind.
 pub mod recovery;
-/// Strategies without code.
-pub mod rule;
 /// The risk gate.
 pub mod risk;
+/// Strategies without code.
+pub mod rule;
 /// Both sides joined: a backtest.
 pub mod simulation;
 /// Strategies built in, by name.

@@ -132,6 +132,12 @@ impl PyContext {
         self.window.look(|ctx| ctx.instrument().qty_to_f64(ctx.position()))
     }
 
+    /// What the position cost on average, in quote currency; None without one.
+    #[getter]
+    fn average_price(&self) -> PyResult<Option<f64>> {
+        self.window.look(|ctx| ctx.average_price().map(|ticks| ctx.instrument().tick_size.times(ticks)))
+    }
+
     /// Made so far after fees, in quote currency, at the middle of the book.
     #[getter]
     fn pnl(&self) -> PyResult<f64> {

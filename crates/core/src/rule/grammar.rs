@@ -61,10 +61,10 @@ pub(super) fn condition(
     let mut reader = Reader { tokens: tokens(text)?, at: 0, parameters, wanted, ops: Vec::new(), nested: 0 };
     let start = reader.column();
     let kind = reader.disjunction()?;
-    reader.must_be(start, kind, Kind::Condition)?;
-    match reader.peek() {
-        Token::End => {}
-        token => return Err(reader.expected("and, or, or the end", token)),
+    match (reader.peek(), kind) {
+        (Token::End, _) => reader.must_be(start, kind, Kind::Condition)?,
+        (token, Kind::Number) => return Err(reader.expected("a comparison", token)),
+        (token, Kind::Condition) => return Err(reader.expected("and, or, or the end", token)),
     }
     let ops = reader.ops;
     let (mut depth, mut deepest) = (0, 0);
@@ -166,7 +166,11 @@ impl<'a> Reader<'a> {
     fn deeper(&mut self, part: fn(&mut Self) -> Result<Kind, Wrong>) -> Result<Kind, Wrong> {
         self.nested += 1;
         if self.nested > DEEPEST {
-            return Err(Wrong::new(self.column(), format!("more than {DEEPEST} parts within each other"), "shorten it"));
+            return Err(Wrong::new(
+                self.column(),
+                format!("more than {DEEPEST} parts within each other"),
+                "shorten it",
+            ));
         }
         let kind = part(self);
         self.nested -= 1;
@@ -330,7 +334,9 @@ impl<'a> Reader<'a> {
             let column = self.column();
             match self.next() {
                 Token::Name(output) => spec.output(output).map_err(at(column))?,
-                token => return Err(Wrong::new(column, format!("expected an output, found {token}"), outputs.join(", "))),
+                token => {
+                    return Err(Wrong::new(column, format!("expected an output, found {token}"), outputs.join(", ")));
+                }
             }
         } else if outputs[0] == "value" {
             0

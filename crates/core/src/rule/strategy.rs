@@ -6,10 +6,11 @@ use serde::Deserialize;
 
 use super::expression::{self, Op, Sight, When};
 use super::grammar::{self, Wanted};
+use crate::amounts;
 use crate::engine::Context;
 use crate::feature::{Bar, Clock, IndicatorId};
 use crate::strategy::{Fault, Interest, Strategy, Wake};
-use crate::types::{Qty, Side};
+use crate::types::Qty;
 
 /// A rule as it is written.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -100,9 +101,8 @@ impl RuleStrategy {
         let mut wanted = Vec::new();
         let mut condition = |key: &str, text: &Option<String>| {
             let Some(text) = text else { return Ok(Vec::new()) };
-            grammar::condition(text, parameters, &mut wanted).map_err(|wrong| {
-                RuleError::new(format!("{key}, column {}: {}", wrong.column, wrong.what), wrong.hint)
-            })
+            grammar::condition(text, parameters, &mut wanted)
+                .map_err(|wrong| RuleError::new(format!("{key}, column {}: {}", wrong.column, wrong.what), wrong.hint))
         };
         let conditions = Conditions {
             enter: condition("enter", &definition.enter)?,
@@ -110,14 +110,25 @@ impl RuleStrategy {
             enter_short: condition("enter_short", &definition.enter_short)?,
             exit_short: condition("exit_short", &definition.exit_short)?,
         };
-        let distance = |key, text: &Option<String>| text.as_ref().map(|text| distance(key, text, parameters)).transpose();
+        let distance =
+            |key, text: &Option<String>| text.as_ref().map(|text| distance(key, text, parameters)).transpose();
         let (stop, target) = (distance("stop", &definition.stop)?, distance("target", &definition.target)?);
         let size = number(&definition.size, parameters).filter(|size| *size > 0.0).ok_or_else(|| {
             let what = format!("size must be a number above 0 or a parameter, was {}", definition.size);
             RuleError::new(what, "it is in base units")
         })?;
-        let rule =
-            Self { definition, size, conditions, wanted, stop, target, indicators: Vec::new(), qty: 0, bar: Bar::default(), warm: false };
+        let rule = Self {
+            definition,
+            size,
+            conditions,
+            wanted,
+            stop,
+            target,
+            indicators: Vec::new(),
+            qty: 0,
+            bar: Bar::default(),
+            warm: false,
+        };
         rule.check()?;
         Ok(rule)
     }
@@ -129,7 +140,10 @@ impl RuleStrategy {
             return Err(RuleError::new("the rule never enters", "say when with enter or enter_short"));
         }
         let watched = self.stop.is_some() || self.target.is_some();
-        let sides = [("enter", enter, "exit", exit, enter_short), ("enter_short", enter_short, "exit_short", exit_short, enter)];
+        let sides = [
+            ("enter", enter, "exit", exit, enter_short),
+            ("enter_short", enter_short, "exit_short", exit_short, enter),
+        ];
         for (entry, entries, way_out, exits, opposite) in sides {
             if !entries.is_empty() && exits.is_empty() && opposite.is_empty() && !watched {
                 let hint = format!("say when with {way_out}, stop, target or an entry on the other side");
@@ -150,8 +164,12 @@ impl RuleStrategy {
             Clock::parse(text, ctx.instrument()).map_err(|error| fault(format!("{}: {}", error.what, error.hint)))
         };
         let (bars, instrument) = (clock(&self.definition.bars, ctx)?, ctx.instrument());
-        self.qty = lots(self.size, instrument).filter(|qty| *qty > 0).ok_or_else(|| {
-            fault(format!("size must be at least one lot ({}), was {}", instrument.lot_size.text(1), self.definition.size))
+        self.qty = amounts::steps(self.size, instrument).filter(|qty| *qty > 0).ok_or_else(|| {
+            fault(format!(
+                "size must be at least one lot ({}), was {}",
+                instrument.lot_size.text(1),
+                self.definition.size
+            ))
         })?;
         let series = ctx.bars(bars);
         for Wanted { spec, on } in &self.wanted {
