@@ -5,6 +5,8 @@
 
 /// A strategy's floats as whole ticks and steps.
 pub mod amounts;
+/// What fills were worth after the fact, and what made the PnL.
+pub mod attribution;
 /// The L2 book.
 pub mod book;
 /// Venue bytes to market events, per venue.
@@ -27,6 +29,8 @@ pub mod instrument;
 pub mod ledger;
 /// The engine fed by a venue as it happens.
 pub mod live;
+/// What venues ask of positions.
+pub mod margin;
 /// The seeded market: an order flow around a moving value, through a price-time matching engine.
 pub mod market;
 /// The venue as the simulation models it.

@@ -188,6 +188,7 @@ fn report_into(out: &Bound<'_, PyDict>, onlooker: &Onlooker, seen: &Seen, what: 
         ReportKind::Amended { .. } => "amended",
         ReportKind::AmendRejected(_) => "amend_refused",
         ReportKind::Unknown => "unknown",
+        ReportKind::Triggered { .. } => "triggered",
     };
     out.set_item("what", name)?;
     let reason = match what {

@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 use kedge_core::codec::binance::{LiveFeed, Market};
 use kedge_core::instrument::Instrument;
 use kedge_core::live::{Act, Input, Live};
-use kedge_core::order::{Fill, OrderRequest, Reason, Report, ReportKind};
+use kedge_core::order::{Fill, OrderRequest, Reason, Report, ReportKind, Terms};
 use kedge_core::types::{InstrumentIx, Liquidity, Money, Nanos, OrderId, OrderKind, Side, StrategyIx, TimeInForce};
 use kedge_journal::{GroupCommitter, Stream, Writer, kind};
 use pyo3::prelude::*;
@@ -174,7 +174,8 @@ impl PyLiveSession {
             let side = if side == "buy" { Side::Buy } else { Side::Sell };
             let (kind, time_in_force) = (OrderKind::Limit, TimeInForce::Gtc);
             let (price, qty) = amounts;
-            let request = OrderRequest { strategy, instrument, side, kind, time_in_force, price, qty };
+            let request =
+                OrderRequest { strategy, instrument, side, kind, time_in_force, price, qty, terms: Terms::PLAIN };
             session.take(now, &Input::EarlierFill { order, request, fill })?;
             Ok(true)
         })

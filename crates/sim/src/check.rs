@@ -139,7 +139,10 @@ impl Life {
                     "order {id}: taken twice, or {queue_ahead} ahead"
                 );
             }
-            ReportKind::CancelRejected(_) | ReportKind::AmendRejected(_) | ReportKind::Unknown => {}
+            ReportKind::CancelRejected(_)
+            | ReportKind::AmendRejected(_)
+            | ReportKind::Unknown
+            | ReportKind::Triggered { .. } => {}
         }
         self.reports.push((ts_venue, ts_recv, kind));
     }
@@ -381,7 +384,9 @@ fn worth(place: &Place, ledger: &Ledger, strategy: StrategyIx, quote: CurrencyIx
     let (position, owner) = (ledger.position(strategy), strategy + 1);
     let held = match place.instrument.kind {
         InstrumentKind::Spot => position.value(&place.instrument, twice_mid),
-        InstrumentKind::LinearPerpetual => position.unrealised(&place.instrument, twice_mid),
+        InstrumentKind::LinearPerpetual | InstrumentKind::InversePerpetual => {
+            position.unrealised(&place.instrument, twice_mid)
+        }
     };
     ledger.balance(owner, Account::Cash, quote) + ledger.balance(owner, Account::Rounding, quote) + held
 }

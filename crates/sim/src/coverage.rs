@@ -131,5 +131,6 @@ fn name(kind: ReportKind) -> String {
         ReportKind::Amended { .. } => "amended".into(),
         ReportKind::AmendRejected(reason) => format!("amend refused {}", reason.name()),
         ReportKind::Unknown => "unknown".into(),
+        ReportKind::Triggered { .. } => "triggered".into(),
     }
 }

@@ -69,7 +69,7 @@ class StatusBoard:
             "strategies": self._strategies(values),
             "feeds": self._feeds(values),
             "clock": self._clocks(),
-            "risk": self._risk(values),
+            "risk": self.risk(values),
             "tick_to_order_us": self.tick_to_order.as_json(),
             "equity": f"{equity:f}",
             "start_equity": f"{self._capital:f}",
@@ -90,7 +90,7 @@ class StatusBoard:
     def _strategies(self, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         shown = []
         for seat, held in zip(self._spec.seats, values["strategies"], strict=True):
-            position, pnl, fees, open_orders, refusals, running = held
+            position, pnl, fees, open_orders, refusals, running, _ = held
             state = "running" if running else "failed" if seat.name in self.errors else "stopped"
             shown.append(
                 {
@@ -137,7 +137,8 @@ class StatusBoard:
             for market, venue in venues(self._lines).items()
         ]
 
-    def _risk(self, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def risk(self, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Each limit that is set, of each strategy: how much of it is used now, the loss since midnight UTC."""
         shown = []
         for seat, held in zip(self._spec.seats, values["strategies"], strict=True):
             bid = values["instruments"][seat.instrument][2]
@@ -145,7 +146,7 @@ class StatusBoard:
             used = {
                 "position": position,
                 "position_notional": position * Decimal(bid or 0),
-                "daily_loss": max(Decimal(0), -money.amount(held[1])),
+                "daily_loss": max(Decimal(0), -money.amount(held[6])),
             }
             for limit, amount in used.items():
                 if seat.limits.get(limit) is not None:

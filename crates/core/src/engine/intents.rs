@@ -4,7 +4,7 @@ use super::context::Intent;
 use super::state::State;
 use crate::book::Book;
 use crate::matching::{Command, Request};
-use crate::order::{Order, OrderRequest, OrderState, Pending};
+use crate::order::{Order, OrderRequest, OrderState, Pending, Terms};
 use crate::record::Decision;
 use crate::risk::{Action, Approved, MOST, Refusal};
 use crate::types::{InstrumentIx, OrderId, OrderKind, Qty, Side, StrategyIx, Ticks, TimeInForce};
@@ -149,7 +149,10 @@ impl State {
         let instrument = self.slots[usize::from(strategy)].instrument;
         let (kind, time_in_force) = (OrderKind::Limit, TimeInForce::PostOnly);
         let id = self.orders.reserve_id();
-        self.try_submit(id, OrderRequest { strategy, instrument, side, kind, time_in_force, price, qty })?;
+        self.try_submit(
+            id,
+            OrderRequest { strategy, instrument, side, kind, time_in_force, price, qty, terms: Terms::PLAIN },
+        )?;
         self.slots[usize::from(strategy)].quoted[side as usize] = Some(id);
         Ok(())
     }
@@ -184,6 +187,7 @@ impl State {
             time_in_force: TimeInForce::Ioc,
             price: 0,
             qty,
+            terms: Terms::PLAIN,
         };
         let id = self.orders.reserve_id();
         if short {

@@ -34,7 +34,20 @@ fn instrument(lot: u32) -> Instrument {
 
 fn order(id: OrderId, side: Side, life: TimeInForce, price: Ticks, qty: Qty) -> Order {
     let (kind, time_in_force) = (OrderKind::Limit, life);
-    Order::new(id, OrderRequest { strategy: 0, instrument: 0, side, kind, time_in_force, price, qty }, 0)
+    Order::new(
+        id,
+        OrderRequest {
+            strategy: 0,
+            instrument: 0,
+            side,
+            kind,
+            time_in_force,
+            price,
+            qty,
+            terms: crate::order::Terms::PLAIN,
+        },
+        0,
+    )
 }
 
 fn buy(id: OrderId, price: Ticks, qty: Qty) -> Order {
@@ -166,6 +179,8 @@ fn text(kind: ReportKind) -> String {
         ReportKind::Amended { price, qty } => format!("amended to {qty} at {price}"),
         ReportKind::AmendRejected(reason) => format!("amend refused {}", reason.name()),
         ReportKind::Unknown => "unknown".into(),
+        ReportKind::Triggered { queue_ahead: -1 } => "triggered".into(),
+        ReportKind::Triggered { queue_ahead } => format!("triggered behind {queue_ahead}"),
     }
 }
 

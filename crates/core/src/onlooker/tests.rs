@@ -25,6 +25,7 @@ fn buy(id: OrderId, price: Ticks) -> Decision {
         time_in_force: TimeInForce::Gtc,
         price,
         qty: 1_000,
+        terms: crate::order::Terms::PLAIN,
     };
     Decision::Submit { ts: 1, order: id, request }
 }

@@ -1,8 +1,10 @@
 //! Orders: what is asked for, the one lifecycle, and what the venue says about it.
 
 mod table;
+mod terms;
 
 pub use table::{Exposure, OrderTable};
+pub use terms::{BASIS_POINTS, SelfTrade, Terms, Trigger, TriggerBy};
 
 use crate::instrument::Instrument;
 use crate::types::{
@@ -26,6 +28,8 @@ pub struct OrderRequest {
     pub price: Ticks,
     /// In quantity steps.
     pub qty: Qty,
+    /// What it asks for beyond that.
+    pub terms: Terms,
 }
 
 /// Where an order is in its life.
@@ -144,6 +148,8 @@ pub struct Order {
     pub queue_ahead: Qty,
     /// Why it was rejected or expired.
     pub reason: Reason,
+    /// Whether its trigger was pulled.
+    pub triggered: bool,
 }
 
 /// Why a venue ended or refused something.
@@ -164,11 +170,35 @@ pub enum Reason {
     BookNotInSync = 5,
     /// The amendment is at or below what is filled.
     BelowFilled = 6,
+    /// The price is already where it would trigger.
+    WouldTrigger = 7,
+    /// Its time was over.
+    TimeOver = 8,
+    /// Another order of its group executed or ended.
+    GroupEnded = 9,
+    /// It would have traded with an order of the same account.
+    SelfTrade = 10,
+    /// It would have made a position larger, or turned it.
+    ReduceOnly = 11,
+    /// It waits for a price that the venue has not told: its data have no mark prices.
+    NoMarkPrice = 12,
+    /// It waits for its trigger, and cannot be amended before.
+    NotTriggered = 13,
+    /// Filter: the price is beyond the least or the most.
+    PriceFilter = 14,
+    /// Filter: the quantity is not whole lots, or beyond the least or the most.
+    LotSize = 15,
+    /// Filter: the notional is below the least.
+    Notional = 16,
+    /// Filter: the price is too far from the market's.
+    PercentPrice = 17,
+    /// Filter: it would be shown in too many parts, or in parts that are not whole lots.
+    IcebergParts = 18,
 }
 
 impl Reason {
     /// All of them, in the order of their codes.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 19] = [
         Self::None,
         Self::WouldTake,
         Self::NotFilled,
@@ -176,12 +206,43 @@ impl Reason {
         Self::UnknownOrder,
         Self::BookNotInSync,
         Self::BelowFilled,
+        Self::WouldTrigger,
+        Self::TimeOver,
+        Self::GroupEnded,
+        Self::SelfTrade,
+        Self::ReduceOnly,
+        Self::NoMarkPrice,
+        Self::NotTriggered,
+        Self::PriceFilter,
+        Self::LotSize,
+        Self::Notional,
+        Self::PercentPrice,
+        Self::IcebergParts,
     ];
 
     /// The name users meet.
     pub fn name(self) -> &'static str {
-        ["", "would_take", "not_filled", "not_whole", "unknown_order", "book_not_in_sync", "below_filled"]
-            [self as usize]
+        [
+            "",
+            "would_take",
+            "not_filled",
+            "not_whole",
+            "unknown_order",
+            "book_not_in_sync",
+            "below_filled",
+            "would_trigger_immediately",
+            "time_over",
+            "group_ended",
+            "self_trade",
+            "reduce_only",
+            "no_mark_price",
+            "not_triggered",
+            "price_filter",
+            "lot_size",
+            "notional",
+            "percent_price",
+            "iceberg_parts",
+        ][self as usize]
     }
 }
 
@@ -229,6 +290,12 @@ pub enum ReportKind {
     AmendRejected(Reason),
     /// Nobody knows: no answer in time.
     Unknown,
+    /// The price it waited for came: from now on it is a limit or market order. The quantity ahead as for
+    /// [`ReportKind::Accepted`].
+    Triggered {
+        /// See above.
+        queue_ahead: Qty,
+    },
 }
 
 /// One report, as it reaches us.
@@ -269,6 +336,7 @@ impl Order {
             last_trade: 0,
             queue_ahead: -1,
             reason: Reason::None,
+            triggered: false,
         }
     }
 
@@ -350,6 +418,11 @@ impl Order {
                 self.state = self.resting_state();
             }
             ReportKind::Unknown => self.state = S::Unknown,
+            ReportKind::Triggered { queue_ahead } => {
+                self.triggered = true;
+                self.queue_ahead = self.queue_ahead.max(queue_ahead);
+                self.state = self.resting_state();
+            }
         }
         self.updated = report.ts_recv.max(if self.updated == NO_TIME { report.ts_recv } else { self.updated });
         Ok(())

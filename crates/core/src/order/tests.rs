@@ -11,6 +11,7 @@ fn request() -> OrderRequest {
         time_in_force: TimeInForce::Gtc,
         price: 100,
         qty: 10,
+        terms: Terms::PLAIN,
     }
 }
 
@@ -44,6 +45,11 @@ fn lives_of_an_order() {
             (ACCEPTED, Ok(S::Accepted)),
             (ReportKind::CancelRejected(Reason::UnknownOrder), Ok(S::Accepted)),
             (ReportKind::Canceled, Ok(S::Canceled)),
+        ],
+        &[
+            (ReportKind::Accepted { queue_ahead: -1 }, Ok(S::Accepted)),
+            (ReportKind::Triggered { queue_ahead: 3 }, Ok(S::Accepted)),
+            (fill(1, 10), Ok(S::Filled)),
         ],
         &[(ReportKind::Unknown, Ok(S::Unknown)), (ACCEPTED, Ok(S::Accepted))],
         &[(ReportKind::Unknown, Ok(S::Unknown)), (fill(3, 10), Ok(S::Filled))],

@@ -2,9 +2,12 @@
 
 use super::Decision;
 use crate::ledger::{Account, Posting, Transaction};
-use crate::order::{Fill, OrderRequest, Reason, Report, ReportKind};
+use crate::order::{Fill, OrderRequest, Reason, Report, ReportKind, SelfTrade, Terms, Trigger, TriggerBy};
 use crate::risk::Refusal;
 use crate::types::{Liquidity, OrderKind, Side, TimeInForce};
+
+/// In the byte of a request's kind: its terms follow. Requests without any have the bytes they always had.
+const HAS_TERMS: u8 = 128;
 
 #[repr(u8)]
 enum Tag {
@@ -76,8 +79,19 @@ fn put(out: &mut Vec<u8>, values: &[i64]) {
 fn put_request(out: &mut Vec<u8>, request: &OrderRequest) {
     out.extend_from_slice(&request.strategy.to_le_bytes());
     out.extend_from_slice(&request.instrument.to_le_bytes());
-    out.extend_from_slice(&[request.side as u8, request.kind as u8, request.time_in_force as u8]);
+    let terms = if request.terms.is_plain() { 0 } else { HAS_TERMS };
+    out.extend_from_slice(&[request.side as u8, request.kind as u8 | terms, request.time_in_force as u8]);
     put(out, &[request.price, request.qty]);
+    if terms != 0 {
+        put_terms(out, &request.terms);
+    }
+}
+
+fn put_terms(out: &mut Vec<u8>, terms: &Terms) {
+    put(out, &[terms.level, terms.expires, terms.display]);
+    out.extend_from_slice(&terms.group.to_le_bytes());
+    out.extend_from_slice(&terms.trail.to_le_bytes());
+    out.extend_from_slice(&[terms.trigger as u8, terms.by as u8, u8::from(terms.reduce_only), terms.self_trade as u8]);
 }
 
 fn put_report(out: &mut Vec<u8>, kind: &ReportKind) {
@@ -100,6 +114,10 @@ fn put_report(out: &mut Vec<u8>, kind: &ReportKind) {
         }
         ReportKind::AmendRejected(reason) => out.extend_from_slice(&[7, *reason as u8]),
         ReportKind::Unknown => out.push(8),
+        ReportKind::Triggered { queue_ahead } => {
+            out.push(9);
+            put(out, &[*queue_ahead]);
+        }
     }
 }
 
@@ -173,16 +191,26 @@ impl Reader<'_> {
     }
 
     fn request(&mut self) -> Option<OrderRequest> {
-        Some(OrderRequest {
-            strategy: self.short()?,
-            instrument: self.short()?,
-            side: *[Side::Buy, Side::Sell].get(self.index()?)?,
-            kind: *[OrderKind::Limit, OrderKind::Market].get(self.index()?)?,
-            time_in_force: *[TimeInForce::Gtc, TimeInForce::Ioc, TimeInForce::Fok, TimeInForce::PostOnly]
-                .get(self.index()?)?,
-            price: self.int()?,
-            qty: self.int()?,
-        })
+        let (strategy, instrument) = (self.short()?, self.short()?);
+        let side = *[Side::Buy, Side::Sell].get(self.index()?)?;
+        let how = self.byte()?;
+        let kind = *[OrderKind::Limit, OrderKind::Market].get(usize::from(how & !HAS_TERMS))?;
+        let time_in_force =
+            *[TimeInForce::Gtc, TimeInForce::Ioc, TimeInForce::Fok, TimeInForce::PostOnly].get(self.index()?)?;
+        let (price, qty) = (self.int()?, self.int()?);
+        let terms = if how & HAS_TERMS == 0 { Terms::PLAIN } else { self.terms()? };
+        Some(OrderRequest { strategy, instrument, side, kind, time_in_force, price, qty, terms })
+    }
+
+    fn terms(&mut self) -> Option<Terms> {
+        let (level, expires, display) = (self.int()?, self.int()?, self.int()?);
+        let (group, trail) = (self.short()?, self.short()?);
+        let (trigger, by) = (*Trigger::ALL.get(self.index()?)?, *TriggerBy::ALL.get(self.index()?)?);
+        let reduce_only = *[false, true].get(self.index()?)?;
+        let self_trade = *SelfTrade::ALL.get(self.index()?)?;
+        let terms = Terms { level, expires, display, group, trail, trigger, by, reduce_only, self_trade };
+        // One request has one form in bytes.
+        (!terms.is_plain()).then_some(terms)
     }
 
     fn report(&mut self) -> Option<ReportKind> {
@@ -196,6 +224,7 @@ impl Reader<'_> {
             6 => ReportKind::Amended { price: self.int()?, qty: self.int()? },
             7 => ReportKind::AmendRejected(self.reason()?),
             8 => ReportKind::Unknown,
+            9 => ReportKind::Triggered { queue_ahead: self.int()? },
             _ => return None,
         })
     }
@@ -239,12 +268,26 @@ mod tests {
             time_in_force: TimeInForce::PostOnly,
             price: 6_183_763,
             qty: 1_000_000,
+            terms: Terms::PLAIN,
         };
+        let terms = Terms {
+            level: 6_200_000,
+            expires: 1 << 60,
+            display: 1_000,
+            group: 65_535,
+            trail: 50,
+            trigger: Trigger::Trailing,
+            by: TriggerBy::Mark,
+            reduce_only: true,
+            self_trade: SelfTrade::ExpireBoth,
+        };
+        let conditional = OrderRequest { terms, ..request };
         let report = |kind| Decision::Report(Report { order: 7, ts_venue: SECOND, ts_recv: 2 * SECOND, kind });
         let fill = Fill { trade: 9, price: 5, qty: 6, liquidity: Liquidity::Taker, fee: -(1 << 80) };
         let line = Posting { owner: 2, account: Account::Rounding, currency: 1, amount: -5 };
         vec![
             Decision::Submit { ts: 1, order: 2, request },
+            Decision::Submit { ts: 1, order: 3, request: conditional },
             Decision::Cancel { ts: -1, order: u64::MAX },
             Decision::Amend { ts: 1, order: 2, price: 3, qty: 4 },
             report(ReportKind::Accepted { queue_ahead: -1 }),
@@ -256,11 +299,15 @@ mod tests {
             report(ReportKind::Amended { price: 8, qty: 9 }),
             report(ReportKind::AmendRejected(Reason::BelowFilled)),
             report(ReportKind::Unknown),
+            report(ReportKind::Triggered { queue_ahead: 12 }),
+            report(ReportKind::Rejected(Reason::IcebergParts)),
             Decision::Posting { ts: 4, order: 0, transaction: Transaction::from_lines(&[line; 8]).unwrap() },
             Decision::Posting { ts: 4, order: 0, transaction: Transaction::from_lines(&[]).unwrap() },
             Decision::Refused { ts: 5, request, refusal: Refusal::DailyLoss },
+            Decision::Refused { ts: 5, request: conditional, refusal: Refusal::DailyLoss },
             Decision::Stopped { ts: 6, strategy: 4 },
             Decision::EarlierFill { ts: 7, order: 1 << 40, request, fill },
+            Decision::EarlierFill { ts: 7, order: 1 << 40, request: conditional, fill },
             Decision::Funding { ts: 8, instrument: 2, ts_venue: 9, amount: -(1 << 70) },
         ]
     }

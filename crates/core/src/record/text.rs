@@ -32,6 +32,7 @@ pub fn describe(decision: &Decision, instrument: &Instrument) -> String {
                 ReportKind::Amended { price: at, qty: size } => format!("amended to {} at {}", qty(*size), price(*at)),
                 ReportKind::AmendRejected(reason) => format!("amendment refused ({})", reason.name()),
                 ReportKind::Unknown => "unknown".to_owned(),
+                ReportKind::Triggered { .. } => "triggered".to_owned(),
             };
             format!("{} order {}: {what}", report.ts_recv, report.order)
         }

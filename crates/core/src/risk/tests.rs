@@ -25,7 +25,16 @@ fn book() -> Book {
 
 fn buy(price: Ticks, qty: Qty) -> OrderRequest {
     let (kind, time_in_force) = (OrderKind::Limit, TimeInForce::Gtc);
-    OrderRequest { strategy: 0, instrument: 0, side: Side::Buy, kind, time_in_force, price, qty }
+    OrderRequest {
+        strategy: 0,
+        instrument: 0,
+        side: Side::Buy,
+        kind,
+        time_in_force,
+        price,
+        qty,
+        terms: crate::order::Terms::PLAIN,
+    }
 }
 
 /// One row a reason: what is changed from a request that passes, and which refusal that must give.

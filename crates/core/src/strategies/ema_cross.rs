@@ -3,7 +3,7 @@
 use super::quoting::positive;
 use super::{BuiltIn, Parameter};
 use crate::engine::Context;
-use crate::feature::Ema;
+use crate::feature::{Ema, EmaSeed, FeatureError, Given, IndicatorId, Spec};
 use crate::strategy::{Fault, Interest, Strategy, Wake};
 use crate::types::{OrderKind, SECOND, Side, TimeInForce};
 
@@ -25,7 +25,7 @@ pub(super) const EMA_CROSS: BuiltIn = BuiltIn {
     interest: DEAF,
     make: |values| {
         let [fast, slow, bar] = [0, 1, 2].map(|at| values[at] as u32);
-        Box::new(EmaCross { periods: [fast, slow], bar, size: values[3], averages: [0; 2] })
+        Box::new(EmaCross { periods: [fast, slow], bar, size: values[3], averages: None })
     },
 };
 
@@ -34,8 +34,7 @@ struct EmaCross {
     /// Seconds.
     bar: u32,
     size: f64,
-    /// Their numbers in the context.
-    averages: [usize; 2],
+    averages: Option<[IndicatorId; 2]>,
 }
 
 impl Strategy for EmaCross {
@@ -43,13 +42,19 @@ impl Strategy for EmaCross {
         match wake {
             Wake::Start => {
                 let series = ctx.bars(i64::from(self.bar) * SECOND);
-                self.averages = self.periods.map(|period| ctx.ema(series, period));
+                let average = |period: u32| Spec::new("ema", &[(None, Given::Number(f64::from(period)))]);
+                let [quick, calm] = self.periods.map(average);
+                let fault = |error: FeatureError| Fault(format!("{}: {}", error.what, error.hint));
+                let (quick, calm) = (quick.map_err(fault)?, calm.map_err(fault)?);
+                self.averages = Some([quick, calm].map(|spec| ctx.indicator(series, spec)));
             }
             Wake::Bar(..) => {
-                let [quick, calm] = self.averages.map(|id| *ctx.ema_value(id));
-                if calm.is_ready() {
+                let Some([quick, calm]) = self.averages.map(|ids| ids.map(|id| ctx.reading(id).now()[0])) else {
+                    return Ok(());
+                };
+                if !calm.is_nan() {
                     let size = positive(self.size, ctx)?;
-                    ctx.target(if quick.value() > calm.value() { size } else { -size });
+                    ctx.target(if quick > calm { size } else { -size });
                 }
             }
             _ => {}
@@ -68,7 +73,7 @@ pub(super) const TICK_CROSS: BuiltIn = BuiltIn {
     ],
     interest: Interest { trade: true, ..DEAF },
     make: |values| {
-        let [quick, calm] = [0, 1].map(|at| Ema::new(values[at] as u32));
+        let [quick, calm] = [0, 1].map(|at| Ema::seeded(values[at] as u32, EmaSeed::First));
         Box::new(TickCross { quick, calm, seen: 0, warm: values[1] as u64, size: values[2], side: 0 })
     },
 };
@@ -88,13 +93,11 @@ impl Strategy for TickCross {
     fn wake(&mut self, wake: &Wake, ctx: &mut Context<'_>) -> Result<(), Fault> {
         let Wake::Trade(trade) = wake else { return Ok(()) };
         let price = ctx.instrument().tick_size.times(trade.price as f64);
-        self.quick.update(price);
-        self.calm.update(price);
+        let (quick, calm) = (self.quick.update(price), self.calm.update(price));
         self.seen += 1;
         if self.seen <= self.warm {
             return Ok(());
         }
-        let (quick, calm) = (self.quick.value(), self.calm.value());
         let wanted = i64::from(quick > calm) - i64::from(quick < calm);
         if wanted != 0 && wanted != self.side {
             let size = positive(self.size, ctx)? * if self.side == 0 { 1 } else { 2 };

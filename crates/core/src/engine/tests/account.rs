@@ -54,6 +54,7 @@ fn a_pending_cancel_outlives_the_amendment_before_it() {
             time_in_force: TimeInForce::Gtc,
             price: 99,
             qty: 4,
+            terms: crate::order::Terms::PLAIN,
         },
         0,
     );
