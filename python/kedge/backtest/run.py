@@ -140,7 +140,7 @@ def _seats(request: BacktestRequest, definitions: Sequence[Mapping[str, Any]]) -
     settings, ids = request.settings, [str(definition["id"]) for definition in definitions]
     if request.strategy is not None:
         source = read_source(str(request.strategy))
-        stem = Path(source.file).stem.replace("_", "-")
+        stem = source.stem
         return [
             Seat(
                 _seat_name(stem, definition, ids),
@@ -261,11 +261,11 @@ def _plain(units: int) -> int | Decimal:
 
 def _meta(request: BacktestRequest, spec: RunSpec, market: markets.Market, created: datetime) -> dict[str, Any]:
     data = [{**source, "instrument": stream.instrument["id"]} for stream in market.streams for source in stream.sources]
-    name = Path(str(request.strategy)).stem if request.strategy is not None else "strategies"
+    name = spec.seats[0].source.stem if request.strategy is not None else "strategies"
     return {
         "kedge": _core.__version__,
         "created": created,
-        "name": name.replace("_", "-"),
+        "name": name,
         "command": _command(request),
         "strategies": [
             {
