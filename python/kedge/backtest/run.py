@@ -215,7 +215,7 @@ def _tables(
     tables = run_folder.RunTables(
         **_frames(request, spec, outcome, _meta(request, spec, market, created)),
         candles=built[0].vstack(built[1]) if len(built) == 2 else built[0],
-        sources={Path(seat.source.file).name: seat.source.text for seat in spec.seats},
+        sources={seat.source.file_name: seat.source.text for seat in spec.seats},
     )
     results = metrics.results(tables) | _engine_results(market, outcome, [seat.name for seat in spec.seats])
     results["start"], results["end"] = tables.equity["ts"].min(), tables.equity["ts"].max()
@@ -270,7 +270,7 @@ def _meta(request: BacktestRequest, spec: RunSpec, market: markets.Market, creat
         "strategies": [
             {
                 "name": seat.name,
-                "file": Path(seat.source.file).name,
+                "file": seat.source.file_name,
                 "sha256": seat.source.sha256,
                 "instrument": spec.instruments[seat.instrument]["id"],
                 "params": dict(seat.params),

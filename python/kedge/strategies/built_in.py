@@ -36,10 +36,10 @@ def describe(name: str) -> str:
     """What stands for its source in a run folder. Raises `UsageError` if there is none of this name."""
     found = _found(name)
     rows = [
-        f"{parameter} = {int(default) if whole else default}  ({low:g} to {high:g}{f' {unit}' if unit else ''})"
+        f"{parameter} = {int(default) if whole else default}  # {low:g} to {high:g}{f' {unit}' if unit else ''}"
         for parameter, default, whole, low, high, unit in found["parameters"]
     ]
-    return "\n".join([f"rust:{name}: {found['about']}.", *rows, ""])
+    return "\n".join([f'strategy = "rust:{name}"', f'about = "{found["about"]}"', "", "[params]", *rows, ""])
 
 
 @cache

@@ -39,6 +39,11 @@ class StrategySource:
         return Path(self.file.removeprefix(BUILT_IN)).stem.replace("_", "-")
 
     @property
+    def file_name(self) -> str:
+        """The file of a run folder that keeps its text."""
+        return f"rust-{self.stem}.toml" if self.file.startswith(BUILT_IN) else Path(self.file).name
+
+    @property
     def sha256(self) -> str:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
