@@ -198,17 +198,6 @@ impl View {
         }
     }
 
-    /// Applies rows up to and with `last`, which reaches us at `until`, and returns it.
-    pub(super) fn run_to(&mut self, feed: &mut Feed<'_>, last: Row, until: Nanos) -> Option<Event> {
-        // The next row is often the one: then there is nothing to do in bulk.
-        if let Some((event, now)) = feed.take_if_next(last) {
-            self.row(&event, now);
-            return Some(event);
-        }
-        self.run(feed, until, Some(last));
-        feed.row(last)
-    }
-
     /// Takes in one row.
     #[inline]
     pub(super) fn row(&mut self, event: &Event, now: Nanos) {
