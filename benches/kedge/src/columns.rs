@@ -30,6 +30,14 @@ impl Market {
         Ok(Self { instrument, snapshot, rows })
     }
 
+    /// The same where there is no book.
+    pub(crate) fn read_without_snapshot(name: &str) -> Result<Self, String> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("data");
+        let about = about(&folder, name)?;
+        let instrument = Instrument::from_json(&about["instrument"].to_string()).map_err(|e| e.0)?;
+        Ok(Self { instrument, snapshot: ColumnsBuf::default(), rows: read(&folder, name, &about)? })
+    }
+
     /// Events, the snapshot not counted.
     pub(crate) fn events(&self) -> usize {
         self.rows.flags.len()
