@@ -63,27 +63,27 @@ def to_events(rows: columns.Columns, instrument: dict[str, Any], depth_kind: int
 
 
 def load(name: str, first: int = -1) -> tuple[NDArray[Any], NDArray[Any], dict[str, Any]]:
-    """Events, or so many of the first, repeated as the data says; the snapshot before them; what is known of the data.
-
-    Where venue time runs back, rows are split into one for each view, as hftbacktest's own converters do it.
-    """
+    """Events, or so many of the first, repeated as the data says; the snapshot before them; what is known of the data."""
     rows, about = columns.read(name, first)
     levels, _ = columns.read(f"{name}_snapshot")
-    events = to_events(rows, about["instrument"], DEPTH_EVENT)
-    both = np.uint64(EXCH_EVENT | LOCAL_EVENT)
-    if np.any(np.diff(events["exch_ts"]) < 0) or np.any(np.diff(events["local_ts"]) < 0):
-        by_venue = np.argsort(events["exch_ts"], kind="stable")
-        by_receipt = np.argsort(events["local_ts"], kind="stable")
-        events = correct_event_order(events, by_venue, by_receipt)
-    else:
-        events["ev"] |= both
+    events = in_both_views(to_events(rows, about["instrument"], DEPTH_EVENT))
     repeated = np.tile(events, about["repeat"])
     shift = np.repeat(np.arange(about["repeat"]) * about["period_ns"], len(events))
     repeated["exch_ts"] += shift
     repeated["local_ts"] += shift
     snapshot = to_events(levels_only(levels), about["instrument"], DEPTH_SNAPSHOT_EVENT)
-    snapshot["ev"] |= both
+    snapshot["ev"] |= np.uint64(EXCH_EVENT | LOCAL_EVENT)
     return repeated, snapshot, about | {"events": len(rows) * about["repeat"]}
+
+
+def in_both_views(events: NDArray[Any]) -> NDArray[Any]:
+    """Events with the flags of the views they belong to; where a time runs back, a row becomes one for each view."""
+    if np.any(np.diff(events["exch_ts"]) < 0) or np.any(np.diff(events["local_ts"]) < 0):
+        by_venue = np.argsort(events["exch_ts"], kind="stable")
+        by_receipt = np.argsort(events["local_ts"], kind="stable")
+        return correct_event_order(events, by_venue, by_receipt)
+    events["ev"] |= np.uint64(EXCH_EVENT | LOCAL_EVENT)
+    return events
 
 
 def levels_only(snapshot: columns.Columns) -> columns.Columns:

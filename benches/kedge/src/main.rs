@@ -1,6 +1,6 @@
 //! Kedge's side of the benches: runs one workload once and prints one JSON line, as each rival's script does.
 //!
-//! `kedge-bench DATA --mode replay|mm|mm_keep [--queue power|risk] [--pace bulk|step]`, or `kedge-bench DATA --mode
+//! `kedge-bench DATA --mode replay|mm|mm_keep [--queue power|log|risk] [--pace bulk|step]`, or `kedge-bench DATA --mode
 //! cross_trades|cross_bars`; `DATA` names columns under `benches/data`. Timed is the run only; reading the columns and
 //! laying out both sides' feeds come before it.
 #![forbid(unsafe_code)]
@@ -23,7 +23,7 @@ use cross::Over;
 use w1::{Mode, Outcome, Setup};
 
 const USAGE: &str =
-    "kedge-bench DATA --mode replay|mm|mm_keep|cross_trades|cross_bars [--queue power|risk] [--pace bulk|step]";
+    "kedge-bench DATA --mode replay|mm|mm_keep|cross_trades|cross_bars [--queue power|log|risk] [--pace bulk|step]";
 
 fn main() -> ExitCode {
     match run(std::env::args().skip(1)) {
@@ -68,6 +68,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(String, Setup),
             ("--mode", "cross_trades") => setup.mode = Mode::Cross(Over::Trades),
             ("--mode", "cross_bars") => setup.mode = Mode::Cross(Over::Bars),
             ("--queue", "power") => setup.queue = QueueModel::Power(2.0),
+            ("--queue", "log") => setup.queue = QueueModel::Log(1.0),
             ("--queue", "risk") => setup.queue = QueueModel::RiskAverse,
             ("--pace", "bulk") => setup.pace = Pace::Bulk,
             ("--pace", "step") => setup.pace = Pace::Step,
