@@ -106,7 +106,7 @@ def main() -> None:
     result = {
         "engine": "kedge",
         "version": _core.__version__,
-        "events": len(rows),
+        "events": about.get("events", len(rows)),
         "cpu_s": cpu,
         "load_cpu_s": loaded - begun,
         "wall_s": wall,

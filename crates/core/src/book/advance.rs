@@ -116,6 +116,9 @@ impl Book {
         until: Nanos,
         watch: Watch,
     ) -> Stop {
+        if self.is_of_trades {
+            return self.pass(columns, times, rows, until, watch);
+        }
         let end = rows_until(times, &rows, until);
         let next = self.rows(columns, rows.start..end, &watch.limits);
         self.find_bests();
@@ -185,7 +188,7 @@ impl Book {
 
 /// The first of `rows` later than `until`, or their end. Found ahead, one look a cache line, in order: so the rows
 /// themselves need no look at the time, and the times still come from memory before they are asked for.
-fn rows_until(times: &[Nanos], rows: &Range<usize>, until: Nanos) -> usize {
+pub(super) fn rows_until(times: &[Nanos], rows: &Range<usize>, until: Nanos) -> usize {
     const LINE: usize = 8;
     let times = &times[rows.clone()];
     let (lines, _) = times.as_chunks::<LINE>();
