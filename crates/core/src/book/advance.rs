@@ -131,6 +131,9 @@ impl Book {
         until: Nanos,
         watch: Watch,
     ) -> Stop {
+        if self.is_of_trades {
+            return self.pass(columns, times, rows, until, watch);
+        }
         let end = rows_until(times, &rows, until);
         let next = self.sweep(columns, times, rows.start..end, watch, |_| false);
         if next < end { Stop::Row(next) } else { Stop::Time(next) }

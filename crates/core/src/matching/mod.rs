@@ -141,6 +141,13 @@ impl VenueModel {
         }
     }
 
+    /// The same for data without a book: who takes, takes at the price of the last trade.
+    pub fn of_trades(instrument: Instrument, settings: VenueSettings) -> Self {
+        let mut venue = Self::new(instrument, settings);
+        venue.listing.book = Book::of_trades();
+        venue
+    }
+
     /// The venue's book.
     pub fn book(&self) -> &Book {
         &self.listing.book
@@ -194,6 +201,7 @@ impl VenueModel {
             match self.requests.front().copied() {
                 Some((at, lane, request)) if at <= until && feed.next_time().is_none_or(|time| time > at) => {
                     self.requests.pop_front();
+                    self.look_at_trades(feed);
                     self.request(at, lane, request, out);
                     if let Some(earliest) = out.earliest.filter(|_| stop_at_report) {
                         until = until.min(earliest);
@@ -252,10 +260,20 @@ impl VenueModel {
             }
             (_, Some(_)) => {
                 if let Some((at, lane, request)) = self.requests.pop_front() {
+                    self.look_at_trades(feed);
                     self.request(at, lane, request, out);
                 }
             }
             (_, None) => {}
+        }
+    }
+
+    /// Trades pass a book unseen; where there is none, the last of them is the market.
+    fn look_at_trades(&mut self, feed: &Feed<'_>) {
+        if self.listing.book.is_of_trades()
+            && let Some((at, price)) = feed.last_trade()
+        {
+            self.listing.book.trade(price, at);
         }
     }
 
