@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::event::{Columns, ColumnsBuf, Event, Kind, flag};
-use crate::types::{NO_TIME, Nanos};
+use crate::types::{NO_TIME, Nanos, Ticks};
 
 /// A block of columns with the time at which each row reaches its reader; times do not fall within or across blocks.
 #[derive(Clone, Debug)]
@@ -123,6 +123,17 @@ impl<'a> Feed<'a> {
         }
         self.searched = at;
         None
+    }
+
+    /// Price of the last trade among the rows read. Looks back for it: for the few who need it.
+    pub fn last_trade(&self) -> Option<Ticks> {
+        let read = self.blocks.iter().take(self.at.block + 1).enumerate().rev();
+        read.into_iter().find_map(|(number, block)| {
+            let columns = block.columns();
+            let end = if number == self.at.block { self.at.row } else { columns.len() };
+            let row = columns.flags[..end.min(columns.len())].iter().rposition(|&f| Kind::of(f) == Kind::Trade)?;
+            Some(columns.get(row).price)
+        })
     }
 
     /// Takes the next row.
