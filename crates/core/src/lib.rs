@@ -3,6 +3,8 @@
 //! Pure: no file, socket, clock, thread or unseeded randomness. Integers for price, quantity and money.
 #![forbid(unsafe_code)]
 
+/// What fills were worth after the fact, and what made the PnL.
+pub mod attribution;
 /// The L2 book.
 pub mod book;
 /// Venue bytes to market events, per venue.
@@ -25,6 +27,8 @@ pub mod instrument;
 pub mod ledger;
 /// The engine fed by a venue as it happens.
 pub mod live;
+/// What venues ask of positions.
+pub mod margin;
 /// The seeded market: an order flow around a moving value, through a price-time matching engine.
 pub mod market;
 /// The venue as the simulation models it.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::engine::{Checkpoint, Engine};
+use crate::engine::{Checkpoint, Engine, HeldPnl};
 use crate::order::{Order, ReportKind};
 use crate::record::Decision;
 use crate::types::OrderId;
@@ -17,12 +17,20 @@ pub struct Recovery {
     counts: bool,
     saved: Vec<Option<String>>,
     deposits_follow: bool,
+    day: (i64, Vec<HeldPnl>),
 }
 
 impl Recovery {
     /// Begins with an engine that has the session's instruments and as many strategies.
     pub fn new(engine: Engine) -> Self {
-        Self { engine, orders: BTreeMap::new(), counts: false, saved: Vec::new(), deposits_follow: false }
+        Self {
+            engine,
+            orders: BTreeMap::new(),
+            counts: false,
+            saved: Vec::new(),
+            deposits_follow: false,
+            day: (0, Vec::new()),
+        }
     }
 
     /// The books as they stood here.
@@ -32,6 +40,7 @@ impl Recovery {
     pub fn checkpoint(&mut self, books: &Checkpoint) -> Result<(), String> {
         self.counts = true;
         (self.saved, self.deposits_follow) = (books.saved.clone(), books.deposits_follow);
+        self.day = (books.day, books.pnl.clone());
         self.engine.restore(books)
     }
 
@@ -68,6 +77,8 @@ impl Recovery {
         let mut books = self.engine.checkpoint();
         books.next_order = books.next_order.max(next);
         (books.saved, books.deposits_follow) = (self.saved, self.deposits_follow);
+        // There are no prices here: PnL is as the checkpoint says.
+        (books.day, books.pnl) = self.day;
         self.orders.retain(|_, order| !order.state.is_final());
         (books, self.orders.into_values().collect())
     }

@@ -5,17 +5,17 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use kedge_core::engine::Checkpoint;
-use kedge_core::event::Columns;
 use kedge_core::onlooker::{Onlooker, Top};
 use kedge_core::record;
 use kedge_core::types::{InstrumentIx, Nanos, OrderId, StrategyIx};
-use kedge_journal::{Record, Records, Session, Tail, kind, market_block};
+use kedge_journal::{Record, Records, Session, Tail, kind};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use crate::backtest::instrument;
 use crate::errors::kedge_error;
 use crate::follower_rows::{Body, Entry, entry_dict, levels, position_row};
+use crate::inputs;
 use crate::journal::{class_of, raised};
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -134,27 +134,16 @@ impl Following {
     }
 
     fn market(&mut self, record: &Record, out: &mut Vec<Entry>) -> Result<(), String> {
-        let block = market_block::decode(&record.payload)?;
-        let columns = Columns {
-            ts_event: &block.ts_event,
-            ts_recv: &block.ts_recv,
-            price: &block.price,
-            qty: &block.qty,
-            flags: &block.flags,
-            wide_price: &block.wide_price,
-            wide_qty: &block.wide_qty,
-            price_base: block.price_base,
-            qty_scale: block.qty_scale,
-        };
-        columns.check()?;
-        let at = usize::from(block.stream);
+        let mut rows = Vec::new();
+        let instrument = inputs::read_rows(&record.payload, &mut rows)?;
+        let at = usize::from(instrument);
         let Some(before) = self.before.get_mut(at) else {
             return Err(format!("the session has no instrument {at}"));
         };
-        *before = self.onlooker.face(block.stream).top();
-        for row in columns.iter() {
-            if let Some(state) = self.onlooker.row(block.stream, &row, record.ts_engine) {
-                let body = Body::Book { instrument: block.stream, state };
+        *before = self.onlooker.face(instrument).top();
+        for row in &rows {
+            if let Some(state) = self.onlooker.row(instrument, row, record.ts_engine) {
+                let body = Body::Book { instrument, state };
                 out.push(Entry { seq: record.seq, ts: record.ts_engine, body });
             }
         }

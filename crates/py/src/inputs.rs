@@ -105,7 +105,11 @@ pub(crate) fn read<'a>(
     }
 }
 
-fn read_rows(payload: &[u8], rows: &mut Vec<Event>) -> Result<InstrumentIx, String> {
+/// The rows of a market block, left in `rows`; whose they are.
+///
+/// # Errors
+/// Says what of the block does not fit.
+pub(crate) fn read_rows(payload: &[u8], rows: &mut Vec<Event>) -> Result<InstrumentIx, String> {
     let block = market_block::decode(payload)?;
     let columns = Columns {
         ts_event: &block.ts_event,

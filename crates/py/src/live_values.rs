@@ -39,7 +39,15 @@ impl Session {
             let held = definition.quantity_step_in_data.text(position.qty);
             let tally = engine.tally(ix);
             let open = engine.orders().open(ix).count();
-            (held, engine.pnl(ix), position.fees, open, tally.refused.iter().sum::<u64>(), engine.is_running(ix))
+            (
+                held,
+                engine.pnl(ix),
+                position.fees,
+                open,
+                tally.refused.iter().sum::<u64>(),
+                engine.is_running(ix),
+                engine.day_pnl(ix),
+            )
         };
         out.set_item("strategies", (0..strategies).map(value).collect::<Vec<_>>())?;
         let view = |ix: InstrumentIx| {

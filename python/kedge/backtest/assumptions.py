@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +14,9 @@ _QUEUE = {
     "risk_averse": "An order waits behind everything shown at its price when it arrives; only trades move it forward, "
     "never cancellations ahead of it (risk-averse queue). Pessimistic where many cancel.",
     "power": "An order waits behind everything shown at its price when it arrives; cancellations are shared between "
-    "those ahead and those behind by the power model, exponent {power}. A guess: venues do not tell.",
+    "those ahead and those behind by the {name} model, exponent {power}. A guess: venues do not tell.",
+    "log": "An order waits behind everything shown at its price when it arrives; cancellations are shared between "
+    "those ahead and those behind by the {name} model. A guess: venues do not tell.",
 }
 
 
@@ -29,7 +31,7 @@ def assumptions(settings: Settings, spec: RunSpec, market: Market) -> list[str]:
             "nothing is liquidated."
         )
     said.append("What you take off the book stays taken until the venue's feed changes that level.")
-    said.append(_QUEUE[settings.backtest.queue].format(power=settings.backtest.queue_power))
+    said.append(_queue(settings))
     said.append(
         "Resting orders fill in part, by no more than was traded past the queue ahead of them."
         if settings.backtest.partial_fills
@@ -46,6 +48,12 @@ def assumptions(settings: Settings, spec: RunSpec, market: Market) -> list[str]:
             "latency counts as none."
         )
     return said
+
+
+def _queue(settings: Settings) -> str:
+    name = settings.backtest.queue
+    words = _QUEUE[name if name in _QUEUE else name.partition("_")[0]]
+    return words.format(name=name.replace("_", " "), power=settings.backtest.queue_power)
 
 
 def _latency(settings: Settings) -> str:
@@ -67,9 +75,28 @@ def _percent(rate: str) -> str:
     return f"{(Decimal(rate) * 100).normalize():f} %"
 
 
-def warnings(market: Market, results: Mapping[str, Any]) -> list[str]:
+_MISTAKES = {
+    "bad_quantity": "a quantity that is not above 0",
+    "off_lot": "a quantity that is no multiple of the lot",
+    "bad_price": "a price that is not above 0",
+    "below_min_notional": "less than the least notional ({least})",
+}
+"""Refusals that no bound of the settings explains: the strategy asked for what no venue takes."""
+
+
+def warnings(market: Market, results: Mapping[str, Any], instruments: Sequence[Mapping[str, Any]]) -> list[str]:
     """What at the head of a report a reader must not miss."""
     said = []
+    least = ", ".join(f"{Decimal(str(entry['min_notional'])):f} of {entry['id']}" for entry in instruments)
+    for reason, meant in _MISTAKES.items():
+        if count := results["refusals"].get(reason):
+            said.append(f"{count:,} orders were not sent: {meant.format(least=least)} (`{reason}`).")
+    backwards = sum(source.get("recv_backwards", 0) for stream in market.streams for source in stream.sources)
+    if backwards:
+        said.append(
+            f"{backwards:,} messages were received before the one ahead of them in the recording (its clock was set "
+            "back); they are taken to arrive right after it."
+        )
     if any(stream.instrument["kind"] != "spot" for stream in market.streams):
         said.append("Funding is left out (--funding none): a perpetual pays or receives it every few hours.")
     if results["gaps"]:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from kedge.catalog.packing import unpack
 from kedge.model.columns import KIND, NO_TIME, TRADE, MarketColumns
+from kedge.model.durations import SECOND
 from kedge.model.instruments import Instrument
 
-SECOND = 10**9
 INTERVALS = {
     "1s": SECOND,
     "5s": 5 * SECOND,

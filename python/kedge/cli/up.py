@@ -14,11 +14,10 @@ import typer
 
 from kedge.cli.arguments import Json
 from kedge.cli.output import show, table
-from kedge.model.durations import parse_duration
+from kedge.model.durations import SECOND, parse_duration
 from kedge.model.errors import KedgeError, UnsafeStateError
 from kedge.model.settings import FILE_NAME, Settings, load_settings
 
-SECOND = 1_000_000_000
 Result = TypeVar("Result")
 
 
@@ -115,7 +114,7 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Res
 
 def _result(last: dict[str, Any], audit: dict[str, Any], restarts: int, folder: str) -> dict[str, Any]:
     kept = ("events", "orders", "fills", "gaps", "unknown_orders", "tick_to_order_us", "trace_hash", "journal")
-    imbalance = float(last["ledger_imbalance"])
+    imbalance = Decimal(last["ledger_imbalance"])
     return {
         **{name: last[name] for name in kept},
         "ledger_imbalance": int(imbalance) if imbalance == int(imbalance) else last["ledger_imbalance"],

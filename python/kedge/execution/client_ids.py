@@ -22,11 +22,6 @@ def first_order(epoch: int) -> int:
     return (epoch << EPOCH_SHIFT) + 1
 
 
-def epoch_of(order: int) -> int:
-    """The epoch of the session that made an order."""
-    return order >> EPOCH_SHIFT
-
-
 def client_id(trader: str, order: int) -> str:
     """The name of an order at the venue: at most 16 of the 32 characters that every venue takes."""
     if not _TRADER.fullmatch(trader):

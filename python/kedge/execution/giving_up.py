@@ -15,7 +15,6 @@ from kedge.model.errors import KedgeError
 
 AGAIN = 0.1
 PATIENCE = 8.0
-SECOND = 1_000_000_000
 
 
 async def give_up(lines: Sequence[Line], working: Sequence[Working], trader: str, recv_window: int) -> str:

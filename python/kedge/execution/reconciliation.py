@@ -18,12 +18,9 @@ from kedge._core import LiveSession
 from kedge.execution.client_ids import order_of
 from kedge.execution.order_entry import OrderEntry
 from kedge.execution.order_follower import ENDED, Line
+from kedge.model import money
 from kedge.venues.binance import BinanceVenue
 
-MONEY = Decimal(10) ** -16
-"""The unit of the ledger's amounts."""
-SETTLED = Decimal(10) ** -8
-"""The unit a venue settles in; a perpetual's realised PnL may round by one of them at each fill."""
 QUIET_TRIES = 5
 QUIET_PAUSE = 0.5
 
@@ -145,9 +142,10 @@ async def _holdings(session: LiveSession, lines: Sequence[Line]) -> tuple[list[D
         for symbol, (quantity, _) in (await venue.positions()).items()
     }
     values = session.values()
-    rounding = {line.quote: SETTLED * int(values["fills"]) for line in lines if line.market != "spot"}
-    for currency, amount in values["balances"]:
-        ours, theirs = Decimal(int(amount)) * MONEY, at_venue.get(currency, Decimal(0))
+    # A perpetual's realised PnL may round by one unit of what settles at each fill.
+    rounding = {line.quote: money.SETTLED * int(values["fills"]) for line in lines if line.market != "spot"}
+    for currency, units in values["balances"]:
+        ours, theirs = money.amount(units), at_venue.get(currency, Decimal(0))
         if abs(ours - theirs) > rounding.get(currency, 0):
             differences.append(Difference(f"balance {currency}", f"{ours:f}", f"{theirs:f}", "shown"))
     for line in lines:

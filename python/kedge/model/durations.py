@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from kedge.model.errors import UsageError
 
-UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
+SECOND = 10**9
+UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND}
 UNITS["d"] = 24 * UNITS["h"]
 LONGEST = 3660 * UNITS["d"]
 

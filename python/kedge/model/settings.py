@@ -26,7 +26,7 @@ from pydantic import (
     model_validator,
 )
 
-from kedge.model.durations import duration_text, parse_duration
+from kedge.model.durations import SECOND, duration_text, parse_duration
 from kedge.model.errors import UsageError
 from kedge.model.settings_errors import explain, unknown_variable
 
@@ -36,7 +36,6 @@ RESERVED = frozenset({"KEDGE_TEST_DATA"})
 # The engine holds money in units of 10⁻¹⁶; these keep every amount far from its 128 bits.
 PLACES = 16
 LARGEST = 10**15
-SECOND = 1_000_000_000
 
 
 def _decimal(value: object) -> Decimal:
@@ -117,16 +116,19 @@ class AccountSettings(Section):
 class BacktestSettings(Section):
     """How the simulated venue fills, and what a run writes."""
 
-    queue: Literal["risk_averse", "power"] = Field(
+    queue: Literal["risk_averse", "power", "power_of_level", "power_not_ahead", "log", "log_of_both"] = Field(
         "risk_averse", description="Model of the queue ahead of a resting order", examples=['"power"']
     )
     queue_power: Annotated[float, BeforeValidator(_float), Field(gt=0, allow_inf_nan=False)] = Field(
-        2.0, description="Exponent of the power model", examples=["2.0"]
+        2.0, description="Exponent of the power models", examples=["2.0"]
     )
     partial_fills: bool = Field(True, description="Whether a trade may fill an order in part", examples=["true"])
     sample_seconds: int = Field(1, ge=1, le=86_400, description="Spacing of the equity curve", examples=["1"])
     callback_seconds: Annotated[float, BeforeValidator(_float), Field(gt=0, le=3_600, allow_inf_nan=False)] = Field(
         2.0, description="Longest a strategy's callback may run", examples=["2.0"]
+    )
+    memory_gb: Annotated[float, BeforeValidator(_float), Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None, description="Most memory the market data may take; else what the machine has free", examples=["8"]
     )
     out: str = Field("runs", min_length=1, description="Folder that run folders go to", examples=['"runs"'])
 

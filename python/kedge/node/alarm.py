@@ -9,7 +9,8 @@ import os
 import time
 from collections.abc import Callable
 
-SECOND = 1_000_000_000
+from kedge.model.durations import SECOND
+
 ABSOLUTE = 1  # TFD_TIMER_ABSTIME of timerfd_settime(2)
 _LIBC = ctypes.CDLL(None, use_errno=True)
 

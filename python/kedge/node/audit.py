@@ -19,8 +19,8 @@ from typing import Any
 
 from kedge import _core
 from kedge.execution.client_ids import client_id
-from kedge.execution.reconciliation import MONEY, SETTLED
 from kedge.journal import Kind
+from kedge.model import money
 from kedge.model.errors import UsageError
 from kedge.node.folders import DataFolder
 from kedge.node.live_spec import account_name, market_of
@@ -138,8 +138,8 @@ def _holdings(folder: DataFolder, books: str, database: sqlite3.Connection, acco
         theirs[currency] += Decimal(free) + Decimal(locked)  # type: ignore[assignment]
     fills = database.execute("SELECT count(*) FROM fills WHERE account = ? AND market != 'spot'", [account]).fetchone()
     for at, currency in enumerate(ours.get("currencies", [])):
-        cash = sum(int(row[at * 6]) for row in ours["balances"]) * MONEY
-        if abs(cash - theirs[currency]) > SETTLED * fills[0]:
+        cash = money.amount(sum(int(row[at * money.LEDGER_ACCOUNTS]) for row in ours["balances"]))
+        if abs(cash - theirs[currency]) > money.SETTLED * fills[0]:
             differences.append(f"balance of {currency}: ours {cash:f}, the exchange's {theirs[currency]:f}")
     at_venue = dict(database.execute("SELECT symbol, quantity FROM positions_now WHERE account = ?", [account]))
     for ix, definition in enumerate(definitions):

@@ -23,7 +23,6 @@ from kedge.node.opening import Opened
 from kedge.node.status import StatusBoard
 from kedge.venues.binance import AccountUpdate, Report
 
-SECOND = 1_000_000_000
 REHEARSE_EVERY = 0.005
 
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from kedge.execution.reconciliation import Difference, reconcile
 from kedge.journal import Kind
+from kedge.model.durations import SECOND
 from kedge.model.errors import UnreachableError
 from kedge.model.settings import Settings
 from kedge.node.live_loop import LiveLoop
 from kedge.strategies.faults import explain
 
-SECOND = 1_000_000_000
 STATUS_EVERY = 1.0
 
 

@@ -24,7 +24,6 @@ EXAMPLES = {
 }
 STOP_TRADER = 15.0
 STOP_OTHER = 5.0
-SECONDS_BETWEEN_CHECKS = 0.2
 
 OnEvent = Callable[[str], None]
 

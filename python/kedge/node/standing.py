@@ -14,13 +14,11 @@ from typing import Any
 from kedge import _core
 from kedge.execution.client_ids import client_id
 from kedge.journal import Kind
+from kedge.model import money
 from kedge.model.errors import UsageError
 from kedge.node.folders import DataFolder
 
 BATCH = 10_000
-# The ledger's unit of money, and its accounts for each currency: cash is the first.
-MONEY = Decimal(1).scaleb(-16)
-ACCOUNTS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ def standing(folder: DataFolder, fills: int = 0) -> Standing:
         status=newest.status,
         orders=list(newest.orders.values()),
         positions=newest.positions(),
-        balances={code: f"{amount * MONEY:f}" for code, amount in sorted(newest.cash.items())},
+        balances={code: f"{money.amount(units):f}" for code, units in sorted(newest.cash.items())},
         fills=found[:fills],
     )
 
@@ -116,7 +114,7 @@ class _Reading:
         elif kind == "posting":
             for _, account, currency, amount in entry["lines"]:
                 if account == "cash":
-                    self.cash[currency] = self.cash.get(currency, 0) + int(Decimal(amount) / MONEY)
+                    self.cash[currency] = self.cash.get(currency, 0) + int(Decimal(amount) / money.UNIT)
         elif kind in ("submit", "cancel", "amend", "report") and entry["order"] is not None:
             self._follow(entry["order"])
             if kind == "report" and entry["what"] == "filled" and entry["fits"]:
@@ -130,7 +128,7 @@ class _Reading:
             if record[2] == Kind.CHECKPOINT:
                 books = json.loads(record[5])
                 for at, currency in enumerate(books["currencies"]):
-                    self.cash[currency] = sum(int(row[at * ACCOUNTS]) for row in books["balances"])
+                    self.cash[currency] = sum(int(row[at * money.LEDGER_ACCOUNTS]) for row in books["balances"])
 
     def _follow(self, order: Mapping[str, Any]) -> None:
         if not order["open"]:

@@ -12,7 +12,8 @@ from kedge import _core
 from kedge.backtest.spec import RunSpec
 from kedge.execution.order_entry import OrderEntry
 from kedge.execution.order_follower import Line
-from kedge.execution.reconciliation import MONEY, venues
+from kedge.execution.reconciliation import venues
+from kedge.model import money
 from kedge.node.latency import Latencies
 
 
@@ -58,7 +59,7 @@ class StatusBoard:
     def status(self, session: _core.LiveSession, entry: OrderEntry) -> dict[str, Any]:
         """The status now: amounts as decimal text, times in ns."""
         values = session.values()
-        pnl = sum((Decimal(int(held[1])) * MONEY for held in values["strategies"]), Decimal(0))
+        pnl = sum((money.amount(held[1]) for held in values["strategies"]), Decimal(0))
         equity = self._capital + pnl
         self._peak = max(self._peak, equity)
         return {
@@ -68,20 +69,20 @@ class StatusBoard:
             "strategies": self._strategies(values),
             "feeds": self._feeds(values),
             "clock": self._clocks(),
-            "risk": self._risk(values),
+            "risk": self.risk(values),
             "tick_to_order_us": self.tick_to_order.as_json(),
             "equity": f"{equity:f}",
             "start_equity": f"{self._capital:f}",
             "pnl": f"{pnl:f}",
             "peak_equity": f"{self._peak:f}",
             "drawdown": f"{self._peak - equity:f}",
-            "balances": {code: f"{Decimal(int(amount)) * MONEY:f}" for code, amount in values["balances"]},
+            "balances": {code: f"{money.amount(units):f}" for code, units in values["balances"]},
             "unknown_orders": entry.unknown,
             "events": sum(view[4] for view in values["instruments"]),
             "orders": entry.sent,
             "fills": values["fills"],
             "gaps": sum(view[5] for view in values["instruments"]),
-            "ledger_imbalance": f"{Decimal(int(values['imbalance'])) * MONEY:f}",
+            "ledger_imbalance": f"{money.amount(values['imbalance']):f}",
             "odd_reports": values["odd_reports"],
             "notices": self.events | entry.notices,
         }
@@ -89,7 +90,7 @@ class StatusBoard:
     def _strategies(self, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         shown = []
         for seat, held in zip(self._spec.seats, values["strategies"], strict=True):
-            position, pnl, fees, open_orders, refusals, running = held
+            position, pnl, fees, open_orders, refusals, running, _ = held
             state = "running" if running else "failed" if seat.name in self.errors else "stopped"
             shown.append(
                 {
@@ -97,8 +98,8 @@ class StatusBoard:
                     "instrument": self._spec.instruments[seat.instrument]["id"],
                     "state": state,
                     "position": position,
-                    "pnl": f"{Decimal(int(pnl)) * MONEY:f}",
-                    "fees": f"{Decimal(int(fees)) * MONEY:f}",
+                    "pnl": f"{money.amount(pnl):f}",
+                    "fees": f"{money.amount(fees):f}",
                     "orders": open_orders,
                     "refusals": refusals,
                     "error": self.errors.get(seat.name) if not running else None,
@@ -136,7 +137,8 @@ class StatusBoard:
             for market, venue in venues(self._lines).items()
         ]
 
-    def _risk(self, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def risk(self, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Each limit that is set, of each strategy: how much of it is used now, the loss since midnight UTC."""
         shown = []
         for seat, held in zip(self._spec.seats, values["strategies"], strict=True):
             bid = values["instruments"][seat.instrument][2]
@@ -144,7 +146,7 @@ class StatusBoard:
             used = {
                 "position": position,
                 "position_notional": position * Decimal(bid or 0),
-                "daily_loss": max(Decimal(0), -Decimal(int(held[1])) * MONEY),
+                "daily_loss": max(Decimal(0), -money.amount(held[6])),
             }
             for limit, amount in used.items():
                 if seat.limits.get(limit) is not None:

@@ -12,6 +12,7 @@ from kedge.execution.earlier_orders import Settled, settle_earlier
 from kedge.execution.giving_up import give_up
 from kedge.execution.order_entry import OrderEntry
 from kedge.execution.order_follower import asked
+from kedge.model.durations import SECOND
 from kedge.model.errors import KedgeError, UnreachableError, UnsafeStateError
 from kedge.model.settings import Settings
 from kedge.node import connections
@@ -20,7 +21,7 @@ from kedge.node.controls import Controls
 from kedge.node.folders import AccountLock, DataFolder
 from kedge.node.live_loop import LiveLoop
 from kedge.node.live_spec import instruments_of
-from kedge.node.notes import SECOND, Notes
+from kedge.node.notes import Notes
 from kedge.node.opening import account_of, open_session
 from kedge.node.sessions import LeftBehind, last_session
 from kedge.strategies.budget import CallbackBudget

@@ -1,5 +1,5 @@
-//! What the engine must remember across a restart: the ledger's balances, the strategies' positions, and where the
-//! order ids go on.
+//! What the engine must remember across a restart: the ledger's balances, the strategies' positions, what the day has
+//! brought, and where the order ids go on.
 
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,21 @@ pub struct Checkpoint {
     /// Whether the books begin here: the deposits of the settings are still to be made.
     #[serde(default)]
     pub deposits_follow: bool,
+    /// The UTC day it was made on, in days since the epoch.
+    #[serde(default)]
+    pub day: i64,
+    /// PnL of each strategy; none in a checkpoint that is older than these.
+    #[serde(default)]
+    pub pnl: Vec<HeldPnl>,
+}
+
+/// A strategy's PnL as a checkpoint holds it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldPnl {
+    /// When the day began.
+    pub day_start: Units,
+    /// When the checkpoint was made.
+    pub now: Units,
 }
 
 /// A position as a checkpoint holds it.
@@ -71,6 +86,11 @@ impl Checkpoint {
         let positions = self.positions.iter().map(position).collect::<Result<Vec<_>, _>>()?;
         ledger.restore(&self.currencies, balances, positions)
     }
+
+    /// (When the day began, at the checkpoint) of each strategy.
+    fn held_pnl(&self) -> Result<Vec<(Money, Money)>, String> {
+        self.pnl.iter().map(|held| Ok((units(&held.day_start)?, units(&held.now)?))).collect()
+    }
 }
 
 impl Engine {
@@ -91,6 +111,8 @@ impl Engine {
             next_order: self.state.orders.next_id(),
             saved: Vec::new(),
             deposits_follow: false,
+            day: self.state.day,
+            pnl: (0..self.strategies.len()).map(|ix| self.state.held_pnl(ix as StrategyIx)).collect(),
         }
     }
 
@@ -103,8 +125,20 @@ impl Engine {
             let (was, is) = (checkpoint.positions.len(), self.strategies.len());
             return Err(format!("the checkpoint has {was} strategies, the settings have {is}"));
         }
+        let pnl = checkpoint.held_pnl()?;
+        if !pnl.is_empty() && pnl.len() != self.strategies.len() {
+            let (was, is) = (pnl.len(), self.strategies.len());
+            return Err(format!("the checkpoint has the PnL of {was} strategies, the settings have {is}"));
+        }
         checkpoint.put_into(&mut self.state.ledger)?;
         self.state.orders.go_on_from(checkpoint.next_order);
+        self.state.day = checkpoint.day;
+        for ix in 0..self.state.slots.len() {
+            // An older checkpoint does not say: the day begins with it, what is held at its cost.
+            let held = pnl.get(ix).copied();
+            let (day_start, now) = held.unwrap_or_else(|| [self.state.pnl(ix as StrategyIx); 2].into());
+            (self.state.slots[ix].day_start, self.state.slots[ix].pnl_before) = (day_start, now);
+        }
         Ok(())
     }
 
@@ -151,6 +185,11 @@ impl Engine {
 }
 
 impl State {
+    fn held_pnl(&self, strategy: StrategyIx) -> HeldPnl {
+        let day_start = self.slots[usize::from(strategy)].day_start;
+        HeldPnl { day_start: day_start.to_string(), now: self.pnl_or_before(strategy).to_string() }
+    }
+
     /// (Owner, amount) of each share of a payment for the account's position in an instrument.
     fn shares(&self, instrument: InstrumentIx, amount: Money) -> Vec<(u16, Money)> {
         let on_it =

@@ -13,7 +13,7 @@ mod state;
 
 use std::collections::BinaryHeap;
 
-pub use checkpoint::{Checkpoint, HeldPosition};
+pub use checkpoint::{Checkpoint, HeldPnl, HeldPosition};
 pub use context::Context;
 pub use state::{Blotter, Counts, FillRow, Sample};
 
@@ -92,6 +92,7 @@ impl Engine {
             log: Log::new(settings.keep_records),
             blotter: Blotter::default(),
             halted: false,
+            day: 0,
             reached: Nanos::MIN,
         };
         Self { state, strategies: Vec::new(), settings, faults: Vec::new(), has_begun: false }
@@ -109,6 +110,8 @@ impl Engine {
             book: Book::default(),
             series: Vec::new(),
             bar_listeners: Vec::new(),
+            trade_bars_heard: false,
+            closed: Vec::new(),
             last_trade: None,
             quote: Quote::default(),
             counts: Counts::default(),
@@ -136,12 +139,12 @@ impl Engine {
             fails_at: None,
             random: Stream::new(seed.0, seed.1),
             timers: Vec::new(),
-            emas: Vec::new(),
             quoted: [None; 2],
             withheld_now: [None; 2],
             refused: [0; Refusal::ALL.len()],
             withheld: [0; Refusal::ALL.len()],
             day_start: 0,
+            pnl_before: 0,
         });
         self.strategies.push(strategy);
         index
@@ -162,6 +165,10 @@ impl Engine {
     /// Begins at `now`: before it nobody is woken; timers are set and every strategy is woken with [`Wake::Start`].
     pub fn start(&mut self, now: Nanos) {
         (self.state.now, self.has_begun) = (now, true);
+        // Midnight passed while nobody was here: the day begins with what the books last said.
+        if std::mem::replace(&mut self.state.day, now.div_euclid(DAY)) != now.div_euclid(DAY) {
+            self.state.slots.iter_mut().for_each(|slot| slot.day_start = slot.pnl_before);
+        }
         self.state.timers.push(Timer::at((now.div_euclid(DAY) + 1) * DAY, TimerKind::Midnight, 0, 0));
         if let Some(every) = self.settings.sample_every {
             self.state.timers.push(Timer::at(now.saturating_add(every), TimerKind::Sample, 0, 0));

@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use super::context::Intent;
 use crate::book::{Book, Stop, Watch};
 use crate::event::{Event, Kind};
-use crate::feature::{BarSeries, Ema};
+use crate::feature::Series;
 use crate::feed::{Feed, Position as Row};
 use crate::instrument::Instrument;
 use crate::ledger::{Account, Currencies, Ledger, Position};
@@ -23,9 +23,13 @@ pub(super) struct View {
     pub(super) instrument: Instrument,
     pub(super) currencies: Currencies,
     pub(super) book: Book,
-    pub(super) series: Vec<BarSeries>,
+    pub(super) series: Vec<Series>,
     /// (series, strategy), in the order subscribed.
     pub(super) bar_listeners: Vec<(u16, StrategyIx)>,
+    /// Whether a strategy is to be woken for bars that trades close.
+    pub(super) trade_bars_heard: bool,
+    /// Series of which the last row closed a bar that nobody was told of yet.
+    pub(super) closed: Vec<u16>,
     pub(super) last_trade: Option<Ticks>,
     pub(super) quote: Quote,
     pub(super) counts: Counts,
@@ -55,7 +59,6 @@ pub(super) struct Slot {
     pub(super) fails_at: Option<u64>,
     pub(super) random: Stream,
     pub(super) timers: Vec<Nanos>,
-    pub(super) emas: Vec<(u16, Ema)>,
     /// The order that keeps each side of the quote.
     pub(super) quoted: [Option<OrderId>; 2],
     /// Why each side is withheld now.
@@ -64,6 +67,8 @@ pub(super) struct Slot {
     pub(super) withheld: [u64; Refusal::ALL.len()],
     /// PnL at midnight UTC.
     pub(super) day_start: Money,
+    /// PnL when the books that the session began with were written down.
+    pub(super) pnl_before: Money,
 }
 
 /// What a timer is for; at equal times in this order.
@@ -150,6 +155,8 @@ pub(super) struct State {
     pub(super) log: Log,
     pub(super) blotter: Blotter,
     pub(super) halted: bool,
+    /// The UTC day that `day_start` is of, in days since the epoch.
+    pub(super) day: i64,
     /// Live: time has come this far. A periodic timer that is late fires once, not once for each time it missed.
     pub(super) reached: Nanos,
 }
@@ -194,7 +201,11 @@ impl View {
             Kind::Trade => {
                 self.last_trade = Some(event.price);
                 let by_buyer = event.side() == Side::Buy;
-                self.series.iter_mut().for_each(|series| series.trade(now, event.price, event.qty, by_buyer));
+                for (ix, series) in self.series.iter_mut().enumerate() {
+                    if series.trade(now, event.price, event.qty, by_buyer) && self.trade_bars_heard {
+                        self.closed.push(ix as u16);
+                    }
+                }
                 return;
             }
             Kind::Quote if event.side() == Side::Buy => (self.quote.bid, self.quote.bid_qty) = (event.price, event.qty),
@@ -213,6 +224,19 @@ impl View {
             _ => 2 * self.last_trade.unwrap_or(0),
         }
     }
+
+    /// Made on paper by a position: nothing before any price.
+    pub(super) fn unrealised(&self, position: &Position) -> Money {
+        match self.twice_mid() {
+            0 => 0,
+            twice_mid => position.unrealised(&self.instrument, twice_mid),
+        }
+    }
+
+    /// Signed notional of a position: what it cost before any price.
+    pub(super) fn value(&self, position: &Position) -> Money {
+        position.cost + self.unrealised(position)
+    }
 }
 
 impl State {
@@ -225,10 +249,25 @@ impl State {
         let view = self.view_of(strategy);
         let position = self.ledger.position(strategy);
         let received = -self.ledger.balance(strategy + 1, Account::Funding, view.currencies.quote);
-        if position.qty == 0 {
-            return position.realised - position.fees + received;
-        }
-        position.pnl(&view.instrument, view.twice_mid()) + received
+        let unrealised = if position.qty == 0 { 0 } else { view.unrealised(position) };
+        position.realised + unrealised - position.fees + received
+    }
+
+    /// Made since midnight UTC.
+    pub(super) fn day_pnl(&self, strategy: StrategyIx) -> Money {
+        self.pnl(strategy) - self.slots[usize::from(strategy)].day_start
+    }
+
+    /// Another day begins.
+    pub(super) fn turn_day(&mut self) {
+        (0..self.slots.len()).for_each(|ix| self.slots[ix].day_start = self.pnl_or_before(ix as StrategyIx));
+    }
+
+    /// PnL as it is to be remembered: of a position that was held from the beginning and has seen no price since, what
+    /// the books said then.
+    pub(super) fn pnl_or_before(&self, strategy: StrategyIx) -> Money {
+        let unseen = self.ledger.position(strategy).qty != 0 && self.view_of(strategy).twice_mid() == 0;
+        if unseen { self.slots[usize::from(strategy)].pnl_before } else { self.pnl(strategy) }
     }
 
     /// What the risk gate looks at, for a request of `strategy`; `without` is left out of what is open.
@@ -238,7 +277,7 @@ impl State {
         if let Some(order) = without {
             exposure.open[order.request.side as usize] -= order.reserved();
         }
-        let day_pnl = if slot.gate.limits.daily_loss.is_some() { self.pnl(strategy) - slot.day_start } else { 0 };
+        let day_pnl = if slot.gate.limits.daily_loss.is_some() { self.day_pnl(strategy) } else { 0 };
         let (quote_available, notional_elsewhere) = if Position::may_be_short(&view.instrument) {
             self.margin(strategy)
         } else {
@@ -313,9 +352,9 @@ impl State {
             if position.qty == 0 || view.currencies.quote != quote || !Position::may_be_short(&view.instrument) {
                 continue;
             }
-            equity += position.unrealised(&view.instrument, view.twice_mid());
+            equity += view.unrealised(position);
             if other != strategy {
-                elsewhere += position.value(&view.instrument, view.twice_mid()).abs();
+                elsewhere += view.value(position).abs();
             }
         }
         (equity, elsewhere)

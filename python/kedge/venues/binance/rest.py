@@ -26,7 +26,6 @@ from kedge.venues.binance.outcomes import (
     Rejected,
     Retryable,
     Unknown,
-    described,
     error_of,
     judge,
     parsed,
@@ -305,8 +304,3 @@ def _seconds(text: str | None) -> float | None:
     if text is None or not text.isascii() or not text.isdigit() or len(text) > 9:
         return None
     return float(text)
-
-
-def unusable(what: str, body: bytes) -> RetryLater:
-    """The error for an answer that is JSON but not what was asked for."""
-    return RetryLater(f"{what}: {described(body)}", 1.0)

@@ -81,7 +81,9 @@ fn books_are_recovered_with_fills_of_earlier_orders_and_funding() {
     }
     let (books, open) = recovery.finish();
     assert_eq!((books.deposits_follow, books.saved.len(), open.len()), (false, 1, 0));
-    assert_eq!(Checkpoint { saved: vec![], ..books }, engine.checkpoint());
+    // A recovery knows no prices: what the day brought is as the checkpoint said, here nothing.
+    assert_eq!(books.pnl, vec![HeldPnl { day_start: "0".into(), now: "0".into() }; 2]);
+    assert_eq!(Checkpoint { saved: vec![], pnl: engine.checkpoint().pnl, ..books }, engine.checkpoint());
 }
 
 /// The books before anything happened.
@@ -174,4 +176,84 @@ fn a_fill_that_is_told_after_the_end_is_booked_once() {
     assert_eq!(hear(&mut live, filled(6)), (4, 1, 4));
     assert_eq!(hear(&mut live, filled(7)), (4, 1, 4), "there is no room for more");
     assert_eq!(live.engine().orders().exposure(0), Exposure::default());
+}
+
+/// 5 held, bought at 100, as an earlier session's books say: it began its day with +2 and its last price was 97.
+fn left_behind(day: i64) -> Checkpoint {
+    let mut engine = holding(&[5]);
+    engine.start(day * DAY + 10);
+    engine.state.slots[0].day_start = 2;
+    falls_to(&mut engine, 97, day * DAY + 20);
+    engine.checkpoint()
+}
+
+/// A book around a price.
+fn falls_to(engine: &mut Engine, price: Ticks, at: Nanos) {
+    let level = |side: Side| (Kind::Level, side, price - side.sign(), 9);
+    packet(at, &[(Kind::Clear, Side::Buy, 0, 0), level(Side::Buy), level(Side::Sell)])
+        .iter()
+        .for_each(|row| engine.step_row(0, at, row));
+}
+
+/// A session that begins with books; it has seen no price yet.
+fn begun(books: &Checkpoint, at: Nanos) -> Engine {
+    let mut engine = Engine::new(EngineSettings { seed: 1, sample_every: None, keep_records: true });
+    engine.add_instrument(instrument(PERPETUAL, 0, "0"));
+    let buys: Play = |wake, ctx, _| {
+        if *wake == Wake::Book {
+            take(ctx, Side::Buy, 1);
+        }
+        Ok(())
+    };
+    let limits = Limits { daily_loss: money("10").ok(), ..Limits::default() };
+    let seat = Seat { instrument: 0, interest: Interest { book: true, ..DEAF }, limits, ..Seat::default() };
+    engine.add_strategy(seat, Box::new(Puppet { play: buys, said: Rc::default() }));
+    engine.restore(books).unwrap();
+    engine.start(at);
+    engine
+}
+
+#[test]
+fn what_the_day_brought_outlives_a_restart() {
+    let (day, lost) = (19_000, 15 * MONEY_SCALE);
+    let books = left_behind(day);
+    assert_eq!((books.day, books.pnl[0].now.as_str()), (day, (-lost).to_string().as_str()));
+    // The same day: what was lost before counts, and the gate knows it.
+    let mut same = begun(&books, day * DAY + 30);
+    assert_eq!(same.pnl(0), 0, "before any price a position is worth its cost");
+    falls_to(&mut same, 97, day * DAY + 40);
+    assert_eq!((same.pnl(0), same.day_pnl(0)), (-lost, -lost - 2));
+    assert_eq!(same.tally(0).refused[Refusal::DailyLoss as usize], 1);
+    assert_eq!(same.checkpoint().pnl[0].day_start, "2");
+    // Midnight comes while it runs.
+    same.step_timer();
+    let held = HeldPnl { day_start: (-lost).to_string(), now: (-lost).to_string() };
+    assert_eq!((same.checkpoint().day, same.checkpoint().pnl), (day + 1, vec![held]));
+    // Another day: it begins with what the books last said.
+    let mut next = begun(&books, (day + 1) * DAY + 30);
+    falls_to(&mut next, 97, (day + 1) * DAY + 40);
+    assert_eq!((next.pnl(0), next.day_pnl(0)), (-lost, 0));
+    assert_eq!(next.tally(0).refused, [0; Refusal::ALL.len()]);
+    assert_eq!(next.checkpoint().day, day + 1);
+}
+
+#[test]
+fn the_day_is_carried_over_sessions_that_saw_no_price_and_from_older_books() {
+    let (day, lost) = (19_000, 15 * MONEY_SCALE);
+    let books = left_behind(day);
+    // Neither a session without prices nor a recovery without them changes what the position was last worth.
+    let mut recovery = Recovery::new(begun(&left_behind(day), day * DAY + 30));
+    recovery.checkpoint(&begun(&books, day * DAY + 30).checkpoint()).unwrap();
+    let carried = recovery.finish().0;
+    assert_eq!((carried.day, &carried.pnl), (day, &books.pnl));
+    let mut next = begun(&carried, (day + 1) * DAY + 30);
+    falls_to(&mut next, 96, (day + 1) * DAY + 40);
+    assert_eq!(next.day_pnl(0), -5 * MONEY_SCALE);
+    // Books from before these were kept: the day begins with them, at cost.
+    let mut text = serde_json::to_value(&books).unwrap();
+    let fields = text.as_object_mut().unwrap();
+    assert!(fields.remove("day").is_some() && fields.remove("pnl").is_some());
+    let mut older = begun(&serde_json::from_value(text).unwrap(), day * DAY + 30);
+    falls_to(&mut older, 97, day * DAY + 40);
+    assert_eq!(older.day_pnl(0), -lost);
 }
