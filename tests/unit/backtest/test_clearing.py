@@ -141,7 +141,7 @@ class Reckless(Strategy):
 
     def on_timer(self, ctx, timer):
         if ctx.position <= 0:
-            ctx.buy(0.6)
+            ctx.buy(1.5)
 """
 
 
@@ -165,13 +165,15 @@ def reckless(folder: Path, **tables: Any) -> dict[str, Any]:
 
 
 def test_a_run_liquidates_and_says_so_at_its_head(tmp_path: Path) -> None:
-    record = reckless(tmp_path)
+    strict = BRACKETS.replace("0.004", "0.0105").replace("0.005", "0.0106").replace("50.0", "0.0")
+    tiers = {"tiers": str(write(tmp_path, "brackets.json", strict))}
+    record = reckless(tmp_path, account=tiers)
     results = record["results"]
     assert results["liquidations"] > 0
     assert results["ledger_imbalance"] == 0
     assert any("closed positions for want of margin" in warning for warning in record["warnings"])
     assert any("cross margin" in assumed for assumed in record["assumptions"])
-    spared = reckless(tmp_path / "spared", account={"margin": "none"})
+    spared = reckless(tmp_path / "spared", account={**tiers, "margin": "none"})
     assert spared["results"]["liquidations"] == 0
 
 
@@ -183,7 +185,7 @@ def test_fees_follow_the_volume_that_the_settings_say(tmp_path: Path) -> None:
     none = {"margin": "none"}
     dear = reckless(tmp_path / "a", account=none, fees={"tiers": tiers})["results"]
     cheap = reckless(tmp_path / "b", account=none, fees={"tiers": tiers, "volume": 1_000_000})["results"]
-    assert dear["fees"] == 10 * cheap["fees"]
+    assert Decimal(dear["fees"]) == 10 * Decimal(cheap["fees"])
 
 
 def test_tiers_that_do_not_rise_are_refused_with_their_instrument(tmp_path: Path) -> None:

@@ -124,6 +124,11 @@ impl Engine {
         (self.state.views.len() - 1) as InstrumentIx
     }
 
+    /// An instrument's data has no book: the last trade's price stands in for it.
+    pub fn takes_trades_for_book(&mut self, instrument: InstrumentIx) {
+        self.state.views[usize::from(instrument)].book = Book::of_trades();
+    }
+
     /// Lets a spot instrument be sold short: its base currency is lent, behind the account's margin.
     pub fn lend(&mut self, instrument: InstrumentIx) {
         self.state.views[usize::from(instrument)].lends = true;

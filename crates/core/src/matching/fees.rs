@@ -177,7 +177,8 @@ mod tests {
         // Two on the first day count from the next; one more the day after; on the 30th after they still count all.
         assert_eq!(rates, [500, 500, 350, 350, 350, 400, 400]);
         // What was traded before counts, and fades a thirtieth a day.
-        let tiered = Instrument { traded_before: money("12000").unwrap(), ..tiered };
+        let mut tiered = tiered;
+        tiered.traded_before = money("12000").unwrap();
         let mut fees = Fees::new(&tiered);
         let mut little = |day: i64| {
             let fee = fees.charge(day * DAY, &tiered, Side::Buy, 600_000, 1, Liquidity::Maker);

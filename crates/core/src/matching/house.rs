@@ -11,7 +11,7 @@ impl VenueModel {
     pub fn mark(&self) -> Option<Ticks> {
         let book = &self.listing.book;
         let middle = || Some(i64::midpoint(book.best(Side::Buy)?, book.best(Side::Sell)?));
-        self.marked.or_else(middle)
+        self.listing.mark.or_else(middle)
     }
 
     /// The funding rate told last, in 10⁻⁹.
