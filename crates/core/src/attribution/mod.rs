@@ -11,6 +11,7 @@ pub use split::{Split, Trade};
 
 use crate::engine::{Engine, FillRow};
 use crate::feed::Feed;
+use crate::instrument::InstrumentKind;
 use crate::ledger::Account;
 use crate::types::{InstrumentIx, Money, Nanos, Qty, SECOND, Side, StrategyIx, Ticks};
 
@@ -95,12 +96,18 @@ fn split_of(engine: &Engine, strategy: StrategyIx, later: &[[Option<Ticks>; HORI
         twice_mid: 2 * charged.price,
         twice_later: 2 * charged.price,
     });
-    Split::of(instrument, trades.chain(interest), end, funding(engine, strategy))
+    let mut split = Split::of(instrument, trades.chain(interest), end, funding(engine, strategy));
+    if instrument.kind == InstrumentKind::InversePerpetual {
+        // What division left of each trade is in the ledger's sums and in no part: inventory takes it.
+        split.inventory += engine.pnl(strategy) - split.pnl();
+    }
+    split
 }
 
-/// Funding received, in quote currency.
+/// Funding received, in the currency that the instrument settles in.
 fn funding(engine: &Engine, strategy: StrategyIx) -> Money {
-    let currency = engine.quote_currency(engine.instrument_of(strategy));
+    let (instrument, currencies) = engine.listed(engine.instrument_of(strategy));
+    let currency = currencies.settled_in(instrument.kind);
     -engine.ledger().balance(strategy + 1, Account::Funding, currency)
 }
 
@@ -109,7 +116,7 @@ fn funding(engine: &Engine, strategy: StrategyIx) -> Money {
 pub fn markout(engine: &Engine, fill: &FillRow, twice_mid: Ticks) -> Money {
     let instrument = engine.instrument(fill.order.request.instrument);
     let signed = fill.fill.qty * fill.order.request.side.sign();
-    instrument.notional(twice_mid - 2 * fill.fill.price, signed) / 2
+    (instrument.twice_worth(twice_mid, signed) - instrument.twice_worth(2 * fill.fill.price, signed)) / 2
 }
 
 #[cfg(test)]

@@ -63,12 +63,13 @@ impl Split {
                 if fee_in_base(instrument, trade.side) { instrument.notional(trade.price, given) } else { trade.fee };
             let net = trade.side.sign() * trade.qty - given;
             held += net;
-            spread += instrument.notional(trade.twice_mid - 2 * trade.price, net);
-            adverse += instrument.notional(trade.twice_later - trade.twice_mid, net);
-            inventory += instrument.notional(end - trade.twice_later, net);
+            let worth = |twice_price: Ticks| instrument.twice_worth(twice_price, net);
+            spread += worth(trade.twice_mid) - worth(2 * trade.price);
+            adverse += worth(trade.twice_later) - worth(trade.twice_mid);
+            inventory += worth(end) - worth(trade.twice_later);
         }
         // The ledger values what is held toward zero, so a half unit of it is no PnL.
-        let made = (spread + adverse + inventory - instrument.notional(end, held) % 2) / 2;
+        let made = (spread + adverse + inventory - instrument.twice_worth(end, held) % 2) / 2;
         let (spread, adverse_selection) = (spread / 2, adverse / 2);
         Self { spread, adverse_selection, inventory: made - spread - adverse_selection, fees, funding }
     }

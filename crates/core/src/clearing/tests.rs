@@ -1,8 +1,10 @@
 //! Funding, interest and liquidation in small stories, each in bulk, by step and in slices: the same.
 
 use super::*;
+use crate::attribution::attribute;
 use crate::engine::{Context, EngineSettings, Liquidation, Seat};
 use crate::event::{ColumnsBuf, Event, Kind, flag};
+use crate::feed::Feed;
 use crate::instrument::money;
 use crate::ledger::Account;
 use crate::matching::{Latency, QueueModel, VenueSettings};
@@ -149,6 +151,11 @@ impl Story {
             assert_eq!(theirs.position(strategy), ours.position(strategy));
         }
         assert_eq!((engine.imbalance(), theirs.imbalance()), (0, 0));
+        let mut feeds: Vec<Feed<'_>> = columns.iter().map(|rows| Feed::ours(&[rows.view()], None)).collect();
+        let parts = attribute(engine, &mut feeds, self.seats.len(), self.until).splits;
+        for (strategy, split) in parts.iter().enumerate() {
+            assert_eq!(split.pnl(), engine.pnl(strategy as StrategyIx), "the parts are the whole: {split:?}");
+        }
         let records = engine.log().drain();
         let expired = engine.blotter().ended.iter().filter(|order| order.state == OrderState::Expired).count();
         Outcome {

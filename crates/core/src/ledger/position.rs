@@ -54,6 +54,10 @@ impl Position {
         self.qty -= qty;
         self.cost -= value;
         self.fees += value;
+        if self.qty == 0 {
+            // Given away to the last step: what it had made or lost is made or lost.
+            self.realised -= std::mem::take(&mut self.cost);
+        }
     }
 
     /// Made on paper at a price, in quote currency. `twice_mark` is bid + ask in ticks, or twice a last price.
