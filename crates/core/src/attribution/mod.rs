@@ -82,10 +82,15 @@ fn split_of(engine: &Engine, strategy: StrategyIx, later: &[[Option<Ticks>; HORI
         price: fill.fill.price,
         qty: fill.fill.qty,
         fee: fill.fill.fee,
-        twice_mid: fill.twice_mid,
+        twice_mid: mid_at(fill),
         twice_later: later[ADVERSE].unwrap_or(end),
     });
     Split::of(instrument, trades, end, funding(engine, strategy))
+}
+
+/// Bid + ask at a fill: the venue's just before it where it tells, else ours when we heard of it.
+pub fn mid_at(fill: &FillRow) -> Ticks {
+    if fill.fill.twice_mid == 0 { fill.twice_mid } else { fill.fill.twice_mid }
 }
 
 /// Funding received, in quote currency.

@@ -1,7 +1,7 @@
 //! PnL taken apart, in integers: spread, adverse selection, inventory, fees and funding add up to the ledger's PnL to
 //! the last unit.
 //!
-//! With side s, price p and net quantity q of each fill, the mid m when we heard of it, the mid m′ a horizon later and
+//! With side s, price p and net quantity q of each fill, the mid m just before it, the mid m′ a horizon later and
 //! the mid M at the end: spread Σ s·(m − p)·q, adverse selection Σ s·(m′ − m)·q, inventory Σ s·(M − m′)·q. Their sum is
 //! Σ s·(M − p)·q, what the ledger makes of cash and positions before fees and funding. Spread and adverse selection are
 //! the effective and the realised spread's parts of Huang and Stoll (1996), *Dealer versus auction markets*, J.
@@ -27,7 +27,7 @@ pub struct Trade {
     pub qty: Qty,
     /// What the venue charged, in the currency it takes it in.
     pub fee: Money,
-    /// Bid + ask in ticks when we heard of it.
+    /// Bid + ask in ticks just before it.
     pub twice_mid: Ticks,
     /// Bid + ask in ticks a horizon later, or at the end where that is earlier.
     pub twice_later: Ticks,

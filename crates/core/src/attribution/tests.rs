@@ -29,7 +29,7 @@ fn step() -> impl Strategy<Value = Step> {
 fn both(instrument: &Instrument, steps: &[Step], end: Ticks, funding: i64) -> (Money, Split) {
     let mut ledger = Ledger::default();
     let currencies = Currencies { base: ledger.currency("BTC"), quote: ledger.currency("USDT") };
-    ledger.add_strategy();
+    ledger.add_strategy(false);
     let mut trades = Vec::new();
     for (number, &(buys, price, qty, fee, twice_mid, twice_later)) in steps.iter().enumerate() {
         let side = if buys { Side::Buy } else { Side::Sell };
@@ -39,7 +39,15 @@ fn both(instrument: &Instrument, steps: &[Step], end: Ticks, funding: i64) -> (M
         } else {
             Money::from(fee) * 12_345
         };
-        let fill = Fill { trade: number as u64 + 1, price, qty, liquidity: Liquidity::Maker, fee };
+        let fill = Fill {
+            trade: number as u64 + 1,
+            price,
+            qty,
+            liquidity: Liquidity::Maker,
+            fee,
+            queue_ahead: -1,
+            twice_mid: 0,
+        };
         ledger.fill(0, instrument, currencies, side, &fill);
         trades.push(Trade { side, price, qty, fee, twice_mid, twice_later });
     }

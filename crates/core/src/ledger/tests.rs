@@ -21,7 +21,7 @@ fn books(definition: &str) -> (Ledger, Instrument, Currencies) {
 }
 
 fn fill(price: i64, qty: Qty, fee: &str) -> Fill {
-    Fill { trade: 1, price, qty, liquidity: Liquidity::Maker, fee: money(fee).unwrap() }
+    Fill { trade: 1, price, qty, liquidity: Liquidity::Maker, fee: money(fee).unwrap(), queue_ahead: -1, twice_mid: 0 }
 }
 
 /// Buy 0.01 BTC at 60,000 paying 0.00001 BTC, sell 0.00999 at 60,100 paying 0.600399 USDT.
@@ -99,7 +99,7 @@ proptest! {
             let in_base = fee_in_base(&instrument, side);
             // Fees are whole settlement steps; a base fee is below what was bought.
             let fee = i128::from(if in_base { fee.min(qty) } else { fee }) * SETTLEMENT;
-            let fill = Fill { trade: 1, price, qty, liquidity: Liquidity::Taker, fee };
+            let fill = Fill { trade: 1, price, qty, liquidity: Liquidity::Taker, fee, queue_ahead: -1, twice_mid: 0 };
             let lines = ledger.fill(0, &instrument, c, side, &fill);
             for currency in [c.base, c.quote] {
                 let of = lines.lines().iter().filter(|line| line.currency == currency);

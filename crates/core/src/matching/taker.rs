@@ -99,7 +99,7 @@ impl Lane {
             let Some((price, offered)) = self.offers(listing, side, limit).next() else { break };
             let filled = leaves.min(offered);
             self.consumed.add(side.opposite(), price, filled);
-            let fill = OwnFill { id: order, side, price, qty: filled };
+            let fill = OwnFill { id: order, side, price, qty: filled, queue_ahead: -1 };
             self.report_fill(listing, now, fill, Liquidity::Taker, out);
             leaves -= filled;
         }
