@@ -109,6 +109,12 @@ fn an_offer_through_the_price_fills_from_the_depth_of_the_queue() {
     ]);
     let told: Vec<_> = fills.iter().map(|f| (f.fill.qty, f.fill.queue_ahead, f.fill.twice_mid)).collect();
     assert_eq!(told, [(10_000, 50_000, 20_004)]);
+    assert!(!attribution::is_toxic(&fills[0]), "5 orders of its size were ahead");
+    let mut deep = fills[0];
+    deep.fill.queue_ahead = 100_000;
+    assert!(!attribution::is_toxic(&deep), "ten are not above ten");
+    deep.fill.queue_ahead += 1;
+    assert!(attribution::is_toxic(&deep));
 }
 
 /// Quotes both sides of the mid, a little away, every 200 ms, and takes now and then.

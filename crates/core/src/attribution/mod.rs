@@ -20,15 +20,16 @@ pub const HORIZONS: [Nanos; 3] = [SECOND, 10 * SECOND, 60 * SECOND];
 /// The horizon that tells adverse selection from inventory: the second of [`HORIZONS`].
 pub const ADVERSE: usize = 1;
 
-/// More than so many orders of the fill's own size ahead when it came to rest make a fill toxic.
+/// More than so many orders of the own size ahead just before what filled it make a fill toxic.
 pub const TOXIC_ABOVE: Qty = 10;
 
-/// Whether a fill came from too far back in its queue.
+/// Whether an order was filled from too far back in its queue: only what sweeps the level reaches it there.
 ///
 /// A feed with levels only tells quantities, not orders: a position is counted in orders of the own size, so that an
-/// order of 0.01 behind 0.25 stands at position 25. Takers (`queue_ahead` < 0) have none.
-pub fn is_toxic(queue_ahead: Qty, order_qty: Qty) -> bool {
-    queue_ahead > order_qty.saturating_mul(TOXIC_ABOVE)
+/// order of 0.01 behind 0.25 stands at position 25. An order that was far back and moved up is not toxic, and a taker
+/// has no position.
+pub fn is_toxic(fill: &FillRow) -> bool {
+    fill.fill.queue_ahead > fill.order.request.qty.saturating_mul(TOXIC_ABOVE)
 }
 
 /// What became of every fill and of each strategy's PnL.
