@@ -1,12 +1,12 @@
 # Every target does its own set-up; `make setup` is quick when nothing changed.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench sim chaos soak clean
+.PHONY: help setup run test check bench parity-hftbacktest sim chaos soak clean
 
 BIN := .venv/bin
 ARGS ?=
 
 help:
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s  %s\n", $$1, $$2 }' Makefile
 
 setup: ## Install what is needed into .venv and build the engine
 	@scripts/setup.sh
@@ -32,6 +32,9 @@ check: setup ## Formatting, lints, types, layers and budgets
 
 bench: setup ## Measure Kedge and its rivals on the same data (W=w1,raw,tick ROUNDS=5 JSON=1)
 	@$(BIN)/python -m benches.run $(if $(W),--work "$(W)") $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json) $(ARGS)
+
+parity-hftbacktest: setup ## Compare a market maker's orders and fills with hftbacktest's, one by one (ARGS=--json)
+	@$(BIN)/python -m benches.parity.compare $(ARGS)
 
 sim: ## Run 100,000 seeded worlds (SEEDS=…)
 	KEDGE_SIM_SEEDS=$(or $(SEEDS),100000) cargo test --locked --release --quiet --package kedge-sim

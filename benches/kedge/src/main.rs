@@ -1,6 +1,6 @@
 //! Kedge's side of the benches: runs one workload once and prints one JSON line, as each rival's script does.
 //!
-//! `kedge-bench DATA --mode replay|mm|mm_keep [--queue power|risk] [--pace bulk|step]`; `DATA` names columns under
+//! `kedge-bench DATA --mode replay|mm|mm_keep [--queue power|log|risk] [--pace bulk|step]`; `DATA` names columns under
 //! `benches/data`. Timed is the run only; reading the columns and laying out both sides' feeds come before it.
 #![forbid(unsafe_code)]
 
@@ -19,7 +19,7 @@ use rustix::time::{ClockId, clock_gettime};
 use columns::Market;
 use w1::{Mode, Outcome, Setup};
 
-const USAGE: &str = "kedge-bench DATA --mode replay|mm|mm_keep [--queue power|risk] [--pace bulk|step]";
+const USAGE: &str = "kedge-bench DATA --mode replay|mm|mm_keep [--queue power|log|risk] [--pace bulk|step]";
 
 fn main() -> ExitCode {
     match run(std::env::args().skip(1)) {
@@ -51,6 +51,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(String, Setup),
             ("--mode", "mm") => setup.mode = Mode::Quote { keep: false },
             ("--mode", "mm_keep") => setup.mode = Mode::Quote { keep: true },
             ("--queue", "power") => setup.queue = QueueModel::Power(2.0),
+            ("--queue", "log") => setup.queue = QueueModel::Log(1.0),
             ("--queue", "risk") => setup.queue = QueueModel::RiskAverse,
             ("--pace", "bulk") => setup.pace = Pace::Bulk,
             ("--pace", "step") => setup.pace = Pace::Step,

@@ -78,7 +78,7 @@ struct Seen {
 pub(crate) fn prepare(market: &Market, setup: Setup) -> Prepared<'_> {
     let engine = Engine::new(EngineSettings { seed: 0, sample_every: None, keep_records: false });
     let latency = Latency { feed: None, entry: LATENCY, response: LATENCY };
-    let settings = VenueSettings { queue: setup.queue, partial_fills: false, latency };
+    let settings = VenueSettings { queue: setup.queue.of(&market.instrument), partial_fills: false, latency };
     let mut simulation = Simulation::new(engine);
     let blocks = [market.snapshot.view(), market.rows.view()];
     let instrument = simulation.add_instrument(market.instrument.clone(), settings, &blocks);

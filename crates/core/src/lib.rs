@@ -27,6 +27,8 @@ pub mod instrument;
 pub mod ledger;
 /// The engine fed by a venue as it happens.
 pub mod live;
+/// What venues ask of positions.
+pub mod margin;
 /// The seeded market: an order flow around a moving value, through a price-time matching engine.
 pub mod market;
 /// The venue as the simulation models it.

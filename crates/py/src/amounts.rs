@@ -4,6 +4,7 @@
 //! `int` means exactly what it says: between two ticks it is an error. `kedge.Ticks` counts ticks.
 
 use kedge_core::decimal::Step;
+use kedge_core::feature;
 use kedge_core::instrument::Instrument;
 use kedge_core::types::{Nanos, Qty, Side, Ticks};
 use pyo3::prelude::*;
@@ -118,15 +119,17 @@ pub(crate) fn duration(value: &Bound<'_, PyAny>) -> PyResult<Nanos> {
         )
     };
     let text: String = value.cast::<PyString>().map_err(|_| wrong())?.extract()?;
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let unit: Nanos = match &text[digits..] {
-        "us" => 1_000,
-        "ms" => 1_000_000,
-        "s" => 1_000_000_000,
-        "m" => 60_000_000_000,
-        "h" => 3_600_000_000_000,
-        _ => return Err(wrong()),
-    };
-    let count: Nanos = text[..digits].parse().map_err(|_| wrong())?;
-    count.checked_mul(unit).filter(|nanos| *nanos > 0).ok_or_else(wrong)
+    feature::duration(&text).map_err(|error| refuse(error.what, &error.hint))
+}
+
+/// A number above zero as decimal text, however it is written in Python.
+///
+/// # Errors
+/// A `StrategyError` if it is no number.
+pub(crate) fn decimal_text(name: &str, value: &Bound<'_, PyAny>) -> PyResult<String> {
+    let wrong =
+        |_| refuse(format!("{name} must be a number above 0, was {value}"), "pass a float, an int or a Decimal");
+    let decimal = value.py().import("decimal")?.getattr("Decimal")?;
+    let exact = decimal.call1((value.str()?,)).map_err(wrong)?;
+    exact.call_method1("__format__", ("f",))?.extract()
 }

@@ -52,7 +52,8 @@ fn run_backtest<'py>(
 
     let mut simulation = Simulation::new(Engine::new(settings.engine));
     for (instrument, blocks) in instruments.iter().zip(&blocks) {
-        simulation.add_instrument(instrument.clone(), settings.venue, blocks);
+        let venue = VenueSettings { queue: settings.venue.queue.of(instrument), ..settings.venue };
+        simulation.add_instrument(instrument.clone(), venue, blocks);
     }
     for (currency, amount) in &settings.deposits {
         simulation.engine().deposit(currency, *amount);
@@ -123,13 +124,19 @@ impl Settings {
         let json: Value = serde_json::from_str(text).map_err(|error| invalid("settings", &error.to_string()))?;
         let int = |key: &str| json[key].as_i64().filter(|n| *n >= 0);
         let need = |key: &str| int(key).ok_or_else(|| invalid(key, "must be a whole number, 0 or more"));
+        let power = || {
+            let n = json["queue_power"].as_f64().filter(|n| n.is_finite() && *n > 0.0);
+            n.ok_or_else(|| invalid("queue_power", "must be a finite number above 0"))
+        };
         let queue = match json["queue"].as_str() {
             Some("risk_averse") => QueueModel::RiskAverse,
-            Some("power") => {
-                let n = json["queue_power"].as_f64().filter(|n| n.is_finite() && *n > 0.0);
-                QueueModel::Power(n.ok_or_else(|| invalid("queue_power", "must be a finite number above 0"))?)
-            }
-            _ => return Err(invalid("queue", "must be \"risk_averse\" or \"power\"")),
+            Some("power") => QueueModel::Power(power()?),
+            Some("power_of_level") => QueueModel::PowerOfLevel(power()?),
+            Some("power_not_ahead") => QueueModel::PowerNotAhead(power()?),
+            // In units of each instrument, once it is known.
+            Some("log") => QueueModel::Log(1.0),
+            Some("log_of_both") => QueueModel::LogOfBoth(1.0),
+            _ => return Err(invalid("queue", "must name a queue model")),
         };
         let latency = Latency { feed: int("feed_ns"), entry: need("entry_ns")?, response: need("response_ns")? };
         let partial_fills =

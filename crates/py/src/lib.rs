@@ -3,6 +3,7 @@
 mod amounts;
 mod backtest;
 mod build_info;
+mod clocks;
 mod columns;
 mod commands;
 mod context;
@@ -13,6 +14,7 @@ mod follower;
 mod follower_rows;
 mod guarded;
 mod happenings;
+mod indicators;
 mod inputs;
 mod journal;
 mod live;
@@ -37,6 +39,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     strategy::register(module)?;
     context::register(module)?;
     views::register(module)?;
+    indicators::register(module)?;
     happenings::register(module)?;
     recording::register(module)?;
     market::register(module)?;

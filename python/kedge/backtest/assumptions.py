@@ -14,7 +14,9 @@ _QUEUE = {
     "risk_averse": "An order waits behind everything shown at its price when it arrives; only trades move it forward, "
     "never cancellations ahead of it (risk-averse queue). Pessimistic where many cancel.",
     "power": "An order waits behind everything shown at its price when it arrives; cancellations are shared between "
-    "those ahead and those behind by the power model, exponent {power}. A guess: venues do not tell.",
+    "those ahead and those behind by the {name} model, exponent {power}. A guess: venues do not tell.",
+    "log": "An order waits behind everything shown at its price when it arrives; cancellations are shared between "
+    "those ahead and those behind by the {name} model. A guess: venues do not tell.",
 }
 
 
@@ -29,7 +31,7 @@ def assumptions(settings: Settings, spec: RunSpec, market: Market) -> list[str]:
             "nothing is liquidated."
         )
     said.append("What you take off the book stays taken until the venue's feed changes that level.")
-    said.append(_QUEUE[settings.backtest.queue].format(power=settings.backtest.queue_power))
+    said.append(_queue(settings))
     said.append(
         "Resting orders fill in part, by no more than was traded past the queue ahead of them."
         if settings.backtest.partial_fills
@@ -46,6 +48,12 @@ def assumptions(settings: Settings, spec: RunSpec, market: Market) -> list[str]:
             "latency counts as none."
         )
     return said
+
+
+def _queue(settings: Settings) -> str:
+    name = settings.backtest.queue
+    words = _QUEUE[name if name in _QUEUE else name.partition("_")[0]]
+    return words.format(name=name.replace("_", " "), power=settings.backtest.queue_power)
 
 
 def _latency(settings: Settings) -> str:

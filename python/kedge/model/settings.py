@@ -116,11 +116,11 @@ class AccountSettings(Section):
 class BacktestSettings(Section):
     """How the simulated venue fills, and what a run writes."""
 
-    queue: Literal["risk_averse", "power"] = Field(
+    queue: Literal["risk_averse", "power", "power_of_level", "power_not_ahead", "log", "log_of_both"] = Field(
         "risk_averse", description="Model of the queue ahead of a resting order", examples=['"power"']
     )
     queue_power: Annotated[float, BeforeValidator(_float), Field(gt=0, allow_inf_nan=False)] = Field(
-        2.0, description="Exponent of the power model", examples=["2.0"]
+        2.0, description="Exponent of the power models", examples=["2.0"]
     )
     partial_fills: bool = Field(True, description="Whether a trade may fill an order in part", examples=["true"])
     sample_seconds: int = Field(1, ge=1, le=86_400, description="Spacing of the equity curve", examples=["1"])

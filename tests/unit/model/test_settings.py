@@ -108,7 +108,11 @@ REFUSED = [
     ("[risk]\norders_per_second = 0", 2, "must be ≥ 1, was 0"),
     ("[risk]\norders_per_second = 1.5", 2, "must be a whole number, was 1.5"),
     ("[risk]\nstale_after = 5", 2, "must be a number ≥ 0 with a unit"),
-    ('[backtest]\nqueue = "fifo"', 2, "`backtest.queue` must be 'risk_averse' or 'power', was 'fifo'"),
+    (
+        '[backtest]\nqueue = "fifo"',
+        2,
+        "'power_not_ahead', 'log' or 'log_of_both', was 'fifo'",
+    ),
     ("[backtest]\nqueue_power = inf", 2, "must be a finite number"),
     ("[backtest]\nqueue_power = nan", 2, "must be a finite number"),
     ("[backtest]\nqueue_power = 0.0", 2, "`backtest.queue_power` must be > 0, was 0.0"),

@@ -3,6 +3,7 @@
 use super::Engine;
 use super::state::{Timer, TimerKind};
 use crate::event::{Event, Kind};
+use crate::feature::{Bar, Clock};
 use crate::feed::{Feed, Position as Row};
 use crate::matching::Reports;
 use crate::order::ReportKind;
@@ -34,7 +35,7 @@ impl Engine {
 
     /// The kinds of rows that strategies on an instrument subscribed to, as bits `1 << kind`.
     fn sought(&self, instrument: usize) -> u8 {
-        let mut kinds = 0;
+        let mut kinds = u8::from(self.state.views[instrument].trade_bars_heard) << Kind::Trade as u8;
         for slot in self.state.slots.iter().filter(|slot| usize::from(slot.instrument) == instrument && slot.running) {
             let book = 1 << Kind::Delta as u8 | 1 << Kind::Clear as u8 | 1 << Kind::Level as u8 | 1 << Kind::Gap as u8;
             kinds |= if slot.interest.book { book } else { 0 };
@@ -154,6 +155,9 @@ impl Engine {
                 self.wake(strategy as StrategyIx, &wake);
             }
         }
+        if !self.state.views[instrument].closed.is_empty() {
+            self.tell_trade_bars(instrument);
+        }
     }
 
     fn timer(&mut self, timer: Timer) {
@@ -170,7 +174,8 @@ impl Engine {
             }
             TimerKind::Bar => {
                 let series = &self.state.views[usize::from(timer.owner)].series[usize::from(timer.id)];
-                self.state.timers.push(again(series.interval()));
+                let Clock::Time(interval) = series.clock() else { return };
+                self.state.timers.push(again(interval));
                 self.close_bar(timer.owner, timer.id, timer.at);
             }
             TimerKind::Strategy => {
@@ -185,17 +190,33 @@ impl Engine {
         }
     }
 
-    #[allow(clippy::cast_precision_loss)]
     fn close_bar(&mut self, instrument: InstrumentIx, series: u16, end: Nanos) {
         let view = &mut self.state.views[usize::from(instrument)];
-        let Some(bar) = view.series[usize::from(series)].close(end) else { return };
-        let close = view.instrument.tick_size.times(bar.close as f64);
-        let listeners: Vec<StrategyIx> =
-            view.bar_listeners.iter().filter(|listener| listener.0 == series).map(|listener| listener.1).collect();
-        for strategy in listeners {
-            let emas = self.state.slots[usize::from(strategy)].emas.iter_mut();
-            emas.filter(|(of, _)| *of == series).for_each(|(_, ema)| ema.update(close));
-            self.wake(strategy, &Wake::Bar(series, bar));
+        if let Some(bar) = view.series[usize::from(series)].close(end) {
+            self.tell_bar(usize::from(instrument), series, bar);
+        }
+    }
+
+    /// Wakes those who subscribed to bars that the last trade closed, in the order the series were asked for.
+    #[cold]
+    fn tell_trade_bars(&mut self, instrument: usize) {
+        let closed = std::mem::take(&mut self.state.views[instrument].closed);
+        for series in &closed {
+            if let Some(bar) = self.state.views[instrument].series[usize::from(*series)].closed().copied() {
+                self.tell_bar(instrument, *series, bar);
+            }
+        }
+        let (view, mut closed) = (&mut self.state.views[instrument], closed);
+        closed.clear();
+        view.closed = closed;
+    }
+
+    fn tell_bar(&mut self, instrument: usize, series: u16, bar: Bar) {
+        for at in 0..self.state.views[instrument].bar_listeners.len() {
+            let (heard, strategy) = self.state.views[instrument].bar_listeners[at];
+            if heard == series {
+                self.wake(strategy, &Wake::Bar(series, bar));
+            }
         }
     }
 }

@@ -36,7 +36,9 @@ impl Engine {
             let of = |account| self.state.ledger.balance(strategy + 1, account, view.currencies.quote);
             let worth = match view.instrument.kind {
                 InstrumentKind::Spot => position.value(&view.instrument, view.twice_mid()),
-                InstrumentKind::LinearPerpetual => position.unrealised(&view.instrument, view.twice_mid()),
+                InstrumentKind::LinearPerpetual | InstrumentKind::InversePerpetual => {
+                    position.unrealised(&view.instrument, view.twice_mid())
+                }
             };
             // Capital is in the books of an account of its own, as what it was given less.
             (of(Account::Cash) + of(Account::Capital) + of(Account::Rounding) + of(Account::Funding) + worth

@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use super::context::Intent;
 use crate::book::{Book, Stop, Watch};
 use crate::event::{Event, Kind};
-use crate::feature::{BarSeries, Ema};
+use crate::feature::Series;
 use crate::feed::{Feed, Position as Row};
 use crate::instrument::Instrument;
 use crate::ledger::{Account, Currencies, Ledger, Position};
@@ -23,9 +23,13 @@ pub(super) struct View {
     pub(super) instrument: Instrument,
     pub(super) currencies: Currencies,
     pub(super) book: Book,
-    pub(super) series: Vec<BarSeries>,
+    pub(super) series: Vec<Series>,
     /// (series, strategy), in the order subscribed.
     pub(super) bar_listeners: Vec<(u16, StrategyIx)>,
+    /// Whether a strategy is to be woken for bars that trades close.
+    pub(super) trade_bars_heard: bool,
+    /// Series of which the last row closed a bar that nobody was told of yet.
+    pub(super) closed: Vec<u16>,
     pub(super) last_trade: Option<Ticks>,
     pub(super) quote: Quote,
     pub(super) counts: Counts,
@@ -55,7 +59,6 @@ pub(super) struct Slot {
     pub(super) fails_at: Option<u64>,
     pub(super) random: Stream,
     pub(super) timers: Vec<Nanos>,
-    pub(super) emas: Vec<(u16, Ema)>,
     /// The order that keeps each side of the quote.
     pub(super) quoted: [Option<OrderId>; 2],
     /// Why each side is withheld now.
@@ -198,7 +201,11 @@ impl View {
             Kind::Trade => {
                 self.last_trade = Some(event.price);
                 let by_buyer = event.side() == Side::Buy;
-                self.series.iter_mut().for_each(|series| series.trade(now, event.price, event.qty, by_buyer));
+                for (ix, series) in self.series.iter_mut().enumerate() {
+                    if series.trade(now, event.price, event.qty, by_buyer) && self.trade_bars_heard {
+                        self.closed.push(ix as u16);
+                    }
+                }
                 return;
             }
             Kind::Quote if event.side() == Side::Buy => (self.quote.bid, self.quote.bid_qty) = (event.price, event.qty),

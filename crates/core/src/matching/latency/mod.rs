@@ -1,5 +1,13 @@
 //! How long messages travel: feed, order entry and response apart.
 
+mod delay;
+mod lognormal;
+mod sampled;
+
+pub use delay::Delay;
+pub use lognormal::{Lognormal, VENUES};
+pub use sampled::{Measured, Quantiles};
+
 use crate::types::Nanos;
 
 /// Constant one-way times. Each is added to a clock that never falls, so that messages of one connection keep their
