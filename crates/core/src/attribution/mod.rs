@@ -94,18 +94,19 @@ pub fn mid_at(fill: &FillRow) -> Ticks {
     if fill.fill.twice_mid == 0 { fill.twice_mid } else { fill.fill.twice_mid }
 }
 
-/// Funding received, in quote currency.
+/// Funding received, in the currency that profits are in.
 fn funding(engine: &Engine, strategy: StrategyIx) -> Money {
-    let currency = engine.quote_currency(engine.instrument_of(strategy));
+    let currency = engine.settled_in(engine.instrument_of(strategy));
     -engine.ledger().balance(strategy + 1, Account::Funding, currency)
 }
 
-/// What a fill would have made had it been closed at a later mid, in quote currency: side · (mid − price) · quantity,
-/// rounded toward zero in the last unit.
+/// What a fill would have made had it been closed at a later mid, in the currency that profits are
+/// in: side · (mid − price) · quantity.
 pub fn markout(engine: &Engine, fill: &FillRow, twice_mid: Ticks) -> Money {
     let instrument = engine.instrument(fill.order.request.instrument);
     let signed = fill.fill.qty * fill.order.request.side.sign();
-    instrument.notional(twice_mid - 2 * fill.fill.price, signed) / 2
+    let paid = instrument.settled(fill.fill.price, signed) * i128::from(instrument.direction());
+    split::worth(instrument, twice_mid, signed) - paid
 }
 
 #[cfg(test)]
