@@ -3,6 +3,8 @@
 //! Pure: no file, socket, clock, thread or unseeded randomness. Integers for price, quantity and money.
 #![forbid(unsafe_code)]
 
+/// A strategy's floats as whole ticks and steps.
+pub mod amounts;
 /// What fills were worth after the fact, and what made the PnL.
 pub mod attribution;
 /// The L2 book.
@@ -47,6 +49,8 @@ pub mod recovery;
 pub mod risk;
 /// Both sides joined: a backtest.
 pub mod simulation;
+/// Strategies built in, by name.
+pub mod strategies;
 /// What the engine asks of a strategy.
 pub mod strategy;
 /// Time, price, quantity, money, sides, ids.

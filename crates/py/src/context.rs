@@ -2,13 +2,14 @@
 
 use kedge_core::instrument::money_to_f64;
 use kedge_core::order::Order;
-use kedge_core::types::{OrderKind, Side, TimeInForce};
+use kedge_core::types::{OrderKind, Qty, Side, Ticks, TimeInForce};
 use pyo3::prelude::*;
+use pyo3::types::PyFloat;
 
 use crate::amounts;
 use crate::clocks::Clocks;
 use crate::errors::kedge_error;
-use crate::happenings::{PyOrder, PyQuote};
+use crate::happenings::{PyOrder, PyQuote, Told};
 use crate::indicators::{self, Argument, Handle, PyAdx, PyBands, PyIndicator, PyMacd, PyStochastic};
 use crate::views::{PyBook, PyRandom};
 use crate::window::Window;
@@ -34,11 +35,31 @@ impl PyContext {
         Ok(Self { window, book, random, series: None })
     }
 
+    /// A price in ticks. That of a float, which is most of them, is found without a copy of the instrument.
+    fn price(&self, price: &Bound<'_, PyAny>, side: Side) -> PyResult<Ticks> {
+        if let Ok(float) = price.cast_exact::<PyFloat>().map(|float| float.value())
+            && let Some(ticks) = self.window.look(|ctx| kedge_core::amounts::ticks(float, ctx.instrument(), side))?
+        {
+            return Ok(ticks);
+        }
+        amounts::price(price, &self.window.look(|ctx| ctx.instrument().clone())?, side)
+    }
+
+    /// A size above zero in quantity steps, likewise.
+    fn positive_size(&self, size: &Bound<'_, PyAny>) -> PyResult<Qty> {
+        if let Ok(float) = size.cast_exact::<PyFloat>().map(|float| float.value())
+            && let Some(steps) = self.window.look(|ctx| kedge_core::amounts::steps(float, ctx.instrument()))?
+            && steps > 0
+        {
+            return Ok(steps);
+        }
+        amounts::positive_size(size, &self.window.look(|ctx| ctx.instrument().clone())?)
+    }
+
     fn order(&self, side: Side, size: &Bound<'_, PyAny>, price: Option<&Bound<'_, PyAny>>, tif: &str) -> PyResult<u64> {
-        let instrument = self.window.look(|ctx| ctx.instrument().clone())?;
-        let qty = amounts::positive_size(size, &instrument)?;
+        let qty = self.positive_size(size)?;
         let kind = if price.is_some() { OrderKind::Limit } else { OrderKind::Market };
-        let ticks = price.map(|price| amounts::price(price, &instrument, side)).transpose()?.unwrap_or(0);
+        let ticks = price.map(|price| self.price(price, side)).transpose()?.unwrap_or(0);
         let time_in_force = match (kind, tif) {
             (OrderKind::Market, "gtc" | "ioc") | (OrderKind::Limit, "ioc") => TimeInForce::Ioc,
             (_, "fok") => TimeInForce::Fok,
@@ -296,12 +317,9 @@ impl PyContext {
     /// Asks for a new price and whole size of an order.
     #[pyo3(signature = (order, price=None, size=None))]
     fn amend(&self, order: u64, price: Option<&Bound<'_, PyAny>>, size: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-        let Some((open, instrument)) = self.window.look(|ctx| Some((*ctx.order(order)?, ctx.instrument().clone())))?
-        else {
-            return Ok(());
-        };
-        let ticks = price.map(|price| amounts::price(price, &instrument, open.request.side)).transpose()?;
-        let qty = size.map(|size| amounts::positive_size(size, &instrument)).transpose()?;
+        let Some(open) = self.window.look(|ctx| ctx.order(order).copied())? else { return Ok(()) };
+        let ticks = price.map(|price| self.price(price, open.request.side)).transpose()?;
+        let qty = size.map(|size| self.positive_size(size)).transpose()?;
         let (ticks, qty) = (ticks.unwrap_or(open.request.price), qty.unwrap_or(open.request.qty));
         self.window.look(|ctx| ctx.amend(order, ticks, qty))
     }
@@ -313,13 +331,12 @@ impl PyContext {
         ask: Option<&Bound<'_, PyAny>>,
         size: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        let instrument = self.window.look(|ctx| ctx.instrument().clone())?;
-        let qty = amounts::positive_size(size, &instrument)?;
+        let qty = self.positive_size(size)?;
         let empty =
             self.window.look(|ctx| [Side::Buy, Side::Sell].iter().any(|side| ctx.book().best(*side).is_none()))?;
         let side_price = |price: Option<&Bound<'_, PyAny>>, side| {
             let given = price.filter(|price| !(empty && price.extract::<f64>().is_ok_and(f64::is_nan)));
-            given.map(|price| amounts::price(price, &instrument, side)).transpose()
+            given.map(|price| self.price(price, side)).transpose()
         };
         let (bid, ask) = (side_price(bid, Side::Buy)?, side_price(ask, Side::Sell)?);
         self.window.look(|ctx| ctx.quote(bid, ask, qty))
