@@ -139,7 +139,7 @@ def survival(rows: Sequence[Mapping[str, Any]], currency: str, decimals: int) ->
     dead = [row["name"] for row in rows[1:] if float(row["pnl"]) <= 0]
     if made <= 0:
         return f"{bears} It does not survive its own costs."
-    return f"{bears} " + (f"It does not survive {', nor '.join(dead)}." if dead else "It survives all three.")
+    return f"{bears} " + (f"It does not survive {', nor '.join(dead)}." if dead else "It survives all of them.")
 
 
 def indistinct(values: dict[str, Any]) -> bool:
