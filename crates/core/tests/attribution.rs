@@ -1,5 +1,5 @@
-//! What a run says of its fills after the fact, against the run itself: the queue they came from, where the mid went, and
-//! what made the PnL.
+//! What a run says of its fills after the fact, against the run itself: the queue they came from, where the mid went,
+//! and what made the PnL.
 
 use kedge_core::attribution::{self, HORIZONS, MidReader};
 use kedge_core::engine::{Context, Engine, EngineSettings, FillRow, Seat};

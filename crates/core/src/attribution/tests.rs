@@ -17,8 +17,8 @@ const PERPETUAL: &str = r#"{"id": "BTC/USDT:USDT@binance", "symbol": "BTCUSDT", 
     "tick_size": "0.1", "lot_size": "0.001", "quantity_step_in_data": "0.001", "min_notional": "5",
     "maker_fee": "0.0002", "taker_fee": "0.0005", "settle": "USDT", "funding_interval_hours": 8}"#;
 const INVERSE: &str = r#"{"id": "BTC/USD:BTC@binance", "symbol": "BTCUSD_PERP", "kind": "inverse_perpetual",
-    "tick_size": "0.1", "lot_size": "1", "quantity_step_in_data": "1", "contract_multiplier": "100", "min_notional": "0",
-    "maker_fee": "0.0002", "taker_fee": "0.0005", "settle": "BTC"}"#;
+    "tick_size": "0.1", "lot_size": "1", "quantity_step_in_data": "1", "contract_multiplier": "100",
+    "min_notional": "0", "maker_fee": "0.0002", "taker_fee": "0.0005", "settle": "BTC"}"#;
 
 /// One fill of a history: side, price, quantity, fee in units of what it is taken in, and both mids doubled.
 type Step = (bool, Ticks, Qty, i64, Ticks, Ticks);
@@ -63,8 +63,8 @@ fn both(instrument: &Instrument, steps: &[Step], end: Ticks, funding: i64) -> (M
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
 
-    /// Spot with fees in base and rebates, perpetuals that turn from long to short, linear and inverse, and an instrument
-    /// so fine that half ticks are half units of money.
+    /// Spot with fees in base and rebates, perpetuals that turn from long to short, linear and inverse, and an
+    /// instrument so fine that half ticks are half units of money.
     #[test]
     fn the_parts_add_up_to_the_ledgers_pnl(
         definition in prop::sample::select(vec![SPOT, FINEST, PERPETUAL, INVERSE]),
