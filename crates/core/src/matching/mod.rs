@@ -275,8 +275,10 @@ impl VenueModel {
             let next = self.quiet_rows(&columns, times, at.row..end);
             let is_later = next == end && end < columns.len();
             let row = (next < end).then(|| (columns.get(next), times[next]));
-            feed.seek(next + usize::from(row.is_some()));
+            feed.seek(next);
             if let Some((event, now)) = row {
+                self.look_at_trades(feed);
+                feed.seek(next + 1);
                 self.row(&event, now, false, out);
             }
             if is_later || stop_at_report && out.queue.len() > before {
@@ -306,6 +308,7 @@ impl VenueModel {
     /// every row, so that what a lane watches is held to what concerns it.
     pub fn step(&mut self, feed: &mut Feed<'_>, out: &mut Reports) {
         if feed.next_time().is_some_and(|row| row <= self.next_due()) {
+            self.look_at_trades(feed);
             if let Some((now, event)) = feed.pop() {
                 self.row(&event, now, true, out);
             }
