@@ -5,6 +5,7 @@ use crate::event::Columns;
 use crate::feed::Feed;
 use crate::instrument::Instrument;
 use crate::matching::{Reports, VenueModel, VenueSettings};
+use crate::random::Stream;
 use crate::types::{InstrumentIx, Nanos};
 
 /// How a simulation goes through time. Both give the same decisions.
@@ -51,12 +52,14 @@ impl<'a> Simulation<'a> {
         settings: VenueSettings,
         blocks: &[Columns<'a>],
     ) -> InstrumentIx {
-        let (theirs, ours) = (Feed::venue(blocks), Feed::ours(blocks, settings.latency.feed));
+        let ix = self.venues.len() as u64;
+        let random = self.engine.account_stream(0).branch(ix);
+        let (theirs, ours) = (Feed::venue(blocks), Feed::ours(blocks, settings.latency.feed.as_ref(), random));
         for (first, last) in [theirs.span(), ours.span()].into_iter().flatten() {
             let (start, end) = self.span.unwrap_or((first, last));
             self.span = Some((start.min(first), end.max(last)));
         }
-        self.prompt |= settings.latency.entry + settings.latency.response == 0;
+        self.prompt |= settings.latency.entry.least() + settings.latency.response.least() == 0;
         self.venues.push(VenueModel::new(instrument.clone(), settings));
         self.theirs.push(theirs);
         self.ours.push(ours);
@@ -81,6 +84,11 @@ impl<'a> Simulation<'a> {
 
     /// Begins at `now`.
     pub fn start(&mut self, now: Nanos) {
+        let streams: Vec<Stream> =
+            (0..self.engine.accounts()).map(|account| self.engine.account_stream(account)).collect();
+        for (ix, venue) in self.venues.iter_mut().enumerate() {
+            venue.set_streams(streams.iter().map(|stream| stream.branch(ix as u64)).collect());
+        }
         self.engine.start(now);
         self.send();
     }

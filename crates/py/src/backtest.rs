@@ -6,7 +6,7 @@ use kedge_core::decimal::Step;
 use kedge_core::engine::{Engine, EngineSettings, Seat};
 use kedge_core::event::Columns;
 use kedge_core::instrument::{Instrument, RATE_SCALE, money};
-use kedge_core::matching::{Latency, QueueModel, VenueSettings};
+use kedge_core::matching::{Delay, FillModel, Latency, QueueModel, VenueSettings};
 use kedge_core::risk::Limits;
 use kedge_core::simulation::{Pace, Simulation};
 use kedge_core::types::{InstrumentIx, Money, Nanos};
@@ -50,8 +50,7 @@ fn run_backtest<'py>(
 
     let mut simulation = Simulation::new(Engine::new(settings.engine));
     for (instrument, blocks) in instruments.iter().zip(&blocks) {
-        let venue = VenueSettings { queue: settings.venue.queue.of(instrument), ..settings.venue };
-        simulation.add_instrument(instrument.clone(), venue, blocks);
+        simulation.add_instrument(instrument.clone(), settings.venue.clone(), blocks);
     }
     for (currency, amount) in &settings.deposits {
         simulation.engine().deposit(currency, *amount);
@@ -133,9 +132,16 @@ impl Settings {
             Some("log_of_both") => QueueModel::LogOfBoth(1.0),
             _ => return Err(invalid("queue", "must name a queue model")),
         };
-        let latency = Latency { feed: int("feed_ns"), entry: need("entry_ns")?, response: need("response_ns")? };
-        let partial_fills =
-            json["partial_fills"].as_bool().ok_or_else(|| invalid("partial_fills", "must be true or false"))?;
+        let latency = Latency {
+            feed: int("feed_ns").map(Delay::Constant),
+            entry: Delay::Constant(need("entry_ns")?),
+            response: Delay::Constant(need("response_ns")?),
+        };
+        let fills = match json["partial_fills"].as_bool() {
+            Some(true) => FillModel::Partial,
+            Some(false) => FillModel::Whole,
+            None => return Err(invalid("partial_fills", "must be true or false")),
+        };
         let mut deposits = Vec::new();
         for (currency, amount) in json["balances"].as_object().into_iter().flatten() {
             let amount = amount.as_str().and_then(|amount| money(amount).ok());
@@ -147,7 +153,7 @@ impl Settings {
                 sample_every: Some(need("sample_ns")?).filter(|every| *every > 0),
                 keep_records: json["keep_records"].as_bool().unwrap_or(false),
             },
-            venue: VenueSettings { queue, partial_fills, latency },
+            venue: VenueSettings { queue, fills, latency },
             deposits,
         })
     }

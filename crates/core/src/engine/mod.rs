@@ -117,6 +117,17 @@ impl Engine {
         (self.state.views.len() - 1) as InstrumentIx
     }
 
+    /// Accounts there can be: the shared one, and one for each strategy.
+    pub fn accounts(&self) -> AccountIx {
+        self.strategies.len() as AccountIx + 1
+    }
+
+    /// The randomness of what happens to an account outside: a strategy's own account takes it with the strategy's seed.
+    pub fn account_stream(&self, account: AccountIx) -> Stream {
+        let owner = usize::from(account).checked_sub(1).and_then(|strategy| self.state.slots.get(strategy));
+        owner.map_or(Stream::new(self.settings.seed, u64::MAX), |slot| slot.random.branch(u64::MAX))
+    }
+
     /// Adds a strategy; returns its index. Panics if its instrument is not there.
     pub fn add_strategy(&mut self, seat: Seat, strategy: Box<dyn Strategy>) -> StrategyIx {
         assert!(usize::from(seat.instrument) < self.state.views.len(), "the strategy's instrument must be added first");

@@ -8,7 +8,12 @@ use super::{Listing, Reports, Request, VenueSettings, fees};
 use crate::book::{Sync, Watch};
 use crate::event::Event;
 use crate::order::{Fill, Order, Reason, Report, ReportKind};
+use crate::random::Stream;
 use crate::types::{Liquidity, Nanos, OrderId, Qty, Side, Ticks, TimeInForce};
+
+/// Branches of an account's randomness.
+const ENTRY: u64 = 1;
+const RESPONSE: u64 = 2;
 
 /// An account's part of a venue. It sees the book and never another account's lane.
 #[derive(Clone, Debug)]
@@ -24,12 +29,12 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(settings: &VenueSettings) -> Self {
+    pub(super) fn new(settings: &VenueSettings, random: &Stream) -> Self {
         Self {
             resting: RestingOrders::default(),
             consumed: Consumed::default(),
-            entry: Wire::new(settings.latency.entry),
-            response: Wire::new(settings.latency.response),
+            entry: Wire::new(settings.latency.entry.clone(), random.branch(ENTRY)),
+            response: Wire::new(settings.latency.response.clone(), random.branch(RESPONSE)),
             last_trade: 0,
             watch: Watch::NONE,
             fills: Vec::new(),
@@ -53,8 +58,7 @@ impl Lane {
         self.consumed.replenish(side, event.price);
         self.resting.level(listing.settings.queue, side, event.price, previous, event.qty);
         if event.qty > 0 {
-            let available = if listing.settings.partial_fills { event.qty } else { Qty::MAX };
-            self.resting.cross(side.opposite(), event.price, available, &mut self.fills);
+            self.resting.cross(listing.settings.fills, side.opposite(), event.price, event.qty, &mut self.fills);
         }
         // Taking the last of the consumed levels off the watch is worth as much as taking an order off.
         self.look_anew();
@@ -64,8 +68,8 @@ impl Lane {
 
     /// A trade that concerns it. Whether it looks for something else now.
     pub(super) fn trade(&mut self, listing: &Listing, event: &Event, now: Nanos, out: &mut Reports) -> bool {
-        let (lot, partial) = (listing.instrument.lot_steps(), listing.settings.partial_fills);
-        self.resting.trade(event.side().opposite(), event.price, event.qty, lot, partial, &mut self.fills);
+        let (lot, fills) = (listing.instrument.lot_steps(), listing.settings.fills);
+        self.resting.trade(fills, event.side().opposite(), event.price, event.qty, lot, &mut self.fills);
         self.report_fills(listing, now, out)
     }
 
@@ -75,7 +79,7 @@ impl Lane {
         let book = &listing.book;
         for side in [Side::Buy, Side::Sell] {
             if let Some(best) = book.best(side.opposite()) {
-                self.resting.cross(side, best, Qty::MAX, &mut self.fills);
+                self.resting.cross(listing.settings.fills, side, best, Qty::MAX, &mut self.fills);
             }
         }
         self.resting.requeue(|side, price| book.qty(side, price));

@@ -5,6 +5,7 @@
 //! book: accounts do not meet, so that a strategy with an account of its own trades the same among a thousand as alone.
 
 mod fees;
+mod fills;
 mod lane;
 mod latency;
 mod queue;
@@ -13,7 +14,8 @@ mod taker;
 
 use std::collections::VecDeque;
 
-pub use latency::{Latency, Wire};
+pub use fills::FillModel;
+pub use latency::{Delay, Latency, Lognormal, Measured, Quantiles, VENUES, Wire};
 pub use queue::{Place, QueueModel};
 
 use crate::book::{Book, Stop, Sync, Watch};
@@ -21,16 +23,17 @@ use crate::event::{Event, Kind};
 use crate::feed::Feed;
 use crate::instrument::Instrument;
 use crate::order::{Order, Report};
+use crate::random::Stream;
 use crate::types::{AccountIx, InstrumentIx, Nanos, OrderId, Qty, Ticks};
 use lane::Lane;
 
 /// How a venue is modelled.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct VenueSettings {
     /// Where resting orders stand in their queue.
     pub queue: QueueModel,
-    /// Whether resting orders fill in part; without it, whole or not at all.
-    pub partial_fills: bool,
+    /// When, and by how much, resting orders fill.
+    pub fills: FillModel,
     /// How long messages travel.
     pub latency: Latency,
 }
@@ -113,6 +116,8 @@ impl Reports {
 pub struct VenueModel {
     listing: Listing,
     lanes: Vec<Lane>,
+    /// Each account's randomness.
+    streams: Vec<Stream>,
     /// The lane of each account, [`NO_LANE`] before its first request.
     lane_of: Vec<u16>,
     /// By arrival; at one time in the order they were sent.
@@ -126,9 +131,11 @@ const NO_LANE: u16 = u16::MAX;
 impl VenueModel {
     /// A venue without orders, its book empty until the feed's snapshot.
     pub fn new(instrument: Instrument, settings: VenueSettings) -> Self {
+        let settings = VenueSettings { queue: settings.queue.of(&instrument), ..settings };
         Self {
             listing: Listing { instrument, settings, book: Book::default() },
             lanes: Vec::new(),
+            streams: Vec::new(),
             lane_of: Vec::new(),
             requests: VecDeque::new(),
             watch: Watch::NONE,
@@ -138,6 +145,11 @@ impl VenueModel {
     /// The venue's book.
     pub fn book(&self) -> &Book {
         &self.listing.book
+    }
+
+    /// Gives each account the randomness of its messages' times; without it an account has its number's.
+    pub fn set_streams(&mut self, streams: Vec<Stream>) {
+        self.streams = streams;
     }
 
     /// Takes a request of an account sent at `now`; it arrives after the entry latency, behind those sent before it.
@@ -155,7 +167,8 @@ impl VenueModel {
         }
         if self.lane_of[account] == NO_LANE {
             self.lane_of[account] = self.lanes.len() as u16;
-            self.lanes.push(Lane::new(&self.listing.settings));
+            let random = self.streams.get(account).cloned().unwrap_or_else(|| Stream::new(0, account as u64));
+            self.lanes.push(Lane::new(&self.listing.settings, &random));
         }
         self.lane_of[account]
     }

@@ -74,7 +74,8 @@ mod tests {
 
     #[test]
     fn nine_of_ten_lie_between_and_spikes_are_as_rare_and_as_large_as_said() {
-        let model = Lognormal { spike_every: 100, spike: 900 * MILLISECOND, ..Lognormal::between(50_000_000, 100_000_000) };
+        let model =
+            Lognormal { spike_every: 100, spike: 900 * MILLISECOND, ..Lognormal::between(50_000_000, 100_000_000) };
         assert_eq!((model.median, (model.sigma * 1e4).round()), (70_710_678, 2107.0));
         let mut random = Stream::new(3, 1);
         let drawn: Vec<Nanos> = (0..100_000).map(|_| model.draw(&mut random)).collect();
