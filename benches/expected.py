@@ -10,6 +10,10 @@ Figures = Mapping[str, Any]
 # SHA-256 over W1 as generated: venue time, our time, tick, lots and flags of the events, then tick, lots and flags of
 # the snapshot. The figures below belong to this data and to no other.
 W1_SHA256 = "644529b91aea6dae05f4a586d1899739b1b0bc68cf4f3c61158c6f87d3aaa17d"
+# The same over W2 (time, tick, lots, side) and W3 (close time, open, high, low, close, volume).
+W2_SHA256 = "06005589dda515d82b9aee03db243dc09481991440e3811de9be92b1ce6ade4d"
+W3_SHA256 = "9da71c45d058950bc7bbb10a019e0b996157a4eb2346073bf7de40d2957db509"
+W4_EVENTS = 1_178_541
 
 # EXPECTED.md, "What a correct engine gets", rows "W1 power / log / risk-averse queue" and "W1, unchanged quotes kept":
 # hftbacktest 2.4.4, reproduced by an independent engine from its written rules, and measured again with

@@ -1,9 +1,10 @@
 """hftbacktest on L2 columns: W1's market making and the replay of any columns under `benches/data`.
 
     python -m benches.rivals.hftbacktest_l2 w1 --mode mm|mm_keep|replay --queue power|log|risk --depth flat|hash
+        [--strategy compiled|python] [--cold]
 
-Timed: the compiled strategy's loop only. Loading, conversion to hftbacktest's rows, building the backtest and the JIT
-(paid on the first 50,000 rows) come before it.
+Timed: the strategy's loop only. Loading, conversion to hftbacktest's rows, building the backtest and the JIT
+(paid on the first 50,000 rows) come before it. `--cold` is those 50,000 rows alone, for whoever times the process.
 """
 
 from __future__ import annotations
@@ -61,9 +62,9 @@ def to_events(rows: columns.Columns, instrument: dict[str, Any], depth_kind: int
     return events
 
 
-def load(name: str) -> tuple[NDArray[Any], NDArray[Any], dict[str, Any]]:
-    """Events, repeated as often as the data says, the snapshot before them, and what is known about the data."""
-    rows, about = columns.read(name)
+def load(name: str, first: int = -1) -> tuple[NDArray[Any], NDArray[Any], dict[str, Any]]:
+    """Events, or so many of the first, repeated as the data says; the snapshot before them; what is known of the data."""
+    rows, about = columns.read(name, first)
     levels, _ = columns.read(f"{name}_snapshot")
     events = in_both_views(to_events(rows, about["instrument"], DEPTH_EVENT))
     repeated = np.tile(events, about["repeat"])
@@ -182,16 +183,21 @@ def main() -> None:
     parser.add_argument("--mode", choices=("mm", "mm_keep", "replay"), default="mm")
     parser.add_argument("--queue", choices=("power", "log", "risk"), default="power")
     parser.add_argument("--depth", choices=("flat", "hash"), default="flat")
+    parser.add_argument("--strategy", choices=("compiled", "python"), default="compiled")
+    parser.add_argument("--cold", action="store_true", help="only the first rows, compiling included")
     options = parser.parse_args()
-    events, snapshot, about = load(options.data)
+    events, snapshot, about = load(options.data, WARM_UP_ROWS if options.cold else -1)
     tick = float(about["instrument"]["tick_size"])
     arguments = (options.mode == "mm_keep", tick, ORDER_LOTS * float(about["instrument"]["lot_size"]))
     strategy = replay if options.mode == "replay" else quote
-    # A name for it: hftbacktest keeps only a pointer, and reads freed memory without end if nobody holds the array.
-    first_rows = events[:WARM_UP_ROWS].copy()
-    warm_up = build(first_rows, snapshot, about, options.depth, options.queue)
-    strategy(warm_up, *arguments)
-    warm_up.close()
+    if options.strategy == "python":
+        strategy = strategy.py_func
+    if not options.cold:
+        # A name for it: hftbacktest keeps only a pointer, and reads freed memory without end if nobody holds the array.
+        first_rows = events[:WARM_UP_ROWS].copy()
+        warm_up = build(first_rows, snapshot, about, options.depth, options.queue)
+        strategy(warm_up, *arguments)
+        warm_up.close()
     backtest = build(events, snapshot, about, options.depth, options.queue)
     wall, cpu = time.perf_counter(), time.process_time()
     wakes, requests, touch_sum = strategy(backtest, *arguments)

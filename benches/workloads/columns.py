@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,22 @@ DATA = Path(__file__).resolve().parents[1] / "data"
 # Bits of `flags`, as in crates/core/src/event.rs.
 DELTA, TRADE, CLEAR, LEVEL, QUOTE, GAP = range(6)
 KIND, SELL, LAST, WIDE = 0b1111, 16, 32, 64
+
+# What the generated workloads trade.
+PERPETUAL = {
+    "id": "BTC/USDT:USDT@simulated",
+    "symbol": "BTCUSDT",
+    "kind": "linear_perpetual",
+    "tick_size": "0.1",
+    "lot_size": "0.001",
+    "quantity_step_in_data": "0.001",
+    "min_notional": "0",
+    "maker_fee": "0.0002",
+    "taker_fee": "0.0005",
+    "contract_multiplier": "1",
+    "settle": "USDT",
+    "funding_interval_hours": 8,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +110,33 @@ def write(name: str, rows: Columns, about: dict[str, Any]) -> None:
     (DATA / f"{name}.json").write_text(json.dumps(about, indent=1) + "\n")
 
 
-def read(name: str) -> tuple[Columns, dict[str, Any]]:
-    """The columns written under a name, and what was written about them."""
+def read(name: str, first: int = -1) -> tuple[Columns, dict[str, Any]]:
+    """The columns written under a name, or so many of their first rows, and what was written about them."""
     about = json.loads((DATA / f"{name}.json").read_text())
     arrays = {
-        column: np.fromfile(DATA / f"{name}.{column}.{suffix}", dtype=f"<{suffix[0]}{int(suffix[1:]) // 8}")
+        column: np.fromfile(DATA / f"{name}.{column}.{suffix}", dtype=_dtype(suffix), count=first)
         for column, suffix in SUFFIXES.items()
     }
     return Columns(**arrays, price_base=about["price_base"], qty_scale=about["qty_scale"]), about
+
+
+def write_arrays(name: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Writes other columns than the engine's, `data/<name>.<array>.npy`."""
+    DATA.mkdir(parents=True, exist_ok=True)
+    for array, values in arrays.items():
+        np.save(DATA / f"{name}.{array}.npy", values)
+
+
+def read_array(name: str, array: str) -> NDArray[Any]:
+    """One column that `write_arrays` wrote."""
+    values: NDArray[Any] = np.load(DATA / f"{name}.{array}.npy")
+    return values
+
+
+def require(name: str, found: str, wanted: str) -> None:
+    """Ends the program where generated data is not the data that the expected figures belong to."""
+    if found != wanted:
+        raise SystemExit(f"{name}: the generated data must have the SHA-256 {wanted}, was {found}")
 
 
 def digest(*arrays: NDArray[Any]) -> str:
@@ -120,6 +156,11 @@ SUFFIXES = {
     "wide_price": "i64",
     "wide_qty": "i64",
 }
+
+
+def _dtype(suffix: str) -> str:
+    """NumPy's name of `i64`, `i32` or `u8`, little-endian."""
+    return f"<{suffix[0]}{int(suffix[1:]) // 8}"
 
 
 def _files(name: str, rows: Columns) -> dict[str, Path]:

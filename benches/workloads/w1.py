@@ -23,21 +23,6 @@ EVENTS, SEED = 10_000_000, 20240601
 START_NS = 1_700_000_000_000_000_000
 FEED_LATENCY_NS = 1_000_000
 
-INSTRUMENT = {
-    "id": "BTC/USDT:USDT@simulated",
-    "symbol": "BTCUSDT",
-    "kind": "linear_perpetual",
-    "tick_size": "0.1",
-    "lot_size": "0.001",
-    "quantity_step_in_data": "0.001",
-    "min_notional": "0",
-    "maker_fee": "0.0002",
-    "taker_fee": "0.0005",
-    "contract_multiplier": "1",
-    "settle": "USDT",
-    "funding_interval_hours": 8,
-}
-
 # Ticks of a level are its index in the arrays plus BASE; the walk may not come near the arrays' ends.
 BASE, LEVELS, MID, MARGIN = 500_000, 200_000, 100_000, 600
 DEPTH = 500
@@ -218,10 +203,8 @@ def main() -> None:
     events, snapshot = generate()
     ts = events["ts"]
     parts = [ts, ts + FEED_LATENCY_NS, events["tick"], events["lots"], events["flags"], *snapshot.values()]
-    found = columns.digest(*parts)
-    if found != W1_SHA256:
-        raise SystemExit(f"w1: the generated data must have the SHA-256 {W1_SHA256}, was {found}")
-    about: dict[str, Any] = {"instrument": INSTRUMENT, "sha256": W1_SHA256, "repeat": 1, "period_ns": 0}
+    columns.require("w1", columns.digest(*parts), W1_SHA256)
+    about: dict[str, Any] = {"instrument": columns.PERPETUAL, "sha256": W1_SHA256, "repeat": 1, "period_ns": 0}
     # The range that hftbacktest keeps as flat arrays; the data itself stays within 599,423 to 600,904.
     about |= {"lowest_tick": BASE, "highest_tick": BASE + LEVELS}
     first = np.full(2 * DEPTH + 1, ts[0] - 1_000_000, np.int64)

@@ -145,6 +145,18 @@ impl<'a> Feed<'a> {
         Some(next)
     }
 
+    /// Takes the row at this position if it is the next one.
+    #[inline]
+    pub fn take_if_next(&mut self, at: Position) -> Option<(Event, Nanos)> {
+        if at != self.at {
+            return None;
+        }
+        let block = self.blocks.get(at.block)?;
+        let next = (block.columns().get(at.row), block.times[at.row]);
+        self.at.row += 1;
+        Some(next)
+    }
+
     /// A row that was found.
     pub fn row(&self, at: Position) -> Option<Event> {
         self.blocks.get(at.block).map(|block| block.columns().get(at.row))

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::decimal::{DecimalError, Step, digits};
+use crate::margin::MarginTiers;
 use crate::types::{MONEY_DECIMALS, MONEY_SCALE, Money, Qty, Ticks};
 
 /// Fee rates are whole numbers of 10⁻⁹.
@@ -16,6 +17,15 @@ pub enum InstrumentKind {
     Spot,
     /// A perpetual settled in its quote currency.
     LinearPerpetual,
+    /// A perpetual settled in its base currency: quantity in contracts of so many units of quote currency.
+    InversePerpetual,
+}
+
+impl InstrumentKind {
+    /// Whether it is a perpetual of either kind.
+    pub fn is_perpetual(self) -> bool {
+        self != Self::Spot
+    }
 }
 
 /// An instrument as its venue defines it. Decimals are text where they come in.
@@ -43,7 +53,7 @@ pub struct Instrument {
     /// Of notional.
     #[serde(with = "rate_text")]
     pub taker_fee: i128,
-    /// Base units in one contract.
+    /// Base units in one contract; of an inverse perpetual, quote units.
     #[serde(default = "one_step")]
     pub contract_multiplier: Step,
     /// Settlement currency of a perpetual.
@@ -52,6 +62,30 @@ pub struct Instrument {
     /// Hours between funding times of a perpetual.
     #[serde(default)]
     pub funding_interval_hours: Option<u32>,
+    /// What the venue asks of positions, by their size; empty where it is not known.
+    #[serde(default, skip_serializing_if = "MarginTiers::is_empty")]
+    pub margin_tiers: MarginTiers,
+    /// Fees by traded volume; empty where `maker_fee` and `taker_fee` hold at any volume.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fee_tiers: Vec<FeeTier>,
+    /// Of the notional that a liquidation closes.
+    #[serde(default, with = "rate_text", skip_serializing_if = "is_zero")]
+    pub liquidation_fee: i128,
+}
+
+/// Fees from a traded volume on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeeTier {
+    /// Traded in 30 days, in quote currency, at least.
+    #[serde(with = "money_text")]
+    pub volume: Money,
+    /// Of notional; negative where the venue pays a rebate.
+    #[serde(with = "rate_text")]
+    pub maker: i128,
+    /// Of notional.
+    #[serde(with = "rate_text")]
+    pub taker: i128,
 }
 
 /// Why an instrument's definition is refused.
@@ -95,6 +129,21 @@ impl Instrument {
         if self.min_notional < 0 {
             return fail("`min_notional` must be ≥ 0".into());
         }
+        let settle = self.currencies().map(|held| held[2]);
+        if let (Some(given), Some(held)) = (self.settle.as_deref(), settle.filter(|_| self.kind.is_perpetual()))
+            && given != held
+        {
+            return fail(format!("`settle` of this kind must be {held}, was {given}"));
+        }
+        if !self.fee_tiers.is_sorted_by(|a, b| a.volume < b.volume) || self.fee_tiers.iter().any(|t| t.volume < 0) {
+            return fail("`fee_tiers` must rise in `volume`, from 0 on".into());
+        }
+        if let Err(what) = self.margin_tiers.check() {
+            return fail(format!("`margin_tiers`: {what}"));
+        }
+        if !(0..RATE_SCALE).contains(&self.liquidation_fee) {
+            return fail("`liquidation_fee` must be 0 or more and below 1".into());
+        }
         Ok(())
     }
 
@@ -106,6 +155,12 @@ impl Instrument {
         (!base.is_empty() && !quote.is_empty() && !venue.is_empty()).then_some((base, quote))
     }
 
+    /// Base, quote, and the currency that profits, losses and fees of positions are in.
+    pub fn currencies(&self) -> Option<[&str; 3]> {
+        let (base, quote) = self.base_quote()?;
+        Some([base, quote, if self.kind == InstrumentKind::InversePerpetual { base } else { quote }])
+    }
+
     /// Quantity steps in one lot; 0 where the lot is not a multiple of the step.
     pub fn lot_steps(&self) -> Qty {
         let places = self.lot_size.decimals.max(self.quantity_step_in_data.decimals);
@@ -114,13 +169,16 @@ impl Instrument {
         if lot % step == 0 { Qty::try_from(lot / step).unwrap_or(0) } else { 0 }
     }
 
-    /// [`Money`] in one tick times one quantity step.
+    /// [`Money`] in one tick times one quantity step; of an inverse perpetual, in one quantity step at any price.
     pub fn step_value(&self) -> Money {
-        let mantissa = [self.tick_size, self.quantity_step_in_data, self.contract_multiplier]
-            .iter()
-            .map(|step| i128::from(step.mantissa))
-            .product::<i128>();
+        let mantissa = self.value_steps().map(|step| i128::from(step.mantissa)).product::<i128>();
         mantissa * 10_i128.pow(MONEY_DECIMALS - self.value_decimals())
+    }
+
+    /// What multiplies to the value of a step.
+    fn value_steps(&self) -> impl Iterator<Item = Step> {
+        let priced = (self.kind != InstrumentKind::InversePerpetual).then_some(self.tick_size);
+        priced.into_iter().chain([self.quantity_step_in_data, self.contract_multiplier])
     }
 
     /// [`Money`]-scaled base units in one quantity step.
@@ -130,13 +188,48 @@ impl Instrument {
     }
 
     fn value_decimals(&self) -> u32 {
-        self.tick_size.decimals + self.quantity_step_in_data.decimals + self.contract_multiplier.decimals
+        self.value_steps().map(|step| step.decimals).sum()
     }
 
-    /// Notional of a quantity at a price, exact.
+    /// Notional of a quantity at a price in quote currency, exact. That of an inverse perpetual has no price in it.
     #[inline]
     pub fn notional(&self, price: Ticks, qty: Qty) -> Money {
+        if self.kind == InstrumentKind::InversePerpetual {
+            return i128::from(qty) * self.step_value();
+        }
         i128::from(price) * i128::from(qty) * self.step_value()
+    }
+
+    /// Notional in the currency that profits are in: of an inverse perpetual quantity / price in base currency, towards
+    /// 0 to the last unit; otherwise [`Instrument::notional`]. 0 at no price.
+    #[inline]
+    pub fn settled(&self, price: Ticks, qty: Qty) -> Money {
+        if self.kind == InstrumentKind::InversePerpetual { self.inverse(price, qty) } else { self.notional(price, qty) }
+    }
+
+    /// The same at half a price, which the middle of a book may have.
+    #[inline]
+    pub fn settled_at_half(&self, twice_price: Ticks, qty: Qty) -> Money {
+        if self.kind == InstrumentKind::InversePerpetual {
+            return self.inverse(twice_price, 2 * qty);
+        }
+        self.notional(twice_price, qty) / 2
+    }
+
+    /// What a position is worth changes with its settled value, or against it: +1, or −1 for inverse perpetuals.
+    #[inline]
+    pub fn direction(&self) -> i64 {
+        if self.kind == InstrumentKind::InversePerpetual { -1 } else { 1 }
+    }
+
+    #[cold]
+    fn inverse(&self, price: Ticks, qty: Qty) -> Money {
+        // Quote units over (ticks × tick size), each as mantissa and decimals; 10¹⁶ of it in one unit of base.
+        let tick = i128::from(price) * i128::from(self.tick_size.mantissa);
+        if tick == 0 {
+            return 0;
+        }
+        times_over(i128::from(qty) * self.step_value(), 10_i128.pow(self.tick_size.decimals), tick)
     }
 
     /// The same for numbers that nobody has checked; `None` where it is beyond what sums of several can hold.
@@ -152,6 +245,23 @@ impl Instrument {
         let qty = qty as f64;
         self.quantity_step_in_data.times(qty)
     }
+}
+
+/// `amount × by / over` towards 0, without overflow where the result has none.
+pub(crate) fn times_over(amount: Money, by: i128, over: i128) -> Money {
+    let (whole, left) = (amount / over, amount % over);
+    whole * by + left * by / over
+}
+
+/// A rate (in 10⁻⁹) of an amount, towards 0 to the last unit.
+pub fn at_rate(amount: Money, rate: i128) -> Money {
+    // First divided, then multiplied: 10¹⁵ of an amount stays within 128 bits.
+    amount / RATE_SCALE * rate + amount % RATE_SCALE * rate / RATE_SCALE
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(value: &i128) -> bool {
+    *value == 0
 }
 
 fn one_step() -> Step {
@@ -172,6 +282,14 @@ pub fn money(text: &str) -> Result<Money, DecimalError> {
     scaled(text, MONEY_DECIMALS)
 }
 
+/// Decimal text as a rate in 10⁻⁹, exactly.
+///
+/// # Errors
+/// If the text is no decimal or finer than its scale.
+pub fn rate(text: &str) -> Result<i128, DecimalError> {
+    scaled(text, 9)
+}
+
 /// [`Money`] as a float, for reports only.
 pub fn money_to_f64(money: Money) -> f64 {
     #[allow(clippy::cast_precision_loss)]
@@ -181,14 +299,14 @@ pub fn money_to_f64(money: Money) -> f64 {
 
 macro_rules! decimal_as_text {
     ($module:ident, $decimals:expr) => {
-        mod $module {
+        pub(crate) mod $module {
             use serde::{Deserialize, Deserializer, Serializer};
 
-            pub(super) fn serialize<S: Serializer>(value: &i128, serializer: S) -> Result<S::Ok, S::Error> {
+            pub(crate) fn serialize<S: Serializer>(value: &i128, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(&crate::decimal::decimal_text(*value, $decimals))
             }
 
-            pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i128, D::Error> {
+            pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i128, D::Error> {
                 let text = String::deserialize(deserializer)?;
                 super::scaled(&text, $decimals).map_err(|e| serde::de::Error::custom(format!("`{text}` {e}")))
             }

@@ -3,6 +3,10 @@
 //! Pure: no file, socket, clock, thread or unseeded randomness. Integers for price, quantity and money.
 #![forbid(unsafe_code)]
 
+/// A strategy's floats as whole ticks and steps.
+pub mod amounts;
+/// What fills were worth after the fact, and what made the PnL.
+pub mod attribution;
 /// The L2 book.
 pub mod book;
 /// Venue bytes to market events, per venue.
@@ -25,6 +29,8 @@ pub mod instrument;
 pub mod ledger;
 /// The engine fed by a venue as it happens.
 pub mod live;
+/// What venues ask of positions.
+pub mod margin;
 /// The seeded market: an order flow around a moving value, through a price-time matching engine.
 pub mod market;
 /// The venue as the simulation models it.
@@ -43,6 +49,8 @@ pub mod recovery;
 pub mod risk;
 /// Both sides joined: a backtest.
 pub mod simulation;
+/// Strategies built in, by name.
+pub mod strategies;
 /// What the engine asks of a strategy.
 pub mod strategy;
 /// Time, price, quantity, money, sides, ids.

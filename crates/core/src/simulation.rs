@@ -52,8 +52,7 @@ impl<'a> Simulation<'a> {
         settings: VenueSettings,
         blocks: &[Columns<'a>],
     ) -> InstrumentIx {
-        let ix = self.venues.len() as u64;
-        let random = self.engine.account_stream(0).branch(ix);
+        let random = self.engine.feed_stream(self.venues.len() as InstrumentIx);
         let (theirs, ours) = (Feed::venue(blocks), Feed::ours(blocks, settings.latency.feed.as_ref(), random));
         for (first, last) in [theirs.span(), ours.span()].into_iter().flatten() {
             let (start, end) = self.span.unwrap_or((first, last));
@@ -110,6 +109,15 @@ impl<'a> Simulation<'a> {
 
     fn run_in_bulk(&mut self, until: Nanos) {
         while self.engine.faults().is_empty() {
+            // While the venues have nothing to say, nobody needs to keep up with them: only what a strategy asks for
+            // has to reach them, and then they catch up to it.
+            if self.venues.iter().all(VenueModel::is_quiet) {
+                self.engine.advance(&mut self.ours, &mut self.reports, until, true);
+                if !self.send() {
+                    return self.catch_up(until);
+                }
+                continue;
+            }
             let wake = self.engine.next_wake(&mut self.ours, &self.reports);
             let mut horizon = wake.map_or(until, |wake| wake.min(until));
             for (ix, venue) in self.venues.iter_mut().enumerate() {
@@ -125,6 +133,13 @@ impl<'a> Simulation<'a> {
             if !self.send() && !waiting {
                 return;
             }
+        }
+    }
+
+    /// Brings the venues, which have nothing to say, to `until`.
+    fn catch_up(&mut self, until: Nanos) {
+        for (ix, venue) in self.venues.iter_mut().enumerate() {
+            venue.advance(&mut self.theirs[ix], until, false, &mut self.reports[ix]);
         }
     }
 

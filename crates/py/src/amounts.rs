@@ -3,16 +3,15 @@
 //! A float within 10⁻³ tick of a tick is that tick, else it snaps away from the touch (a size: down). A `Decimal` or an
 //! `int` means exactly what it says: between two ticks it is an error. `kedge.Ticks` counts ticks.
 
+use kedge_core::amounts;
 use kedge_core::decimal::Step;
+use kedge_core::feature;
 use kedge_core::instrument::Instrument;
 use kedge_core::types::{Nanos, Qty, Side, Ticks};
 use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyInt, PyString};
 
 use crate::errors::kedge_error;
-
-/// How near a float must be to a step to be that step, in steps.
-const NEAR: f64 = 1e-3;
 
 fn refuse(message: String, hint: &str) -> PyErr {
     kedge_error("StrategyError", message, hint)
@@ -28,9 +27,7 @@ pub(crate) fn price(value: &Bound<'_, PyAny>, instrument: &Instrument, side: Sid
         return value.extract();
     }
     if value.is_instance_of::<PyFloat>() {
-        let ticks = tick.steps_in(value.extract::<f64>()?);
-        let away = if side == Side::Buy { ticks.floor() } else { ticks.ceil() };
-        return snap(ticks, away).ok_or_else(|| {
+        return amounts::ticks(value.extract()?, instrument, side).ok_or_else(|| {
             refuse(format!("price must be a finite number, was {value}"), "check the arithmetic that made it")
         });
     }
@@ -50,9 +47,7 @@ pub(crate) fn price(value: &Bound<'_, PyAny>, instrument: &Instrument, side: Sid
 pub(crate) fn size(value: &Bound<'_, PyAny>, instrument: &Instrument) -> PyResult<Qty> {
     let lot = instrument.lot_steps();
     if value.is_instance_of::<PyFloat>() {
-        let lots = instrument.lot_size.steps_in(value.extract::<f64>()?);
-        let lots = snap(lots, lots.trunc()).and_then(|lots| lots.checked_mul(lot));
-        return lots.ok_or_else(|| {
+        return amounts::steps(value.extract()?, instrument).ok_or_else(|| {
             refuse(format!("size must be a finite number, was {value}"), "check the arithmetic that made it")
         });
     }
@@ -80,13 +75,6 @@ pub(crate) fn positive_size(value: &Bound<'_, PyAny>, instrument: &Instrument) -
         format!("size must be at least one lot ({lot}), was {value}"),
         "to sell, call ctx.sell with a positive size",
     ))
-}
-
-#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
-fn snap(steps: f64, otherwise: f64) -> Option<i64> {
-    let nearest = steps.round();
-    let snapped = if (steps - nearest).abs() <= NEAR { nearest } else { otherwise };
-    (snapped.abs() < i64::MAX as f64).then_some(snapped as i64)
 }
 
 /// Whole steps in an `int` or `Decimal`; `None` for anything else, and between two steps.
@@ -118,15 +106,17 @@ pub(crate) fn duration(value: &Bound<'_, PyAny>) -> PyResult<Nanos> {
         )
     };
     let text: String = value.cast::<PyString>().map_err(|_| wrong())?.extract()?;
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let unit: Nanos = match &text[digits..] {
-        "us" => 1_000,
-        "ms" => 1_000_000,
-        "s" => 1_000_000_000,
-        "m" => 60_000_000_000,
-        "h" => 3_600_000_000_000,
-        _ => return Err(wrong()),
-    };
-    let count: Nanos = text[..digits].parse().map_err(|_| wrong())?;
-    count.checked_mul(unit).filter(|nanos| *nanos > 0).ok_or_else(wrong)
+    feature::duration(&text).map_err(|error| refuse(error.what, &error.hint))
+}
+
+/// A number above zero as decimal text, however it is written in Python.
+///
+/// # Errors
+/// A `StrategyError` if it is no number.
+pub(crate) fn decimal_text(name: &str, value: &Bound<'_, PyAny>) -> PyResult<String> {
+    let wrong =
+        |_| refuse(format!("{name} must be a number above 0, was {value}"), "pass a float, an int or a Decimal");
+    let decimal = value.py().import("decimal")?.getattr("Decimal")?;
+    let exact = decimal.call1((value.str()?,)).map_err(wrong)?;
+    exact.call_method1("__format__", ("f",))?.extract()
 }

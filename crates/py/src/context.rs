@@ -2,13 +2,16 @@
 
 use kedge_core::instrument::money_to_f64;
 use kedge_core::order::Order;
-use kedge_core::types::{OrderKind, Side, TimeInForce};
+use kedge_core::types::{OrderKind, Qty, Side, Ticks, TimeInForce};
 use pyo3::prelude::*;
+use pyo3::types::PyFloat;
 
 use crate::amounts;
+use crate::clocks::Clocks;
 use crate::errors::kedge_error;
-use crate::happenings::{PyOrder, PyQuote};
-use crate::views::{PyBook, PyIndicator, PyRandom};
+use crate::happenings::{PyOrder, PyQuote, Told};
+use crate::indicators::{self, Argument, Handle, PyAdx, PyBands, PyIndicator, PyMacd, PyStochastic};
+use crate::views::{PyBook, PyRandom};
 use crate::window::Window;
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -32,11 +35,31 @@ impl PyContext {
         Ok(Self { window, book, random, series: None })
     }
 
+    /// A price in ticks. That of a float, which is most of them, is found without a copy of the instrument.
+    fn price(&self, price: &Bound<'_, PyAny>, side: Side) -> PyResult<Ticks> {
+        if let Ok(float) = price.cast_exact::<PyFloat>().map(|float| float.value())
+            && let Some(ticks) = self.window.look(|ctx| kedge_core::amounts::ticks(float, ctx.instrument(), side))?
+        {
+            return Ok(ticks);
+        }
+        amounts::price(price, &self.window.look(|ctx| ctx.instrument().clone())?, side)
+    }
+
+    /// A size above zero in quantity steps, likewise.
+    fn positive_size(&self, size: &Bound<'_, PyAny>) -> PyResult<Qty> {
+        if let Ok(float) = size.cast_exact::<PyFloat>().map(|float| float.value())
+            && let Some(steps) = self.window.look(|ctx| kedge_core::amounts::steps(float, ctx.instrument()))?
+            && steps > 0
+        {
+            return Ok(steps);
+        }
+        amounts::positive_size(size, &self.window.look(|ctx| ctx.instrument().clone())?)
+    }
+
     fn order(&self, side: Side, size: &Bound<'_, PyAny>, price: Option<&Bound<'_, PyAny>>, tif: &str) -> PyResult<u64> {
-        let instrument = self.window.look(|ctx| ctx.instrument().clone())?;
-        let qty = amounts::positive_size(size, &instrument)?;
+        let qty = self.positive_size(size)?;
         let kind = if price.is_some() { OrderKind::Limit } else { OrderKind::Market };
-        let ticks = price.map(|price| amounts::price(price, &instrument, side)).transpose()?.unwrap_or(0);
+        let ticks = price.map(|price| self.price(price, side)).transpose()?.unwrap_or(0);
         let time_in_force = match (kind, tif) {
             (OrderKind::Market, "gtc" | "ioc") | (OrderKind::Limit, "ioc") => TimeInForce::Ioc,
             (_, "fok") => TimeInForce::Fok,
@@ -51,6 +74,10 @@ impl PyContext {
             }
         };
         self.window.look(|ctx| ctx.submit(side, kind, time_in_force, ticks, qty))
+    }
+
+    fn ask(&self, name: &'static str, given: &[Argument<'_, '_>], on: Option<&str>) -> PyResult<Handle> {
+        indicators::ask(&self.window, self.series, name, given, on)
     }
 }
 
@@ -138,23 +165,131 @@ impl PyContext {
         self.window.look(|ctx| ctx.every(interval))
     }
 
-    /// Calls `on_bar` at the close of every bar of this length.
-    fn bars(&mut self, interval: &Bound<'_, PyAny>) -> PyResult<()> {
-        let interval = amounts::duration(interval)?;
-        self.series = Some(self.window.look(|ctx| ctx.bars(interval))?);
-        Ok(())
+    /// Calls `on_bar` at the close of every bar of one clock; returns the number of the series.
+    #[pyo3(signature = (interval=None, *, ticks=None, volume=None, dollar=None, imbalance=None, span=20))]
+    fn bars(
+        &mut self,
+        interval: Option<&Bound<'_, PyAny>>,
+        ticks: Option<&Bound<'_, PyAny>>,
+        volume: Option<&Bound<'_, PyAny>>,
+        dollar: Option<&Bound<'_, PyAny>>,
+        imbalance: Option<&Bound<'_, PyAny>>,
+        span: i64,
+    ) -> PyResult<u16> {
+        let clock = Clocks { interval, ticks, volume, dollar, imbalance, span }.one(&self.window)?;
+        let series = self.window.look(|ctx| ctx.bars(clock))?;
+        self.series = Some(series);
+        Ok(series)
     }
 
-    /// An exponential moving average of the closes of the bars asked for last.
-    fn ema(&self, period: &Bound<'_, PyAny>) -> PyResult<PyIndicator> {
-        let Some(series) = self.series else {
-            return Err(kedge_error("StrategyError", "ctx.ema needs bars", "call ctx.bars(\"1s\") before it"));
-        };
-        let period = period.extract::<u32>().ok().filter(|period| *period > 0).ok_or_else(|| {
-            kedge_error("StrategyError", format!("period must be a whole number above 0, was {period}"), "pass an int")
-        })?;
-        let id = self.window.look(|ctx| ctx.ema(series, period))?;
-        Ok(PyIndicator { window: self.window.clone(), id })
+    /// An exponential moving average of the closes, begun at the mean of the first or (`seed="first"`) at the first.
+    #[pyo3(signature = (period, *, seed=None, on=None))]
+    fn ema(
+        &self,
+        period: &Bound<'_, PyAny>,
+        seed: Option<&Bound<'_, PyAny>>,
+        on: Option<&str>,
+    ) -> PyResult<PyIndicator> {
+        Ok(self.ask("ema", &[("period", Some(period)), ("seed", seed)], on)?.output(0))
+    }
+
+    /// A simple moving average of the closes.
+    #[pyo3(signature = (period, *, on=None))]
+    fn sma(&self, period: &Bound<'_, PyAny>, on: Option<&str>) -> PyResult<PyIndicator> {
+        Ok(self.ask("sma", &[("period", Some(period))], on)?.output(0))
+    }
+
+    /// A moving average of the closes, the newest weighing most.
+    #[pyo3(signature = (period, *, on=None))]
+    fn wma(&self, period: &Bound<'_, PyAny>, on: Option<&str>) -> PyResult<PyIndicator> {
+        Ok(self.ask("wma", &[("period", Some(period))], on)?.output(0))
+    }
+
+    /// The relative strength index, from 0 to 100.
+    #[pyo3(signature = (period=None, *, on=None))]
+    fn rsi(&self, period: Option<&Bound<'_, PyAny>>, on: Option<&str>) -> PyResult<PyIndicator> {
+        Ok(self.ask("rsi", &[("period", period)], on)?.output(0))
+    }
+
+    /// Two averages' difference, its own average and the difference of both.
+    #[pyo3(signature = (fast=None, slow=None, signal=None, *, on=None))]
+    fn macd(
+        &self,
+        py: Python<'_>,
+        fast: Option<&Bound<'_, PyAny>>,
+        slow: Option<&Bound<'_, PyAny>>,
+        signal: Option<&Bound<'_, PyAny>>,
+        on: Option<&str>,
+    ) -> PyResult<PyMacd> {
+        self.ask("macd", &[("fast", fast), ("slow", slow), ("signal", signal)], on)?.macd(py)
+    }
+
+    /// The average true range.
+    #[pyo3(signature = (period=None, *, on=None))]
+    fn atr(&self, period: Option<&Bound<'_, PyAny>>, on: Option<&str>) -> PyResult<PyIndicator> {
+        Ok(self.ask("atr", &[("period", period)], on)?.output(0))
+    }
+
+    /// The average directional index and its two directional indicators.
+    #[pyo3(signature = (period=None, *, on=None))]
+    fn adx(&self, py: Python<'_>, period: Option<&Bound<'_, PyAny>>, on: Option<&str>) -> PyResult<PyAdx> {
+        self.ask("adx", &[("period", period)], on)?.adx(py)
+    }
+
+    /// So many standard deviations about the mean of the closes.
+    #[pyo3(signature = (period=None, deviations=None, *, on=None))]
+    fn bollinger(
+        &self,
+        py: Python<'_>,
+        period: Option<&Bound<'_, PyAny>>,
+        deviations: Option<&Bound<'_, PyAny>>,
+        on: Option<&str>,
+    ) -> PyResult<PyBands> {
+        self.ask("bollinger", &[("period", period), ("deviations", deviations)], on)?.bands(py)
+    }
+
+    /// A multiple of the average true range about an average of the closes.
+    #[pyo3(signature = (period=None, multiplier=None, atr=None, *, on=None))]
+    fn keltner(
+        &self,
+        py: Python<'_>,
+        period: Option<&Bound<'_, PyAny>>,
+        multiplier: Option<&Bound<'_, PyAny>>,
+        atr: Option<&Bound<'_, PyAny>>,
+        on: Option<&str>,
+    ) -> PyResult<PyBands> {
+        self.ask("keltner", &[("period", period), ("multiplier", multiplier), ("atr", atr)], on)?.bands(py)
+    }
+
+    /// The highest high and the lowest low, and halfway between.
+    #[pyo3(signature = (period=None, *, on=None))]
+    fn donchian(&self, py: Python<'_>, period: Option<&Bound<'_, PyAny>>, on: Option<&str>) -> PyResult<PyBands> {
+        self.ask("donchian", &[("period", period)], on)?.bands(py)
+    }
+
+    /// Where the close lies between low and high, in per cent, smoothed (`k`), and that smoothed again (`d`).
+    #[pyo3(signature = (period=None, smooth=None, signal=None, *, on=None))]
+    fn stochastic(
+        &self,
+        py: Python<'_>,
+        period: Option<&Bound<'_, PyAny>>,
+        smooth: Option<&Bound<'_, PyAny>>,
+        signal: Option<&Bound<'_, PyAny>>,
+        on: Option<&str>,
+    ) -> PyResult<PyStochastic> {
+        self.ask("stochastic", &[("period", period), ("smooth", smooth), ("signal", signal)], on)?.stochastic(py)
+    }
+
+    /// On-balance volume.
+    #[pyo3(signature = (*, on=None))]
+    fn obv(&self, on: Option<&str>) -> PyResult<PyIndicator> {
+        Ok(self.ask("obv", &[], on)?.output(0))
+    }
+
+    /// The volume-weighted average price since midnight UTC, or of the last `period` bars.
+    #[pyo3(signature = (period=None, *, on=None))]
+    fn vwap(&self, period: Option<&Bound<'_, PyAny>>, on: Option<&str>) -> PyResult<PyIndicator> {
+        Ok(self.ask("vwap", &[("period", period)], on)?.output(0))
     }
 
     /// Buys `size` base units: at market, or at `price` or better. Returns the order's id.
@@ -182,12 +317,9 @@ impl PyContext {
     /// Asks for a new price and whole size of an order.
     #[pyo3(signature = (order, price=None, size=None))]
     fn amend(&self, order: u64, price: Option<&Bound<'_, PyAny>>, size: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-        let Some((open, instrument)) = self.window.look(|ctx| Some((*ctx.order(order)?, ctx.instrument().clone())))?
-        else {
-            return Ok(());
-        };
-        let ticks = price.map(|price| amounts::price(price, &instrument, open.request.side)).transpose()?;
-        let qty = size.map(|size| amounts::positive_size(size, &instrument)).transpose()?;
+        let Some(open) = self.window.look(|ctx| ctx.order(order).copied())? else { return Ok(()) };
+        let ticks = price.map(|price| self.price(price, open.request.side)).transpose()?;
+        let qty = size.map(|size| self.positive_size(size)).transpose()?;
         let (ticks, qty) = (ticks.unwrap_or(open.request.price), qty.unwrap_or(open.request.qty));
         self.window.look(|ctx| ctx.amend(order, ticks, qty))
     }
@@ -199,13 +331,12 @@ impl PyContext {
         ask: Option<&Bound<'_, PyAny>>,
         size: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        let instrument = self.window.look(|ctx| ctx.instrument().clone())?;
-        let qty = amounts::positive_size(size, &instrument)?;
+        let qty = self.positive_size(size)?;
         let empty =
             self.window.look(|ctx| [Side::Buy, Side::Sell].iter().any(|side| ctx.book().best(*side).is_none()))?;
         let side_price = |price: Option<&Bound<'_, PyAny>>, side| {
             let given = price.filter(|price| !(empty && price.extract::<f64>().is_ok_and(f64::is_nan)));
-            given.map(|price| amounts::price(price, &instrument, side)).transpose()
+            given.map(|price| self.price(price, side)).transpose()
         };
         let (bid, ask) = (side_price(bid, Side::Buy)?, side_price(ask, Side::Sell)?);
         self.window.look(|ctx| ctx.quote(bid, ask, qty))

@@ -1,12 +1,13 @@
 //! What a run leaves, as columns: NumPy arrays, and exact decimals as the 16 little-endian bytes Arrow's Decimal128
 //! has.
 
-use kedge_core::engine::FillRow;
+use kedge_core::attribution::{self, Attribution, HORIZONS};
+use kedge_core::engine::{Engine, FillRow};
 use kedge_core::instrument::Instrument;
 use kedge_core::order::Order;
 use kedge_core::risk::Refusal;
 use kedge_core::simulation::Simulation;
-use kedge_core::types::{InstrumentIx, Liquidity, OrderKind, Qty, Side, StrategyIx, Ticks};
+use kedge_core::types::{InstrumentIx, Liquidity, OrderKind, Qty, SECOND, Side, StrategyIx, Ticks};
 use numpy::PyArray1;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -21,8 +22,9 @@ pub(crate) fn results<'py>(
     py: Python<'py>,
     simulation: &mut Simulation<'_>,
     instruments: &[Instrument],
-    strategies: usize,
+    hindsight: &Attribution,
 ) -> PyResult<Bound<'py, PyDict>> {
+    let strategies = hindsight.splits.len();
     let out = PyDict::new(py);
     let counts: Vec<(u64, u64, u64, u64)> = (0..instruments.len() as InstrumentIx)
         .map(|ix| {
@@ -43,7 +45,10 @@ pub(crate) fn results<'py>(
     }
     orders.sort_unstable_by_key(|order| order.id);
     out.set_item("orders", orders_table(py, &orders, instruments)?)?;
-    out.set_item("fills", fills_table(py, &engine.blotter().fills, instruments)?)?;
+    let fills = fills_table(py, &engine.blotter().fills, instruments)?;
+    add_markouts(&fills, engine, hindsight)?;
+    out.set_item("fills", fills)?;
+    out.set_item("splits", splits_table(py, engine, hindsight)?)?;
     out.set_item("samples", samples_table(py, simulation, instruments)?)?;
     let engine = simulation.engine();
     let tallies = (0..strategies as StrategyIx).map(|strategy| {
@@ -128,9 +133,43 @@ fn fills_table<'py>(py: Python<'py>, fills: &[FillRow], instruments: &[Instrumen
     table.set_item("unrealised", decimals(py, fills.iter().map(|f| f.position.unrealised(of(f), f.twice_mid))))?;
     let ahead = |f: &FillRow| if f.order.queue_ahead < 0 { -1 } else { quantity(f.order.queue_ahead, of(f)) };
     table.set_item("queue_ahead", decimals(py, fills.iter().map(ahead)))?;
+    table.set_item("queue_ahead_at_fill", decimals(py, fills.iter().map(ahead)))?;
+    let toxic = |f: &FillRow| attribution::is_toxic(f.order.queue_ahead, f.order.request.qty);
+    table.set_item("toxic", PyArray1::from_iter(py, fills.iter().map(toxic)))?;
     let mid = |f: &FillRow| of(f).tick_size.times(f.twice_mid as f64 * 0.5);
     table.set_item("mid", PyArray1::from_iter(py, fills.iter().map(mid)))?;
     Ok(table)
+}
+
+/// After each horizon `markout_<seconds>s`, in money, and `mid_<seconds>s`, NaN where it is not known.
+#[allow(clippy::cast_precision_loss)]
+fn add_markouts(table: &Bound<'_, PyDict>, engine: &Engine, hindsight: &Attribution) -> PyResult<()> {
+    let (py, fills) = (table.py(), &engine.blotter().fills);
+    for (at, horizon) in HORIZONS.iter().enumerate() {
+        let rows = || fills.iter().zip(hindsight.later.iter().map(|mids| mids[at]));
+        let made = rows().map(|(fill, mid)| mid.map_or(0, |mid| attribution::markout(engine, fill, mid)));
+        let tick = |fill: &FillRow| engine.instrument(fill.order.request.instrument).tick_size;
+        let mids = rows().map(|(fill, mid)| mid.map_or(f64::NAN, |mid| tick(fill).times(mid as f64 * 0.5)));
+        let seconds = horizon / SECOND;
+        table.set_item(format!("markout_{seconds}s"), decimals(py, made))?;
+        table.set_item(format!("mid_{seconds}s"), PyArray1::from_iter(py, mids))?;
+    }
+    Ok(())
+}
+
+/// The parts of each strategy's PnL and what they leave unexplained, which must be 0.
+fn splits_table<'py>(py: Python<'py>, engine: &Engine, hindsight: &Attribution) -> PyResult<Vec<Bound<'py, PyDict>>> {
+    let row = |(strategy, split): (usize, &attribution::Split)| {
+        let row = PyDict::new(py);
+        row.set_item("spread", split.spread)?;
+        row.set_item("adverse_selection", split.adverse_selection)?;
+        row.set_item("inventory", split.inventory)?;
+        row.set_item("fees", split.fees)?;
+        row.set_item("funding", split.funding)?;
+        row.set_item("unexplained", engine.pnl(strategy as StrategyIx) - split.pnl())?;
+        Ok(row)
+    };
+    hindsight.splits.iter().enumerate().map(row).collect()
 }
 
 #[allow(clippy::cast_precision_loss)]

@@ -1,10 +1,7 @@
-//! What hangs on `ctx`: book, indicators, randomness.
+//! What hangs on `ctx`: book, randomness.
 
 use kedge_core::book::{Book, Sync};
-use kedge_core::engine::Context;
 use kedge_core::types::{Qty, Side, Ticks};
-use pyo3::basic::CompareOp;
-use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 use crate::errors::kedge_error;
@@ -12,7 +9,6 @@ use crate::window::Window;
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyBook>()?;
-    module.add_class::<PyIndicator>()?;
     module.add_class::<PyRandom>()
 }
 
@@ -111,10 +107,7 @@ impl PyBook {
     /// Between the bests, nearer to the side with less: (bid × ask size + ask × bid size) / (bid size + ask size).
     #[getter]
     fn microprice(&self) -> PyResult<f64> {
-        self.of_touch(|[bid, ask]| {
-            let (bid_size, ask_size) = (bid.1 as f64, ask.1 as f64);
-            (bid.0 as f64 * ask_size + ask.0 as f64 * bid_size) / (bid_size + ask_size)
-        })
+        self.window.look(|ctx| ctx.instrument().tick_size.times(ctx.microprice()))
     }
 
     /// Best ask less best bid.
@@ -153,93 +146,6 @@ impl PyBook {
                 |(price, qty): (Ticks, Qty)| (instrument.tick_size.times(price as f64), instrument.qty_to_f64(qty));
             ctx.book().levels(side).take(depth).map(level).collect()
         })
-    }
-}
-
-/// An indicator of the core: reads like a float, and is one in comparisons and arithmetic.
-#[pyclass(name = "Indicator", module = "kedge._core", frozen)]
-pub(crate) struct PyIndicator {
-    pub(crate) window: Window,
-    pub(crate) id: usize,
-}
-
-impl PyIndicator {
-    fn read(&self) -> PyResult<f64> {
-        self.window.look(|ctx: &mut Context<'_>| ctx.ema_value(self.id).value())
-    }
-}
-
-fn number(value: &Bound<'_, PyAny>) -> PyResult<f64> {
-    match value.cast::<PyIndicator>() {
-        Ok(indicator) => indicator.get().read(),
-        Err(_) => value.extract().map_err(|_| PyTypeError::new_err(format!("expected a number, was {value}"))),
-    }
-}
-
-#[pymethods]
-impl PyIndicator {
-    /// The value now; NaN before the first bar.
-    #[getter]
-    fn value(&self) -> PyResult<f64> {
-        self.read()
-    }
-
-    /// Whether it has seen as many bars as its period.
-    #[getter]
-    fn ready(&self) -> PyResult<bool> {
-        self.window.look(|ctx: &mut Context<'_>| ctx.ema_value(self.id).is_ready())
-    }
-
-    fn __float__(&self) -> PyResult<f64> {
-        self.read()
-    }
-
-    fn __richcmp__(&self, other: &Bound<'_, PyAny>, op: CompareOp) -> PyResult<bool> {
-        let (left, right) = (self.read()?, number(other)?);
-        Ok(match op {
-            CompareOp::Lt => left < right,
-            CompareOp::Le => left <= right,
-            CompareOp::Eq => left == right,
-            CompareOp::Ne => left != right,
-            CompareOp::Gt => left > right,
-            CompareOp::Ge => left >= right,
-        })
-    }
-
-    fn __add__(&self, other: &Bound<'_, PyAny>) -> PyResult<f64> {
-        Ok(self.read()? + number(other)?)
-    }
-
-    fn __radd__(&self, other: &Bound<'_, PyAny>) -> PyResult<f64> {
-        Ok(number(other)? + self.read()?)
-    }
-
-    fn __sub__(&self, other: &Bound<'_, PyAny>) -> PyResult<f64> {
-        Ok(self.read()? - number(other)?)
-    }
-
-    fn __rsub__(&self, other: &Bound<'_, PyAny>) -> PyResult<f64> {
-        Ok(number(other)? - self.read()?)
-    }
-
-    fn __mul__(&self, other: &Bound<'_, PyAny>) -> PyResult<f64> {
-        Ok(self.read()? * number(other)?)
-    }
-
-    fn __rmul__(&self, other: &Bound<'_, PyAny>) -> PyResult<f64> {
-        Ok(number(other)? * self.read()?)
-    }
-
-    fn __truediv__(&self, other: &Bound<'_, PyAny>) -> PyResult<f64> {
-        Ok(self.read()? / number(other)?)
-    }
-
-    fn __rtruediv__(&self, other: &Bound<'_, PyAny>) -> PyResult<f64> {
-        Ok(number(other)? / self.read()?)
-    }
-
-    fn __repr__(&self) -> PyResult<String> {
-        Ok(self.read()?.to_string())
     }
 }
 

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use kedge_core::engine::Context;
+use kedge_core::feature::{Clock, Given, IndicatorId, Spec};
 use kedge_core::strategy::{Fault, Interest, Strategy, Wake};
 use kedge_core::types::{NO_TIME, Nanos, OrderId, OrderKind, Qty, Side, Ticks, TimeInForce};
 
@@ -42,7 +43,7 @@ pub struct Part {
     /// Its timers.
     pub timers: Vec<Nanos>,
     /// Its bars.
-    pub bars: Vec<Nanos>,
+    pub bars: Vec<Clock>,
     /// The wake-up at which it breaks down, if it does.
     pub faults_at: Option<u64>,
 }
@@ -55,6 +56,7 @@ pub struct Actor {
     part: Part,
     wakes: u64,
     seen: Seen,
+    indicators: Vec<IndicatorId>,
 }
 
 const SIDES: [Side; 2] = [Side::Buy, Side::Sell];
@@ -64,11 +66,17 @@ const EXTREMES: [i64; 8] = [0, -1, i64::MIN, i64::MIN + 1, i64::MAX, i64::MAX - 
 impl Actor {
     /// An actor that writes what it sees into `seen`.
     pub fn new(part: Part, seen: Seen) -> Self {
-        Self { part, wakes: 0, seen }
+        Self { part, wakes: 0, seen, indicators: Vec::new() }
     }
 
     fn observe(&self, wake: &Wake, ctx: &Context<'_>) {
-        let mut sight = of_wake(wake, ctx);
+        let mut sight = of_wake(wake);
+        if let Wake::Bar(..) = wake {
+            let readings = self.indicators.iter().map(|id| ctx.reading(*id));
+            sight.extend(
+                readings.flat_map(|reading| [reading.now(), reading.previous()].concat().into_iter().map(bits)),
+            );
+        }
         let (book, quoted) = (ctx.book(), ctx.quoted());
         sight.extend([ctx.now(), ctx.position(), ctx.pnl() as i64, ctx.cash() as i64, ctx.orders().count() as i64]);
         sight.extend([book.state() as i64, book.updated(), ctx.last_trade().unwrap_or(-1), quoted.bid, quoted.ask]);
@@ -79,14 +87,16 @@ impl Actor {
         self.seen.borrow_mut().push(sight);
     }
 
-    fn start(&self, ctx: &mut Context<'_>) {
+    fn start(&mut self, ctx: &mut Context<'_>) {
         self.part.timers.iter().for_each(|&interval| {
             ctx.every(interval);
         });
-        let series: Vec<u16> = self.part.bars.iter().map(|&interval| ctx.bars(interval)).collect();
-        series.into_iter().for_each(|series| {
-            ctx.ema(series, 3);
-        });
+        for &clock in &self.part.bars {
+            let series = ctx.bars(clock);
+            let three = [(None, Given::Number(3.0))];
+            let specs = [Spec::new("ema", &three), Spec::new("bollinger", &three), Spec::new("adx", &three)];
+            self.indicators.extend(specs.into_iter().flatten().map(|spec| ctx.indicator(series, spec)));
+        }
     }
 }
 
@@ -116,18 +126,20 @@ impl Strategy for Actor {
     }
 }
 
-fn of_wake(wake: &Wake, ctx: &Context<'_>) -> Vec<i64> {
+fn bits(value: f64) -> i64 {
+    value.to_bits() as i64
+}
+
+fn of_wake(wake: &Wake) -> Vec<i64> {
     match wake {
         Wake::Start => vec![1],
         Wake::Book => vec![2],
         Wake::Trade(event) => vec![3, event.price, event.qty, event.side() as i64, event.ts_event],
         Wake::Quote(quote) => vec![4, quote.bid, quote.bid_qty, quote.ask, quote.ask_qty],
         Wake::Bar(series, bar) => {
-            let average = ctx.ema_value(0);
-            let mean = [average.value().to_bits() as i64, i64::from(average.is_ready())];
             let prices = [bar.open, bar.high, bar.low, bar.close];
             let rest = [bar.start, bar.end, bar.volume, bar.buy_volume, i64::from(bar.trades)];
-            [&[5, i64::from(*series)], &mean[..], &prices, &rest].concat()
+            [&[5, i64::from(*series)], &prices[..], &rest].concat()
         }
         Wake::Funding(rate) => vec![6, *rate],
         Wake::Timer(id) => vec![7, i64::from(*id)],

@@ -391,7 +391,9 @@ fn worth(place: &Place, ledger: &Ledger, strategy: StrategyIx, quote: CurrencyIx
     let (position, owner) = (ledger.position(strategy), strategy + 1);
     let held = match place.instrument.kind {
         InstrumentKind::Spot => position.value(&place.instrument, twice_mid),
-        InstrumentKind::LinearPerpetual => position.unrealised(&place.instrument, twice_mid),
+        InstrumentKind::LinearPerpetual | InstrumentKind::InversePerpetual => {
+            position.unrealised(&place.instrument, twice_mid)
+        }
     };
     ledger.balance(owner, Account::Cash, quote) + ledger.balance(owner, Account::Rounding, quote) + held
 }

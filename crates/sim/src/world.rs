@@ -2,6 +2,7 @@
 
 use kedge_core::engine::{Blotter, Counts, Engine, EngineSettings, Seat, Tally};
 use kedge_core::event::{Columns, ColumnsBuf};
+use kedge_core::feature::{Clock, Imbalance};
 use kedge_core::instrument::{Instrument, InstrumentKind, RATE_SCALE};
 use kedge_core::matching::{Delay, FillModel, Latency, Lognormal, QueueModel, VenueSettings};
 use kedge_core::order::{Exposure, Order};
@@ -269,7 +270,17 @@ fn member(random: &mut Stream, places: &[Place], pause: Nanos, faulty: bool) -> 
     // In step with the data: their number is bounded, and many fall on its times.
     let intervals = [pause, 3 * pause, 10 * pause, 7 * pause + 1, 100 * MILLISECOND];
     let timers = (0..random.below(3)).map(|_| pick(random, &intervals)).collect();
-    let bars = (0..random.below(2)).map(|_| pick(random, &[4 * pause, 20 * pause, SECOND])).collect();
+    let clocks = [
+        Clock::Time(4 * pause),
+        Clock::Time(20 * pause),
+        Clock::Time(SECOND),
+        Clock::Ticks(1),
+        Clock::Ticks(5),
+        Clock::Volume(10 * lot),
+        Clock::Dollar(1_000_000 * i128::from(lot)),
+        Clock::Imbalance(Imbalance { low: 2, high: 9, span: 3 }),
+    ];
+    let bars = (0..random.below(3)).map(|_| pick(random, &clocks)).collect();
     let faults_at = (faulty && chance(random, 50)).then(|| 1 + random.below(200));
     Member {
         seat: Seat { instrument, interest, limits: limits(random, lot), ..Seat::default() },

@@ -11,8 +11,12 @@ import polars as pl
 import pyarrow as pa
 
 from kedge.backtest.run_folder import SCHEMAS
+from kedge.backtest.trades import HORIZONS
+from kedge.model import money
 
 _UTC = pl.Datetime("ns", "UTC")
+PARTS = ("spread", "adverse_selection", "inventory", "fees", "funding", "unexplained")
+_AFTER = tuple(f"{seconds}s" for seconds in HORIZONS)
 
 
 def _decimals(raw: bytes, places: int) -> pl.Series:
@@ -81,17 +85,44 @@ def fills_frame(
             "position": _decimals(table["position"], 12),
             "realised": _decimals(table["realised"], 16),
             "queue_ahead": _decimals(table["queue_ahead"], 12),
+            "queue_ahead_at_fill": _decimals(table["queue_ahead_at_fill"], 12),
+            "toxic": table["toxic"],
             "mid": table["mid"],
+            **{f"markout_{after}": _decimals(table[f"markout_{after}"], 16) for after in _AFTER},
+            **{f"mid_{after}": table[f"mid_{after}"] for after in _AFTER},
         }
     )
     frame = frame.with_columns(
         fee_currency=pl.when(in_base).then(pair.list.first()).otherwise(pair.list.last()),
         realised_pnl=realised,
-        queue_ahead=pl.when((pl.col("liquidity") == "maker") & (pl.col("queue_ahead") >= 0)).then(
-            pl.col("queue_ahead")
-        ),
+        queue_ahead=_of_makers("queue_ahead"),
+        queue_ahead_at_fill=_of_makers("queue_ahead_at_fill"),
+        toxic=_of_makers("toxic"),
+        **{f"markout_{after}": pl.when(~pl.col(f"mid_{after}").is_nan()).then(f"markout_{after}") for after in _AFTER},
+        **{f"markout_{after}_bps": _markout_bps(after) for after in _AFTER},
     )
     return frame.select(SCHEMAS["fills"].names()).cast(SCHEMAS["fills"])
+
+
+def _of_makers(column: str) -> pl.Expr:
+    """Null for takers, and where the venue did not tell."""
+    return pl.when((pl.col("liquidity") == "maker") & (pl.col("queue_ahead") >= 0)).then(pl.col(column))
+
+
+def _markout_bps(after: str) -> pl.Expr:
+    price = pl.col("price").cast(pl.Float64)
+    sign = pl.when(pl.col("side") == "buy").then(1.0).otherwise(-1.0)
+    return sign * (pl.col(f"mid_{after}").fill_nan(None) / price - 1) * 1e4
+
+
+def splits(rows: Sequence[Mapping[str, int]], strategies: Sequence[str]) -> dict[str, dict[str, Decimal]]:
+    """The parts of the PnL in quote currency, of the account (under "") and of each strategy.
+
+    `unexplained` is what they leave of the ledger's PnL: 0.
+    """
+    whole = {part: sum(row[part] for row in rows) for part in PARTS}
+    named = {"": whole, **dict(zip(strategies, rows, strict=True))}
+    return {name: {part: money.amount(row[part]) for part in PARTS} for name, row in named.items()}
 
 
 def positions_frame(table: Mapping[str, Any], fills: pl.DataFrame) -> pl.DataFrame:

@@ -17,8 +17,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, Literal
 
-import numpy as np
-
 from kedge.backtest import sharpe as statistics
 from kedge.backtest import trades
 from kedge.backtest.track import Tables, Track
@@ -103,24 +101,38 @@ def pnl_fraction(of: Track) -> Value:
 
 @_metric("Spread earned", "money", signed=True)
 def spread_earned(of: Track) -> Value:
-    """What the fills earned (+) or paid (−) against the mid at the moment of each.
+    """What the fills earned (+) or paid (−) against the mid when we heard of each.
 
-    Formula: Σ side · (mid − price) · quantity over fills; side +1 buy, −1 sell. Undefined if a fill has no mid.
+    Formula: Σ s · (m − price) · q over fills; s +1 buy, −1 sell; m the mid; q the quantity less a fee taken in base.
     """
-    earned = trades.edges(of.fills) * trades.floats(of.fills, "quantity")
-    return None if np.isnan(earned).any() else float(earned.sum())
+    return of.part("spread")
 
 
-@_metric("Made by holding", "money", signed=True)
-def holding_pnl(of: Track) -> Value:
-    """What price moves made or lost on the positions held.
+@_metric("Adverse selection", "money", signed=True)
+def adverse_selection(of: Track) -> Value:
+    """What the mid did to the fills in the ten seconds after each; negative: who traded with us knew more.
 
-    Formula: PnL − spread earned + fees.
+    Formula: Σ s · (m 10 s later − m) · q over fills; the last mid where the run ends before.
     """
-    spread = spread_earned.compute(of)
-    if of.pnl is None or of.fees is None or not isinstance(spread, float):
-        return None
-    return float(of.pnl + of.fees) - spread
+    return of.part("adverse_selection")
+
+
+@_metric("Inventory", "money", signed=True)
+def inventory_pnl(of: Track) -> Value:
+    """What the mid did to positions held longer than that.
+
+    Formula: Σ s · (last m − m 10 s later) · q; PnL = spread + adverse selection + inventory + funding − fees.
+    """
+    return of.part("inventory")
+
+
+@_metric("Funding", "money", signed=True)
+def funding(of: Track) -> Value:
+    """Funding received (+) or paid (−).
+
+    Formula: Σ of the ledger's funding payments.
+    """
+    return of.part("funding")
 
 
 @_metric("Fees", "money")
@@ -360,6 +372,16 @@ def holding_seconds(of: Track) -> Value:
     Formula: mean over round trips of time of the closing fill − time of the opening fill.
     """
     return math.fsum(trip.seconds for trip in of.trips) / len(of.trips) if of.trips else None
+
+
+@_metric("Toxic fills", "share")
+def toxic_share(of: Track) -> Value:
+    """How many of the maker fills came from so far back that a sweep of the level must have brought them.
+
+    Formula: maker fills with more than ten orders of their own size ahead / maker fills.
+    """
+    makers = of.fills["toxic"].drop_nulls()
+    return float(makers.mean()) if len(makers) else None  # type: ignore[arg-type]
 
 
 @_metric("Markout after 1 s", "bps", signed=True)

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from kedge import _core
-from kedge.backtest import frames, markets, metrics, report, run_folder
+from kedge.backtest import frames, markets, memory, metrics, report, run_folder, stress
 from kedge.backtest.assumptions import assumptions, warnings
+from kedge.backtest.delays import engine_latency
 from kedge.backtest.journaling import RunJournal
 from kedge.backtest.limits import quote_currency, tightest_limits
 from kedge.backtest.spec import Outcome, RunSpec, Seat, checked, execute
@@ -42,6 +43,7 @@ class BacktestRequest:
     funding: str | None = None
     journal: bool = False
     step: bool = False
+    stress: bool = False
 
 
 def backtest(request: BacktestRequest, on_progress: Progress | None = None) -> Path:
@@ -56,21 +58,52 @@ def backtest(request: BacktestRequest, on_progress: Progress | None = None) -> P
     markets.require_funding(market.streams, request.funding)
     spec = checked(_spec(request, market))
     blocks = [stream.blocks for stream in market.streams]
+    runs = 1 + len(stress.STRESSES) * request.stress
     with run_folder.draft(Path(request.settings.backtest.out)) as draft:
         journal = RunJournal(draft.path / "journal", spec, market, created) if request.journal else None
-        outcome = execute(spec, blocks, step=request.step, on_slice=_slices(journal, blocks, on_progress))
+        on_slice = _slices(journal, blocks, _part(on_progress, 0, runs))
+        outcome = execute(spec, blocks, step=request.step, on_slice=on_slice)
         if journal is not None:
             journal.close(outcome)
         tables = _tables(request, spec, market, outcome, created)
+        if request.stress:
+            tables = _stressed(request, spec, blocks, tables, on_progress)
         name = run_folder.folder_name(created, str(tables.meta["name"]), str(outcome.tables["trace_hash"]))
         folder = draft.publish(tables, name)
     report.write(folder)
     return folder
 
 
+def _part(on_progress: Progress | None, part: int, parts: int) -> Progress | None:
+    """The progress of one of several runs as that of all of them."""
+    if on_progress is None:
+        return None
+    return lambda done, total: on_progress(part * total + done, parts * total)
+
+
+def _stressed(
+    request: BacktestRequest,
+    spec: RunSpec,
+    blocks: Sequence[Sequence[Any]],
+    base: run_folder.RunTables,
+    on_progress: Progress | None,
+) -> run_folder.RunTables:
+    """The tables with `stress` in their results: the same run under dearer fees and longer latencies."""
+    rows = [stress.AS_ASSUMED.row(base.meta["results"])]
+    for number, assumed in enumerate(stress.STRESSES, 1):
+        harder, later = assumed.spec(spec), assumed.blocks(spec, blocks)
+        on_slice = _slices(None, blocks, _part(on_progress, number, 1 + len(stress.STRESSES)))
+        tables = _frames(request, harder, execute(harder, later, step=request.step, on_slice=on_slice), base.meta)
+        rows.append(assumed.row(metrics.measure(replace(base, **tables))))
+    return replace(base, meta={**base.meta, "results": {**base.meta["results"], "stress": rows}})
+
+
 def _market(request: BacktestRequest, on_progress: Progress | None) -> markets.Market:
+    bound = request.settings.backtest.memory_gb
     if request.seeded is not None:
+        memory.require_for_seeded(request.instrument, request.seeded, request.seed, bound)
         return markets.seeded_market(request.instrument, request.seeded, request.seed, on_progress)
+    memory.require_for_recorded(request.data, request.instruments, request.instrument, bound)
     return markets.recorded_market(request.data, request.instruments, request.instrument, on_progress)
 
 
@@ -92,10 +125,8 @@ def _spec(request: BacktestRequest, market: markets.Market) -> RunSpec:
         "sample_ns": settings.backtest.sample_seconds * SECOND,
         "queue": settings.backtest.queue,
         "queue_power": settings.backtest.queue_power,
-        "partial_fills": settings.backtest.partial_fills,
-        "feed_ns": None if settings.latency.feed == "recorded" else settings.latency.feed,
-        "entry_ns": settings.latency.entry,
-        "response_ns": settings.latency.response,
+        "fills": settings.backtest.fill_model,
+        **engine_latency(settings.latency, market.streams),
         "balances": {currency: f"{amount:f}" for currency, amount in settings.account.balances.items()},
         "keep_records": request.journal,
     }
@@ -159,32 +190,35 @@ def _slices(
     return on_slice
 
 
+def _frames(request: BacktestRequest, spec: RunSpec, outcome: Outcome, meta: Mapping[str, Any]) -> dict[str, Any]:
+    """What the engine left as frames, and `meta` with the parts of the PnL."""
+    names, table = [seat.name for seat in spec.seats], outcome.tables
+    kinds = [str(spec.instruments[seat.instrument]["kind"]) for seat in spec.seats]
+    fills = frames.fills_frame(table["fills"], names, spec.instruments)
+    return {
+        "meta": {**meta, "splits": frames.splits(table["splits"], names)},
+        "orders": frames.orders_frame(table["orders"], names, [str(entry["id"]) for entry in spec.instruments]),
+        "fills": fills,
+        "equity": frames.equity_frame(table["samples"], names, kinds, _capital(request.settings, spec.instruments[0])),
+        "positions": frames.positions_frame(table["fills"], fills),
+    }
+
+
 def _tables(
     request: BacktestRequest, spec: RunSpec, market: markets.Market, outcome: Outcome, created: datetime
 ) -> run_folder.RunTables:
-    names, kinds = (
-        [seat.name for seat in spec.seats],
-        [str(spec.instruments[seat.instrument]["kind"]) for seat in spec.seats],
-    )
-    ids = [str(definition["id"]) for definition in spec.instruments]
     quotes = {quote_currency(definition) for definition in spec.instruments}
     if len(quotes) != 1:
         raise UsageError(f"instruments of one run must share their quote currency, were in {', '.join(sorted(quotes))}")
-    table = outcome.tables
-    fills = frames.fills_frame(table["fills"], names, spec.instruments)
     built = [_candles(stream) for stream in market.streams]
     tables = run_folder.RunTables(
-        meta=_meta(request, spec, market, created),
-        orders=frames.orders_frame(table["orders"], names, ids),
-        fills=fills,
-        equity=frames.equity_frame(table["samples"], names, kinds, _capital(request.settings, spec.instruments[0])),
-        positions=frames.positions_frame(table["fills"], fills),
+        **_frames(request, spec, outcome, _meta(request, spec, market, created)),
         candles=built[0].vstack(built[1]) if len(built) == 2 else built[0],
         sources={Path(seat.source.file).name: seat.source.text for seat in spec.seats},
     )
-    results = metrics.results(tables) | _engine_results(market, outcome, names)
+    results = metrics.results(tables) | _engine_results(market, outcome, [seat.name for seat in spec.seats])
     results["start"], results["end"] = tables.equity["ts"].min(), tables.equity["ts"].max()
-    meta = {**tables.meta, "results": results, "warnings": warnings(market, results)}
+    meta = {**tables.meta, "results": results, "warnings": warnings(market, results, spec.instruments)}
     return replace(tables, meta=meta)
 
 
@@ -263,4 +297,5 @@ def _command(request: BacktestRequest) -> list[str]:
     command += ["--instruments", str(request.instruments)] if request.instruments is not None else []
     command += ["--param", *(f"{name}={value}" for name, value in request.params.items())] if request.params else []
     command += ["--funding", request.funding] if request.funding is not None else []
+    command += ["--stress"] if request.stress else []
     return command

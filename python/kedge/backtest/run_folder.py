@@ -32,7 +32,7 @@ import polars as pl
 
 from kedge.model.errors import DataError, UsageError
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 _Kinds = dict[str, pl.DataType | type[pl.DataType]]
 
@@ -72,7 +72,15 @@ _COLUMNS: Final[dict[str, _Kinds]] = {
         "position": _AMOUNT,
         "realised_pnl": _MONEY,
         "queue_ahead": _AMOUNT,
+        "queue_ahead_at_fill": _AMOUNT,
+        "toxic": pl.Boolean,
         "mid": pl.Float64,
+        "markout_1s": _MONEY,
+        "markout_10s": _MONEY,
+        "markout_60s": _MONEY,
+        "markout_1s_bps": pl.Float64,
+        "markout_10s_bps": pl.Float64,
+        "markout_60s_bps": pl.Float64,
     },
     "equity": {
         "ts": _TIME,
@@ -108,7 +116,10 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {name: pl.Schema(columns) for name, colum
 
 - orders: `side` buy or sell; `price` is null for a market order; `reason` says why it was refused or cancelled.
 - fills: `ts` the venue's time; `liquidity` maker or taker; `fee` paid is positive; `position` after the fill;
-  `realised_pnl` of this fill, fees apart; `queue_ahead` when the order was placed, null for takers; `mid` at the fill.
+  `realised_pnl` of this fill, fees apart; `mid` of our book when we heard of it. Null for takers: `queue_ahead` when
+  the order came to rest, in base units, `queue_ahead_at_fill` just before what filled it, and `toxic`, whether it came
+  from too far back (docs/simulation.md). `markout_1s` is side · (mid 1 s later − price) · quantity, `markout_1s_bps`
+  the same in bps of price · quantity; null where the run ended before, or the book was out of sync then.
 - equity: one row a sample for the account (`strategy` empty, position and price null) and one for each strategy, whose
   `equity` is the account's at the start plus the strategy's PnL; `price` is the mid used to value its position.
 - positions: at each fill and at the end; `realised_pnl` and `fees` so far; `average_price` is null when flat.
@@ -117,7 +128,10 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {name: pl.Schema(columns) for name, colum
 
 NULLABLE: Final[dict[str, frozenset[str]]] = {
     "orders": frozenset({"price", "reason"}),
-    "fills": frozenset({"queue_ahead", "mid"}),
+    "fills": frozenset(
+        {"queue_ahead", "queue_ahead_at_fill", "toxic", "mid"}
+        | {f"markout_{seconds}s{unit}" for seconds in (1, 10, 60) for unit in ("", "_bps")}
+    ),
     "equity": frozenset({"position", "price"}),
     "positions": frozenset({"average_price"}),
     "candles": frozenset(),
@@ -136,7 +150,11 @@ META_KEYS: Final = (
     "results",
     "instruments",
 )
-"""What `run.json` must hold beside `schema`. `command` (the argument list that made the run) is optional."""
+"""What `run.json` must hold beside `schema`.
+
+Optional are `command` (the argument list that made the run) and `splits` (the parts of the PnL, of the account under ""
+and of each strategy).
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,12 +170,17 @@ class Track:
 
     @cached_property
     def markouts(self) -> dict[int, NDArray[np.float64]]:
-        """Markout of each fill by horizon in seconds, in quote a base unit; NaN where the mid is not known."""
-        return trades.markouts(self.fills, self._holdings)
+        """Markout of each fill by horizon in seconds, in quote currency; NaN where the mid is not known."""
+        return trades.markouts(self.fills)
 
     def markout(self, horizon: int) -> float | None:
         """The mean markout in bps of the price, weighted by notional; None if no fill has one."""
         after = self.markouts[horizon]
         known = ~np.isnan(after)
-        quantity, price = trades.floats(self.fills, "quantity")[known], trades.floats(self.fills, "price")[known]
-        return float(1e4 * (after[known] * quantity).sum() / (price * quantity).sum()) if known.any() else None
+        traded = trades.floats(self.fills, "quantity")[known] * trades.floats(self.fills, "price")[known]
+        return float(1e4 * after[known].sum() / traded.sum()) if known.any() else None
+
+    def part(self, name: str) -> Decimal | None:
+        """A part of the PnL, with its sign in it; None where the run was not taken apart."""
+        split = self._meta.get("splits", {}).get(self.strategy)
+        return None if split is None else Decimal(str(split[name]))

@@ -126,34 +126,10 @@ def edges(fills: pl.DataFrame) -> NDArray[np.float64]:
     return signed(fills) * (floats(fills, "mid") - floats(fills, "price"))
 
 
-def markouts(fills: pl.DataFrame, equity: pl.DataFrame) -> dict[int, NDArray[np.float64]]:
-    """For each horizon h of `HORIZONS`: side × (mid h seconds after the fill − price), in quote a base unit.
-
-    The mid is the strategy's price sample nearest to that moment, at most half a sample spacing away. NaN where there
-    is none, and everywhere where samples are further apart than h: they could not tell.
-    """
-    samples = equity.filter(pl.col("price").is_not_null() & (pl.col("strategy") != "")).sort("ts")
-    spacing = sample_spacing(samples)
-    side, price = signed(fills), floats(fills, "price")
-    found: dict[int, NDArray[np.float64]] = {}
-    for horizon in HORIZONS:
-        if spacing is None or spacing > horizon * 10**9:
-            found[horizon] = np.full(len(fills), np.nan)
-            continue
-        asked = fills.select("strategy", at=pl.col("ts") + pl.duration(seconds=horizon, time_unit="ns")).with_row_index(
-            "row"
-        )
-        later = asked.sort("at").join_asof(
-            samples.select("strategy", "ts", "price"),
-            left_on="at",
-            right_on="ts",
-            by="strategy",
-            strategy="nearest",
-            tolerance=f"{(spacing + 1) // 2}ns",
-            check_sortedness=False,
-        )
-        found[horizon] = side * (floats(later.sort("row"), "price") - price)
-    return found
+def markouts(fills: pl.DataFrame) -> dict[int, NDArray[np.float64]]:
+    """For each horizon h of `HORIZONS`: side · (mid h seconds after the fill − price) · quantity, in quote currency;
+    NaN where that mid is not known."""
+    return {horizon: floats(fills, f"markout_{horizon}s") for horizon in HORIZONS}
 
 
 def sample_spacing(samples: pl.DataFrame) -> int | None:

@@ -10,7 +10,7 @@ import typer
 
 from kedge.cli.arguments import Instruments, Json, named_values
 from kedge.cli.output import print_warning, progress, show
-from kedge.cli.run_summary import document, places_table, strategies_table, verdict
+from kedge.cli.run_summary import document, places_table, strategies_table, stress_table, verdict
 from kedge.model.durations import parse_duration
 from kedge.model.errors import UsageError
 from kedge.model.settings import Settings, load_settings
@@ -37,6 +37,9 @@ SettingsFile = Annotated[
 ]
 Out = Annotated[str | None, typer.Option(metavar="FOLDER", help="Where the run folder goes.  [default: runs]")]
 Journal = Annotated[bool, typer.Option("--journal", help="Keep a journal, so that the run can be replayed.")]
+Stress = Annotated[
+    bool, typer.Option("--stress", help="Run again with fees, latencies and both doubled: what survives.")
+]
 Step = Annotated[bool, typer.Option("--step", help="One event at a time, not in bulk: slower, the same trace.")]
 
 
@@ -54,6 +57,7 @@ def command(
     out: Out = None,
     journal: Journal = False,
     step: Step = False,
+    stress: Stress = False,
     as_json: Json = False,
 ) -> None:
     """Run a strategy over recorded or seeded market data.
@@ -63,7 +67,7 @@ def command(
     \b
     Examples:
       kedge backtest examples/quoting.py --seeded 10m --seed 7
-      kedge backtest examples/quoting.py --data monday.gz tuesday.gz --param half_spread=2
+      kedge backtest examples/quoting.py --data monday.gz tuesday.gz --param half_spread=2 --stress
       kedge backtest examples/ema_cross.py --data perpetual.gz --funding none --json
     """
     from kedge.backtest.loading import load
@@ -86,13 +90,15 @@ def command(
         settings=override(load_settings(settings), latency or (), out),
         journal=journal,
         step=step,
+        stress=stress,
     )
-    with progress("backtest") as on_progress:
+    with progress("4 runs" if stress else "backtest") as on_progress:
         path = backtest(request, on_progress)
     record = load(path).meta
     for warning in record["warnings"]:
         print_warning(warning)
-    show(as_json, document(path, record), verdict(record), strategies_table([record]), places_table(path, record))
+    tables = [strategies_table([record]), *stress_table(record), places_table(path, record)]
+    show(as_json, document(path, record), verdict(record), *tables)
 
 
 def override(settings: Settings, latency: Sequence[str], out: str | None) -> Settings:

@@ -51,6 +51,25 @@ def strategies_table(records: list[Mapping[str, Any]]) -> Table:
     return table(heads, rows, left=2)
 
 
+def stress_table(record: Mapping[str, Any]) -> list[Table]:
+    """What survives: a row for each set of assumptions the run was made under; nothing where it was made once."""
+    rows = record["results"].get("stress", [])
+    if not rows:
+        return []
+    heads = ("what survives", "PnL", "spread", "adverse", "inventory", "fees", "fills", "Sharpe ± SE")
+    lines = [
+        (
+            row["name"],
+            *(signed(row[part]) for part in ("pnl", "spread_earned", "adverse_selection", "inventory_pnl")),
+            amount(row["fees"]),
+            f"{row['fills']:,}",
+            f"{figure(row['sharpe'])} ± {figure(row['sharpe_se'])}",
+        )
+        for row in rows
+    ]
+    return [table(heads, lines)]
+
+
 def places_table(path: Path, record: Mapping[str, Any]) -> Table:
     """Where a run is, and the hash that a repetition must have."""
     rows = [("run", str(path)), ("report", str(path / "report.html")), ("trace", record["results"]["trace_hash"])]

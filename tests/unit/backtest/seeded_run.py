@@ -25,6 +25,7 @@ INSTRUMENTS = [
     {"id": PERPETUAL, "tick_size": "0.1", "lot_size": "0.001", "maker_fee": "0.0002", "taker_fee": "0.0005"},
 ]
 CAPITAL = Decimal(10_000)
+WAITS = (1, 10, 60)
 
 
 @dataclass
@@ -33,16 +34,22 @@ class Book:
 
     name: str
     instrument: str
+    last: Decimal
     cash: Decimal = Decimal(0)
     position: Decimal = Decimal(0)
     average: Decimal = Decimal(0)
     realised: Decimal = Decimal(0)
     fees: Decimal = Decimal(0)
+    spread: Decimal = Decimal(0)
+    adverse: Decimal = Decimal(0)
     fills: list[dict[str, Any]] = field(default_factory=list)
     positions: list[dict[str, Any]] = field(default_factory=list)
 
-    def fill(self, ts: datetime, side: str, price: Decimal, quantity: Decimal, maker: bool, mid: float) -> None:
-        """Books one fill; `quantity` above zero."""
+    def fill(
+        self, ts: datetime, side: str, price: Decimal, quantity: Decimal, maker: bool, mids: list[float | None]
+    ) -> None:
+        """Books one fill; `quantity` above zero, `mids` at the fill and 1, 10 and 60 s later."""
+        mid = mids[0] or 0.0
         rate = next(entry for entry in INSTRUMENTS if entry["id"] == self.instrument)
         fee = price * quantity * Decimal(rate["maker_fee" if maker else "taker_fee"])
         signed = quantity if side == "buy" else -quantity
@@ -53,6 +60,11 @@ class Book:
             self.average = (abs(self.position) * self.average + quantity * price) / abs(after)
         elif after * self.position < 0:
             self.average = price
+        at, *later = [None if mid is None else Decimal(repr(mid)) for mid in mids]
+        known = zip(WAITS, later, strict=True)
+        made = {f"markout_{wait}s": None if mid is None else signed * (mid - price) for wait, mid in known}
+        self.spread += signed * (at - price)
+        self.adverse += signed * ((later[1] or self.last) - at)
         self.cash -= signed * price + fee
         self.position, self.realised, self.fees = after, self.realised + gained, self.fees + fee
         number = len(self.fills)
@@ -62,7 +74,11 @@ class Book:
                 "instrument": self.instrument, "order_id": 2 * number + 1, "trade_id": 3_700_000_000 + number,
                 "side": side, "price": price, "quantity": quantity, "liquidity": "maker" if maker else "taker",
                 "fee": fee, "fee_currency": "USDT", "position": after, "realised_pnl": gained,
-                "queue_ahead": Decimal(number % 7) / 100 if maker else None, "mid": mid,
+                "queue_ahead": Decimal(number % 7) / 100 if maker else None,
+                "queue_ahead_at_fill": Decimal(number % 3) / 100 if maker else None,
+                "toxic": number % 7 > 5 if maker else None, "mid": mid,
+                **made,
+                **{f"{name}_bps": x and 1e4 * float(x / price / quantity) for name, x in made.items()},
             }
         )  # fmt: skip
         self.note(ts, mid)
@@ -78,6 +94,12 @@ class Book:
             }
         )  # fmt: skip
 
+    def split(self) -> dict[str, Decimal]:
+        """The parts of the PnL at the last mid."""
+        made = self.cash + self.position * self.last + self.fees
+        parts = {"spread": self.spread, "adverse_selection": self.adverse, "fees": -self.fees, "funding": Decimal(0)}
+        return {**parts, "inventory": made - self.spread - self.adverse, "unexplained": Decimal(0)}
+
     def worth(self, mid: float) -> Decimal:
         """PnL with the position valued at `mid`."""
         return self.cash + self.position * Decimal(repr(mid))
@@ -91,7 +113,8 @@ def tables(
     fine = 10
     steps = rng.standard_t(4, seconds * fine + 1) * 0.55 * (1 + 0.7 * np.sin(np.arange(seconds * fine + 1) / 4000))
     path = 61_000 + np.round(np.cumsum(steps) * 0.6, 2)
-    quoting, cross = Book(names[0], SPOT), Book(names[1], PERPETUAL)
+    last = Decimal(repr(float(path[-1])))
+    quoting, cross = Book(names[0], SPOT, last), Book(names[1], PERPETUAL, last)
     equity: list[dict[str, Any]] = []
     moments = np.sort(rng.uniform(0, seconds * 0.999, fills))
     turn = 0
@@ -112,12 +135,17 @@ def tables(
         "candles": _candles(rng, path, seconds, fine),
     }
     frames = {name: pl.DataFrame(rows, schema=run_folder.SCHEMAS[name]) for name, rows in made.items()}
-    return run_folder.RunTables(_meta((quoting, cross), seconds), **frames, sources={"quoting.py": "# quoting\n"})
+    splits = {book.name: book.split() for book in (quoting, cross)}
+    whole = {part: sum(split[part] for split in splits.values()) for part in splits[names[0]]}
+    meta = {**_meta((quoting, cross), seconds), "splits": {"": whole, **splits}}
+    return run_folder.RunTables(meta, **frames, sources={"quoting.py": "# quoting\n"})
 
 
 def _trade(rng: np.random.Generator, quoting: Book, cross: Book, at: float, path: np.ndarray, fine: int) -> None:
     ts = START + timedelta(microseconds=round(at * 1e6))
-    mid = round(float(path[int(at * fine)]), 2)
+    rows = [int((at + wait) * fine) for wait in (0, *WAITS)]
+    mids = [round(float(path[row]), 2) if row < len(path) else None for row in rows]
+    mid = mids[0] or 0.0
     ahead = float(path[min(len(path) - 1, int(at * fine) + 5 * fine)]) - mid
     if rng.random() < 0.93:
         # The market comes to a quote from the side it moves to; the strategy leans against its position.
@@ -125,14 +153,14 @@ def _trade(rng: np.random.Generator, quoting: Book, cross: Book, at: float, path
         half = Decimal(repr(round(float(rng.uniform(0.1, 1.6)), 2)))
         price = Decimal(repr(mid)) + (half if sell else -half)
         quantity = Decimal(int(rng.integers(1, 15))) / 1000
-        quoting.fill(ts, "sell" if sell else "buy", price, quantity, True, mid)
+        quoting.fill(ts, "sell" if sell else "buy", price, quantity, True, mids)
         return
     target = Decimal("0.01") * (1 if cross.position <= 0 else -1)
     quantity = abs(target - cross.position)
     side = "buy" if target > cross.position else "sell"
     slip = Decimal("0.1") if side == "buy" else Decimal("-0.1")
     price = (Decimal(repr(mid)) + slip).quantize(Decimal("0.1"), ROUND_HALF_UP)
-    cross.fill(ts, side, price, quantity, False, mid)
+    cross.fill(ts, side, price, quantity, False, mids)
 
 
 def _sample(books: tuple[Book, Book], second: int, mid: float) -> list[dict[str, Any]]:

@@ -24,6 +24,7 @@ META = {
     "strategies": [{"name": "a", "instrument": SPOT}],
     "instruments": [{"id": SPOT, "lot_size": "0.001"}],
 }
+SPLIT = {"spread": "2", "adverse_selection": "-1.5", "inventory": "4", "fees": "-0.5", "funding": "0"}
 
 
 def run_of(
@@ -70,11 +71,12 @@ def fill_at(seconds: float, side: str, price: str, quantity: str, position: str,
 def worked() -> RunTables:
     """1 bought at 99 and sold at 102, 2 bought at 100 as a taker; equity 1000, 1003, 999, 1001, 1006, 1004."""
     fills = [
-        fill_at(1, "buy", "99", "1", "1"),
-        fill_at(21, "sell", "102", "1", "0", realised_pnl=Decimal(3)),
-        fill_at(30, "buy", "100", "2", "2", liquidity="taker", fee=Decimal("0.3"), mid=99.5),
+        fill_at(1, "buy", "99", "1", "1", toxic=False, markout_10s=Decimal(1), markout_60s=Decimal("0.5")),
+        fill_at(21, "sell", "102", "1", "0", toxic=True, realised_pnl=Decimal(3), markout_10s=Decimal(2)),
+        fill_at(30, "buy", "100", "2", "2", liquidity="taker", fee=Decimal("0.3"), mid=99.5, markout_10s=Decimal(0)),
     ]
-    return run_of(["1000", "1003", "999", "1001", "1006", "1004"], ["0", "1", "1", "0", "2", "2"], fills)
+    run = run_of(["1000", "1003", "999", "1001", "1006", "1004"], ["0", "1", "1", "0", "2", "2"], fills)
+    return dataclasses.replace(run, meta={**run.meta, "splits": {"": SPLIT, "a": SPLIT}})
 
 
 CHANGES = [3, -4, 2, 5, -2]
@@ -89,8 +91,10 @@ YEAR = math.sqrt(SECONDS_A_YEAR / 10)
 EXPECTED: dict[str, Any] = {
     "pnl": Decimal(4),
     "pnl_fraction": 0.004,
-    "spread_earned": 1 + 2 - 1,
-    "holding_pnl": 4 - 2 + 0.5,
+    "spread_earned": Decimal(2),
+    "adverse_selection": Decimal("-1.5"),
+    "inventory_pnl": Decimal(4),
+    "funding": Decimal(0),
     "fees": Decimal("0.5"),
     "turnover": Decimal(401),
     "pnl_per_turnover": 1e4 * 4 / 401,
@@ -116,9 +120,10 @@ EXPECTED: dict[str, Any] = {
     "round_trips": 1,
     "win_share": 1.0,
     "holding_seconds": 20.0,
+    "toxic_share": 0.5,
     "markout_1s": None,
     "markout_10s": 1e4 * (1 + 2 + 0) / 401,
-    "markout_60s": None,
+    "markout_60s": 1e4 * 0.5 / 99,
 }
 
 
@@ -171,7 +176,6 @@ def assert_finite(values: dict[str, Any]) -> None:
 def test_a_fee_that_cannot_be_valued_leaves_fees_undefined() -> None:
     values = metrics.measure(run_of(["1", "2"], fills=[fill_at(1, "buy", "99", "1", "1", fee_currency="BNB")]))
     assert values["fees"] is None
-    assert values["holding_pnl"] is None
 
 
 def test_drawdown_that_lasts_until_the_end() -> None:
@@ -209,6 +213,9 @@ def test_the_seeded_run_adds_up(made: RunTables) -> None:
     for name in ("pnl", "fees", "turnover", "fills", "orders", "round_trips"):
         assert account[name] == sum(values[name] for values in each), name
     assert account["fees"] == made.fills["fee"].sum()
+    for values in (account, *each):
+        parts = [values[name] for name in ("spread_earned", "adverse_selection", "inventory_pnl", "funding")]
+        assert sum(parts) - values["fees"] == values["pnl"]
     assert_finite(account)
 
 

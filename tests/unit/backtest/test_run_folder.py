@@ -92,7 +92,7 @@ def test_a_wrong_table_leaves_nothing(
         ({"results": {"sharpe": float("nan")}}, r"`results\.sharpe` must be a finite number.*nan"),
         ({"data": [{"rows": object()}]}, r"`data\[0\]\.rows`"),
         ({"created": datetime(2024, 1, 1, tzinfo=UTC).replace(tzinfo=None)}, "`created` must be"),
-        ({"schema": 2}, "`schema` must be 1, was 2"),
+        ({"schema": 1}, "`schema` must be 2, was 1"),
     ],
 )
 def test_wrong_meta_leaves_nothing(made: RunTables, tmp_path: Path, change: dict[str, Any], said: str) -> None:
@@ -214,8 +214,8 @@ def test_a_damaged_table(made: RunTables, tmp_path: Path) -> None:
         ("{", "cannot be read"),
         ("[]", "was no object"),
         ("{}", "was missing"),
-        (json.dumps({"schema": 2}), "must be 1, was 2"),
-        (json.dumps({"schema": 1, "name": "x"}), "lacks kedge, created"),
+        (json.dumps({"schema": 1}), "must be 2, was 1"),
+        (json.dumps({"schema": 2, "name": "x"}), "lacks kedge, created"),
     ],
 )
 def test_a_damaged_run_json(made: RunTables, tmp_path: Path, text: str, said: str) -> None:

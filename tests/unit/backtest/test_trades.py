@@ -118,40 +118,15 @@ def test_edges() -> None:
     assert np.isnan(trades.edges(fills)[2])
 
 
-def samples(*prices: float, every: float = 1.0, strategy: str = "a") -> pl.DataFrame:
-    rows = [
-        {
-            "ts": START + timedelta(seconds=number * every), "strategy": strategy, "equity": Decimal(0),
-            "cash": Decimal(0), "position": Decimal(0), "price": price,
-        }
-        for number, price in enumerate(prices)
-    ]  # fmt: skip
-    return pl.DataFrame(rows, schema=SCHEMAS["equity"])
-
-
-def test_markouts_take_the_nearest_sample() -> None:
-    fills = fills_of(fill("buy", "1", "1", at=0.4), fill("sell", "1", "0", at=0.6), fill("buy", "1", "1", at=3.0))
-    after = trades.markouts(fills, samples(100, 101, 103, 110))
-    # 1.4 s is nearest to the sample at 1 s, 1.6 s to that at 2 s; after 3 s there is no other sample.
-    assert after[1][:2].tolist() == [1.0, -3.0]
-    assert np.isnan(after[1][2])
+def test_markouts_are_those_of_the_fills() -> None:
+    fills = fills_of(fill("buy", "1", "1", markout_1s=Decimal("0.5"), markout_60s=Decimal(-2)), fill("sell", "1", "0"))
+    after = trades.markouts(fills)
+    assert after[1].tolist()[:1] == [0.5]
+    assert after[60].tolist()[:1] == [-2.0]
     assert np.isnan(after[10]).all()
+    assert np.isnan(after[1][1])
 
 
-def test_markouts_keep_the_order_of_the_fills() -> None:
-    fills = fills_of(fill("buy", "1", "1", at=2), fill("buy", "1", "1", at=0), fill("buy", "1", "1", at=1))
-    assert trades.markouts(fills, samples(100, 101, 103, 110))[1].tolist() == [10.0, 1.0, 3.0]
-
-
-def test_markouts_need_samples_as_close_as_the_horizon() -> None:
-    after = trades.markouts(fills_of(fill("buy", "1", "1")), samples(*range(100, 130), every=5))
-    assert np.isnan(after[1]).all()
-    assert after[10].tolist() == [2.0]
-
-
-@pytest.mark.parametrize("turned", [False, True])
-def test_markouts_use_the_strategys_own_prices(turned: bool) -> None:
-    prices = [samples(100, 150, strategy="b"), samples(100, 101)]
-    fills = fills_of(fill("buy", "1", "1", at=0), fill("buy", "1", "1", at=0, strategy="b"))
-    after = trades.markouts(fills, pl.concat(reversed(prices) if turned else prices))
-    assert after[1].tolist() == [1.0, 50.0]
+def test_samples_are_as_far_apart_as_their_median() -> None:
+    times = [START + timedelta(seconds=seconds) for seconds in (0, 1, 2, 9)]
+    assert trades.sample_spacing(pl.DataFrame({"ts": times}, schema={"ts": pl.Datetime("ns", "UTC")})) == 10**9

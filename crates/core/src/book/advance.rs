@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Book, NONE, OFFSET, PAGE, PAGE_BITS};
+use super::{Book, OFFSET, PAGE, PAGE_BITS};
 use crate::event::{Columns, Event, Kind, flag};
 use crate::types::{Nanos, Side, Ticks};
 
@@ -88,6 +88,22 @@ pub enum Stop {
     Row(usize),
 }
 
+/// The bits of a flags byte that tell delta or trade and the side: what the tables of [`Loop`] are indexed by.
+const CODE: u8 = Kind::Trade as u8 | flag::SELL;
+const CODES: usize = CODE as usize + 1;
+
+/// What the loop looks up by a row's code instead of deciding: what mirrors bids, where a side's cells begin on a page,
+/// and a mask that sends trades to page 0.
+const TABLES: ([i64; CODES], [usize; CODES], [usize; CODES]) = {
+    let (mut mirror, mut side, mut page) = ([0; CODES], [0; CODES], [0; CODES]);
+    mirror[0] = -1;
+    mirror[1] = -1;
+    side[flag::SELL as usize] = PAGE;
+    page[0] = usize::MAX;
+    page[flag::SELL as usize] = usize::MAX;
+    (mirror, side, page)
+};
+
 impl Book {
     /// Applies these rows of `columns` while `times[row] <= until` and `watch` lets them pass.
     ///
@@ -100,51 +116,80 @@ impl Book {
         until: Nanos,
         watch: Watch,
     ) -> Stop {
-        let n = rows.end;
-        let (times, price, qty, flags) = (&times[..n], &columns.price[..n], &columns.qty[..n], &columns.flags[..n]);
-        let (base, scale) = (columns.price_base, columns.qty_scale);
-        let mirror = [Side::Buy.mirror(), Side::Sell.mirror()];
-        let mut last = None;
-        let mut i = rows.start;
-        let stop = loop {
-            if i >= n || times[i] > until {
-                break Stop::Time(i);
-            }
-            let code = flags[i];
-            if code & (flag::KIND | flag::WIDE) > Kind::Trade as u8 {
-                break Stop::Row(i);
-            }
-            let side = usize::from(code >> 4 & 1);
-            let x = (base + i64::from(price[i])) ^ mirror[side];
-            if x <= watch.limits[usize::from(code & 1) * 2 + side] {
-                break Stop::Row(i);
-            }
-            if code & 1 == 0 {
-                self.set_fast(side, x, scale * i64::from(qty[i]));
-                last = Some(i);
-            }
-            i += 1;
-        };
-        if let Some(row) = last {
-            self.updated = times[row];
+        let end = rows_until(times, &rows, until);
+        let next = self.rows(columns, rows.start..end, &watch.limits);
+        self.find_bests();
+        let book = |code: &u8| code & flag::KIND == Kind::Delta as u8;
+        if let Some(last) = columns.flags[rows.start..next].iter().rposition(book) {
+            self.updated = times[rows.start + last];
         }
-        stop
+        if next < end { Stop::Row(next) } else { Stop::Time(next) }
     }
 
-    #[inline]
-    fn set_fast(&mut self, side: usize, x: i64, qty: i64) {
-        let half = &mut self.halves[side];
-        let at = (x >> PAGE_BITS).wrapping_sub(half.first_page) as usize;
-        let page = half.directory.get(at).map_or(0, |&page| page as usize);
-        if page == 0 {
-            if half.set(x, qty).is_none() {
-                self.ignored += 1;
+    /// Applies deltas up to the first row that is not for it to apply, or `rows.end`. Bests may be gone afterwards.
+    fn rows(&mut self, columns: &Columns<'_>, rows: Range<usize>, limits: &[i64; 4]) -> usize {
+        let mut at = rows.start;
+        while at < rows.end {
+            at = self.plain_rows(columns, at..rows.end, limits);
+            if at == rows.end {
+                break;
             }
-            return;
+            // The caller's row, a new best, or a page to be mapped.
+            let code = columns.flags[at];
+            let (side, price) = (usize::from(code >> 4 & 1), columns.price_base + i64::from(columns.price[at]));
+            if code & (flag::KIND | flag::WIDE) > Kind::Trade as u8
+                || price ^ (side as i64 - 1) <= limits[usize::from(code & 1) * 2 + side]
+            {
+                break;
+            }
+            if code & flag::KIND == Kind::Delta as u8 {
+                self.set(side, price, columns.qty_scale * i64::from(columns.qty[at]));
+            }
+            at += 1;
         }
-        half.cells[page * PAGE + (x & OFFSET) as usize] = qty;
-        if x < half.best + i64::from(qty == 0 && half.best != NONE) {
-            half.best = if qty > 0 { x } else { half.next(x) };
-        }
+        at
     }
+
+    /// The loop over rows that change no best and whose pages are there. Trades write to page 0, so that they need no
+    /// branch: one row in seven is one, in no order.
+    #[inline]
+    fn plain_rows(&mut self, columns: &Columns<'_>, rows: Range<usize>, limits: &[i64; 4]) -> usize {
+        let scale = columns.qty_scale;
+        let shift = self.pages.first_page << PAGE_BITS;
+        let base = columns.price_base - shift;
+        let (mirror, sides, pages) = &TABLES;
+        // At or below it a row is news: the caller's, or a new best.
+        let mut limit = [0; CODES];
+        limit[0] = limits[0].max(self.best[0] - 1).saturating_add(shift);
+        limit[1] = limits[2].saturating_add(shift);
+        limit[usize::from(flag::SELL)] = limits[1].max(self.best[1] - 1).saturating_sub(shift);
+        limit[usize::from(flag::SELL) + 1] = limits[3].saturating_sub(shift);
+        let (cells, directory) = (self.pages.cells.as_mut_slice(), self.pages.directory.as_slice());
+        let all = columns.flags[rows.clone()].iter().zip(&columns.price[rows.clone()]).zip(&columns.qty[rows.clone()]);
+        let mut applied = rows.start;
+        for ((&code, &price), &qty) in all {
+            let price = base + i64::from(price);
+            let at = usize::from(code & CODE);
+            let Some(&page) = directory.get(price as usize >> PAGE_BITS) else { break };
+            if code & (flag::KIND | flag::WIDE) > Kind::Trade as u8 || price ^ mirror[at] <= limit[at] || page == 0 {
+                break;
+            }
+            let cell = (page as usize & pages[at]) + sides[at] + (price & OFFSET) as usize;
+            let Some(cell) = cells.get_mut(cell) else { break };
+            *cell = scale * i64::from(qty);
+            applied += 1;
+        }
+        applied
+    }
+}
+
+/// The first of `rows` later than `until`, or their end. Found ahead, one look a cache line, in order: so the rows
+/// themselves need no look at the time, and the times still come from memory before they are asked for.
+fn rows_until(times: &[Nanos], rows: &Range<usize>, until: Nanos) -> usize {
+    const LINE: usize = 8;
+    let times = &times[rows.clone()];
+    let (lines, _) = times.as_chunks::<LINE>();
+    let at = LINE * lines.iter().position(|line| line[LINE - 1] > until).unwrap_or(lines.len());
+    let rest = &times[at..times.len().min(at + LINE)];
+    rows.start + at + rest.iter().map(|&time| usize::from(time <= until)).sum::<usize>()
 }

@@ -1,8 +1,8 @@
-//! The L2 book: integer ticks in flat pages behind a directory, so that far levels cost no tree.
+//! The L2 book: integer ticks in flat pages behind one directory, so that far levels cost no tree.
 //!
-//! Bids are mirrored (`!tick`), so that on both sides the best level is the smallest coordinate and a search for the
-//! next one goes upward. A page holds [`PAGE`] levels; page 0 of a side is never written and stands for every page that
-//! holds nothing.
+//! A page holds [`PAGE`] prices of both sides, bids first. Page 0 stands for every page that holds nothing: it may be
+//! written to, and is never read. While rows are applied a best may lie where nothing is left; it is found again when
+//! they are. So hardly a row decides a branch that a processor could guess wrong.
 
 mod advance;
 
@@ -14,11 +14,13 @@ use crate::types::{NO_TIME, Nanos, Qty, Side, Ticks};
 const PAGE_BITS: u32 = 10;
 const PAGE: usize = 1 << PAGE_BITS;
 const OFFSET: i64 = PAGE as i64 - 1;
-/// Pages a side's directory may span: 2²⁰ × 1,024 ticks on either side of the first price seen.
+/// Cells of a page: its bids, then its asks.
+const CELLS: usize = 2 * PAGE;
+/// Pages the directory may span: 2²⁰ × 1,024 ticks on either side of the first price seen.
 const SPAN_MAX: i64 = 1 << 20;
-/// Pages a side may hold: 256 MiB. A feed that scatters further is not a market.
-const PAGES_MAX: usize = 1 << 15;
-/// The coordinate of a side without levels.
+/// Pages a book may hold: 256 MiB. A feed that scatters further is not a market.
+const PAGES_MAX: usize = 1 << 14;
+/// The best of a side without levels.
 const NONE: i64 = i64::MAX;
 
 /// Whether the book may be believed.
@@ -33,63 +35,46 @@ pub enum Sync {
     Gap = 2,
 }
 
-/// One side: `cells[directory[page] * PAGE + offset]` is the quantity at a coordinate.
+/// Quantities: `cells[directory[page] + side * PAGE + offset]`.
 #[derive(Clone, Debug)]
-struct Half {
+struct Pages {
     cells: Vec<Qty>,
+    /// Where each page's cells begin; 0 for one that holds nothing.
     directory: Vec<u32>,
     /// Page number of `directory[0]`.
     first_page: i64,
-    /// Smallest coordinate with a quantity, or [`NONE`].
-    best: i64,
 }
 
 /// An L2 book with its sync state.
 #[derive(Clone, Debug)]
 pub struct Book {
-    halves: [Half; 2],
+    pages: Pages,
+    /// Best of each side, bids mirrored (`!price`) so that on both the smaller is the better; or [`NONE`].
+    best: [i64; 2],
     state: Sync,
     updated: Nanos,
     ignored: u64,
 }
 
-impl Half {
+impl Pages {
     fn new() -> Self {
-        Self { cells: vec![0; PAGE], directory: Vec::new(), first_page: 0, best: NONE }
+        Self { cells: vec![0; CELLS], directory: Vec::new(), first_page: 0 }
+    }
+
+    /// Where the cell of a price is; `None` where its page holds nothing.
+    #[inline]
+    fn cell(&self, side: usize, price: Ticks) -> Option<usize> {
+        let at = (price >> PAGE_BITS).wrapping_sub(self.first_page) as usize;
+        let page = self.directory.get(at).map_or(0, |&page| page as usize);
+        (page > 0).then_some(page + side * PAGE + (price & OFFSET) as usize)
     }
 
     #[inline]
-    fn get(&self, x: i64) -> Qty {
-        match self.page_of(x) {
-            Some(page) => self.cells[page * PAGE + (x & OFFSET) as usize],
-            None => 0,
-        }
+    fn get(&self, side: usize, price: Ticks) -> Qty {
+        self.cell(side, price).map_or(0, |cell| self.cells[cell])
     }
 
-    #[inline]
-    fn page_of(&self, x: i64) -> Option<usize> {
-        let at = usize::try_from((x >> PAGE_BITS).checked_sub(self.first_page)?).ok()?;
-        self.directory.get(at).map(|&page| page as usize)
-    }
-
-    /// Writes a level and keeps the best. Returns what stood there, or `None` where the price is beyond what a book
-    /// holds.
-    #[inline]
-    fn set(&mut self, x: i64, qty: Qty) -> Option<Qty> {
-        let page = match self.page_of(x) {
-            Some(page) if page > 0 => page,
-            _ if qty == 0 => return Some(0),
-            _ => self.map(x >> PAGE_BITS)?,
-        };
-        let cell = &mut self.cells[page * PAGE + (x & OFFSET) as usize];
-        let before = std::mem::replace(cell, qty);
-        if x < self.best + i64::from(qty == 0 && self.best != NONE) {
-            self.best = if qty > 0 { x } else { self.next(x) };
-        }
-        Some(before)
-    }
-
-    /// Gives a page its cells; `None` where the side is as large as it may be.
+    /// Gives a page its cells and says where they begin; `None` where the book is as large as it may be.
     #[cold]
     fn map(&mut self, page: i64) -> Option<usize> {
         if self.directory.is_empty() {
@@ -97,7 +82,7 @@ impl Half {
         }
         let end = self.first_page + self.directory.len() as i64;
         let (low, high) = (self.first_page.min(page), end.max(page.checked_add(1)?));
-        if high.checked_sub(low)? > SPAN_MAX || self.cells.len() / PAGE >= PAGES_MAX {
+        if high.checked_sub(low)? > SPAN_MAX || self.cells.len() / CELLS >= PAGES_MAX {
             return None;
         }
         // A few pages more than asked for at the side that grew: prices wander.
@@ -108,41 +93,58 @@ impl Half {
         directory[at..at + self.directory.len()].copy_from_slice(&self.directory);
         self.directory = directory;
         self.first_page = low;
-        let fresh = self.cells.len() / PAGE;
-        self.cells.resize(self.cells.len() + PAGE, 0);
+        let fresh = self.cells.len();
+        self.cells.resize(self.cells.len() + CELLS, 0);
         self.directory[(page - low) as usize] = fresh as u32;
         Some(fresh)
     }
 
-    /// The first coordinate above `x` with a quantity.
-    fn next(&self, x: i64) -> i64 {
-        let Some(start) = x.checked_add(1) else { return NONE };
-        let mut at = ((start >> PAGE_BITS) - self.first_page).max(0) as usize;
-        let mut offset = if start >> PAGE_BITS < self.first_page { 0 } else { (start & OFFSET) as usize };
-        while at < self.directory.len() {
-            let page = self.directory[at] as usize;
-            if page > 0 {
-                let cells = &self.cells[page * PAGE..(page + 1) * PAGE];
-                if let Some(found) = cells[offset..].iter().position(|&qty| qty != 0) {
-                    return ((self.first_page + at as i64) << PAGE_BITS) + (offset + found) as i64;
+    /// The cells of one side on the page at `at` in the directory; `None` for a page that holds nothing.
+    fn side(&self, at: usize, side: usize) -> Option<&[Qty]> {
+        let page = self.directory[at] as usize;
+        (page > 0).then(|| &self.cells[page + side * PAGE..][..PAGE])
+    }
+
+    /// The best with a quantity at or behind this one, mirrored as it is; [`NONE`] where there is none.
+    #[inline(never)]
+    fn find(&self, side: usize, best: i64) -> i64 {
+        let from = best ^ (side as i64 - 1);
+        let (start, offset) = ((from >> PAGE_BITS).saturating_sub(self.first_page), (from & OFFSET) as usize);
+        let pages = self.directory.len() as i64;
+        let mut offset = (0..pages).contains(&start).then_some(offset);
+        let best = |at: usize, offset: usize| {
+            let price = ((self.first_page + at as i64) << PAGE_BITS) + offset as i64;
+            price ^ (side as i64 - 1)
+        };
+        if side == Side::Buy as usize {
+            for at in (0..(start + 1).clamp(0, pages) as usize).rev() {
+                let end = offset.take().map_or(PAGE, |offset| offset + 1);
+                let found = self.side(at, side).and_then(|cells| cells[..end].iter().rposition(|&qty| qty != 0));
+                if let Some(found) = found {
+                    return best(at, found);
                 }
             }
-            offset = 0;
-            at += 1;
+        } else {
+            for at in start.clamp(0, pages) as usize..pages as usize {
+                let begin = offset.take().unwrap_or(0);
+                let found = self.side(at, side).and_then(|cells| cells[begin..].iter().position(|&qty| qty != 0));
+                if let Some(found) = found {
+                    return best(at, begin + found);
+                }
+            }
         }
         NONE
     }
 
     fn clear(&mut self) {
-        self.cells.truncate(PAGE);
+        self.cells.truncate(CELLS);
         self.directory.clear();
-        self.best = NONE;
     }
 }
 
 impl Default for Book {
     fn default() -> Self {
-        Self { halves: [Half::new(), Half::new()], state: Sync::Syncing, updated: NO_TIME, ignored: 0 }
+        Self { pages: Pages::new(), best: [NONE; 2], state: Sync::Syncing, updated: NO_TIME, ignored: 0 }
     }
 }
 
@@ -150,25 +152,24 @@ impl Book {
     /// Best price of a side in ticks; `None` if the side is empty.
     #[inline]
     pub fn best(&self, side: Side) -> Option<Ticks> {
-        let x = self.halves[side as usize].best;
-        (x != NONE).then_some(x ^ side.mirror())
+        let best = self.best[side as usize];
+        (best != NONE).then_some(best ^ side.mirror())
     }
 
     /// Quantity at a price in steps; 0 where there is no level.
     #[inline]
     pub fn qty(&self, side: Side, price: Ticks) -> Qty {
-        self.halves[side as usize].get(price ^ side.mirror())
+        self.pages.get(side as usize, price)
     }
 
     /// Levels of a side, best first.
     pub fn levels(&self, side: Side) -> impl Iterator<Item = (Ticks, Qty)> + '_ {
-        let half = &self.halves[side as usize];
-        let mut x = half.best;
+        let mut best = self.best[side as usize];
         std::iter::from_fn(move || {
-            (x != NONE).then(|| {
-                let level = (x ^ side.mirror(), half.get(x));
-                x = half.next(x);
-                level
+            (best != NONE).then(|| {
+                let price = best ^ side.mirror();
+                best = best.checked_add(1).map_or(NONE, |next| self.pages.find(side as usize, next));
+                (price, self.qty(side, price))
             })
         })
     }
@@ -194,22 +195,49 @@ impl Book {
     pub fn apply(&mut self, event: &Event, now: Nanos) {
         match event.kind() {
             Kind::Delta | Kind::Level => {
-                let (side, qty) = (event.side(), event.qty);
-                if self.halves[side as usize].set(event.price ^ side.mirror(), qty).is_none() {
-                    self.ignored += 1;
-                }
+                self.set(event.side() as usize, event.price, event.qty);
+                self.find_bests();
                 if event.kind() == Kind::Level && event.is_last() {
                     self.state = Sync::InSync;
                 }
             }
             Kind::Clear => {
-                self.halves.iter_mut().for_each(Half::clear);
+                self.pages.clear();
+                self.best = [NONE; 2];
                 self.state = if event.is_last() { Sync::InSync } else { Sync::Syncing };
             }
             Kind::Gap => self.state = Sync::Gap,
             Kind::Trade | Kind::Quote | Kind::Funding | Kind::Mark => return,
         }
         self.updated = now;
+    }
+
+    /// Writes a level. A best of its side that is gone is found by [`Book::find_bests`].
+    fn set(&mut self, side: usize, price: Ticks, qty: Qty) {
+        let cell = match self.pages.cell(side, price) {
+            Some(cell) => cell,
+            None if qty == 0 => return,
+            None => match self.pages.map(price >> PAGE_BITS) {
+                Some(page) => page + side * PAGE + (price & OFFSET) as usize,
+                None => return self.ignored += 1,
+            },
+        };
+        self.pages.cells[cell] = qty;
+        let best = price ^ (side as i64 - 1);
+        if qty != 0 && best < self.best[side] {
+            self.best[side] = best;
+        }
+    }
+
+    /// Goes on from bests that are gone to those that stand.
+    #[inline]
+    fn find_bests(&mut self) {
+        for side in 0..2 {
+            let best = self.best[side];
+            if self.pages.get(side, best ^ (side as i64 - 1)) == 0 && best != NONE {
+                self.best[side] = self.pages.find(side, best);
+            }
+        }
     }
 }
 

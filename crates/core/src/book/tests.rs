@@ -74,7 +74,10 @@ proptest! {
     }
 
     #[test]
-    fn in_bulk_is_one_by_one(events in prop::collection::vec(any_event(), 200), limit in 59_990_i64..60_050) {
+    fn in_bulk_is_one_by_one(
+        events in prop::collection::vec(any_event(), 200),
+        limit in prop::option::of(59_990_i64..60_050)
+    ) {
         let mut events = events;
         for (at, event) in events.iter_mut().enumerate() {
             event.ts_recv = at as Nanos / 3;
@@ -86,10 +89,15 @@ proptest! {
             one.apply(event, event.ts_recv);
         }
         // The rows of interest are handed back and applied by hand; the book must not notice.
-        let watch = Watch::orders(Some((limit, limit - 10)), Some((limit + 5, limit + 9)));
+        let watch =
+            limit.map_or(Watch::NONE, |bid| Watch::orders(Some((bid, bid - 10)), Some((bid + 5, bid + 9))));
         let (mut bulk, mut row, mut until) = (Book::default(), 0, 0);
         while row < columns.len() {
-            match bulk.advance(&columns, columns.ts_recv, row..columns.len(), until, watch) {
+            let stop = bulk.advance(&columns, columns.ts_recv, row..columns.len(), until, watch);
+            for side in [Side::Buy, Side::Sell] {
+                prop_assert!(bulk.best(side).is_none_or(|price| bulk.qty(side, price) > 0), "a best that is gone");
+            }
+            match stop {
                 Stop::Time(next) => {
                     prop_assert!(next == columns.len() || columns.ts_recv[next] > until);
                     row = next;

@@ -2,7 +2,8 @@
 
 use super::state::{State, Timer, TimerKind};
 use crate::book::Book;
-use crate::feature::{BarSeries, Ema};
+use crate::event::Kind;
+use crate::feature::{Clock, IndicatorId, Reading, Series, Spec, Units};
 use crate::instrument::Instrument;
 use crate::order::{Order, OrderRequest, Terms};
 use crate::random::Stream;
@@ -43,6 +44,21 @@ impl Context<'_> {
     #[inline]
     pub fn book(&self) -> &Book {
         &self.state.view_of(self.strategy).book
+    }
+
+    /// Between the bests, nearer to the side with less: (bid × ask size + ask × bid size) / (bid size + ask size), in
+    /// ticks. NaN where a side is empty.
+    #[allow(clippy::cast_precision_loss)]
+    pub fn microprice(&self) -> f64 {
+        let book = self.book();
+        let (Some(bid), Some(ask)) = (book.best(Side::Buy), book.best(Side::Sell)) else { return f64::NAN };
+        let (bid_size, ask_size) = (book.qty(Side::Buy, bid) as f64, book.qty(Side::Sell, ask) as f64);
+        (bid as f64 * ask_size + ask as f64 * bid_size) / (bid_size + ask_size)
+    }
+
+    /// The id that the next order asked for gets.
+    pub fn next_order(&self) -> OrderId {
+        self.state.orders.next_id()
     }
 
     /// Price of the last trade in ticks.
@@ -98,38 +114,55 @@ impl Context<'_> {
         id
     }
 
-    /// Wakes the strategy at the close of every bar of this length; returns the series' number. Panics if it is not
-    /// above 0.
-    pub fn bars(&mut self, interval: Nanos) -> u16 {
-        let now = self.state.now;
+    /// Wakes the strategy at the close of every bar of a clock (nanoseconds: of that length); returns the series'
+    /// number. Panics if what closes a bar is not above 0.
+    pub fn bars(&mut self, clock: impl Into<Clock>) -> u16 {
+        let series = self.series(clock);
+        let view = &mut self.state.views[usize::from(self.state.slots[usize::from(self.strategy)].instrument)];
+        if !view.bar_listeners.contains(&(series, self.strategy)) {
+            view.bar_listeners.push((series, self.strategy));
+        }
+        view.trade_bars_heard |= !matches!(view.series[usize::from(series)].clock(), Clock::Time(_));
+        view.sought |= u8::from(view.trade_bars_heard) << Kind::Trade as u8;
+        series
+    }
+
+    /// The bars of a clock for indicators to follow, without being woken for them; returns the series' number. Panics
+    /// if what closes a bar is not above 0.
+    pub fn series(&mut self, clock: impl Into<Clock>) -> u16 {
+        let (clock, now) = (clock.into(), self.state.now);
         let instrument = self.state.slots[usize::from(self.strategy)].instrument;
         let view = &mut self.state.views[usize::from(instrument)];
-        let known = view.series.iter().position(|series| series.interval() == interval);
-        let series = known.unwrap_or_else(|| {
-            let series = BarSeries::new(interval);
-            let at = series.next_close(now);
-            view.series.push(series);
-            let id = view.series.len() - 1;
-            self.state.timers.push(Timer::at(at, TimerKind::Bar, instrument, id as u16));
-            id
-        });
-        let listeners = &mut self.state.views[usize::from(instrument)].bar_listeners;
-        if !listeners.contains(&(series as u16, self.strategy)) {
-            listeners.push((series as u16, self.strategy));
+        if let Some(known) = view.series.iter().position(|series| series.clock() == clock) {
+            return known as u16;
         }
-        series as u16
+        let (series, id) = (Series::new(clock, Units::of(&view.instrument), now), view.series.len() as u16);
+        if let Some(at) = series.next_close(now) {
+            self.state.timers.push(Timer::at(at, TimerKind::Bar, instrument, id));
+        }
+        view.series.push(series);
+        id
     }
 
-    /// An average over the closes of a series; returns its number. Panics if `period` is 0.
-    pub fn ema(&mut self, series: u16, period: u32) -> usize {
-        let slot = &mut self.state.slots[usize::from(self.strategy)];
-        slot.emas.push((series, Ema::new(period)));
-        slot.emas.len() - 1
+    /// An indicator over the bars of a series. Panics if there is no such series.
+    pub fn indicator(&mut self, series: u16, spec: Spec) -> IndicatorId {
+        let instrument = self.state.slots[usize::from(self.strategy)].instrument;
+        let index = self.state.views[usize::from(instrument)].series[usize::from(series)].add(spec);
+        IndicatorId { instrument, series, index }
     }
 
-    /// The average of that number. Panics if there is none.
-    pub fn ema_value(&self, id: usize) -> &Ema {
-        &self.state.slots[usize::from(self.strategy)].emas[id].1
+    /// An indicator as it stands.
+    #[inline]
+    pub fn reading(&self, id: IndicatorId) -> &Reading {
+        self.state.views[usize::from(id.instrument)].series[usize::from(id.series)].reading(id.index)
+    }
+
+    /// What the position cost on average, in ticks; `None` without one.
+    #[allow(clippy::cast_precision_loss)]
+    pub fn average_price(&self) -> Option<f64> {
+        let position = self.state.ledger.position(self.strategy);
+        let worth = self.instrument().step_value() as f64 * position.qty as f64;
+        (position.qty != 0).then(|| position.cost as f64 / worth)
     }
 
     /// Asks for an order; returns the id it has if the risk gate lets it pass.

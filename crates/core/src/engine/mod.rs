@@ -110,6 +110,10 @@ impl Engine {
             book: Book::default(),
             series: Vec::new(),
             bar_listeners: Vec::new(),
+            trade_bars_heard: false,
+            closed: Vec::new(),
+            sought: 0,
+            hears_reports: false,
             last_trade: None,
             quote: Quote::default(),
             counts: Counts::default(),
@@ -126,6 +130,11 @@ impl Engine {
     pub fn account_stream(&self, account: AccountIx) -> Stream {
         let owner = usize::from(account).checked_sub(1).and_then(|strategy| self.state.slots.get(strategy));
         owner.map_or(Stream::new(self.settings.seed, u64::MAX), |slot| slot.random.branch(u64::MAX))
+    }
+
+    /// The randomness of an instrument's market data on its way to us.
+    pub fn feed_stream(&self, instrument: InstrumentIx) -> Stream {
+        self.account_stream(0).branch(u64::from(instrument))
     }
 
     /// Adds a strategy; returns its index. Panics if its instrument is not there.
@@ -148,7 +157,6 @@ impl Engine {
             fails_at: None,
             random: Stream::new(seed.0, seed.1),
             timers: Vec::new(),
-            emas: Vec::new(),
             quoted: [None; 2],
             withheld_now: [None; 2],
             refused: [0; Refusal::ALL.len()],
@@ -157,6 +165,7 @@ impl Engine {
             pnl_before: 0,
         });
         self.strategies.push(strategy);
+        self.state.listen_anew();
         index
     }
 
@@ -213,6 +222,7 @@ impl Engine {
     /// Lets a strategy that was stopped be called again.
     pub fn run_strategy(&mut self, strategy: StrategyIx) {
         self.state.slots[usize::from(strategy)].running = true;
+        self.state.listen_anew();
     }
 
     /// Cancels one open order, whoever's it is; of one that has ended nothing comes.
@@ -227,6 +237,7 @@ impl Engine {
     pub fn stop_strategy(&mut self, strategy: StrategyIx, now: Nanos) {
         self.state.now = now;
         self.state.slots[usize::from(strategy)].running = false;
+        self.state.listen_anew();
         self.state.log.add(&Decision::Stopped { ts: now, strategy });
         self.state.cancel_all(strategy);
     }
@@ -309,8 +320,7 @@ impl Engine {
 
     /// Whether a report of this instrument could wake somebody.
     pub fn hears_reports(&self, instrument: InstrumentIx) -> bool {
-        let on = |slot: &&Slot| slot.instrument == instrument && slot.running;
-        self.state.slots.iter().filter(on).any(|slot| slot.interest.fill || slot.interest.order)
+        self.state.views[usize::from(instrument)].hears_reports
     }
 
     /// Notes every strategy's value now.

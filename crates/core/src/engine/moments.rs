@@ -3,6 +3,7 @@
 use super::Engine;
 use super::state::{Timer, TimerKind};
 use crate::event::{Event, Kind};
+use crate::feature::{Bar, Clock};
 use crate::feed::{Feed, Position as Row};
 use crate::matching::Reports;
 use crate::order::ReportKind;
@@ -24,25 +25,14 @@ impl Engine {
     /// The earliest time at which a strategy may act on what is known now: rows it subscribed to, reports that are on
     /// their way, timers.
     pub fn next_wake(&self, feeds: &mut [Feed<'_>], reports: &[Reports]) -> Option<Nanos> {
-        let rows =
-            feeds.iter_mut().enumerate().filter_map(|(ix, feed)| feed.find(self.sought(ix)).map(|found| found.0));
+        let rows = feeds
+            .iter_mut()
+            .enumerate()
+            .filter_map(|(ix, feed)| feed.find(self.state.views[ix].sought).map(|found| found.0));
         let heard = reports.iter().enumerate().filter(|(ix, _)| self.hears_reports(*ix as InstrumentIx));
         let reports = heard.filter_map(|(_, queue)| queue.front().map(|report| report.ts_recv));
         let timer = self.state.timers.peek().map(|timer| timer.0.at);
         rows.chain(reports).chain(timer).min()
-    }
-
-    /// The kinds of rows that strategies on an instrument subscribed to, as bits `1 << kind`.
-    fn sought(&self, instrument: usize) -> u8 {
-        let mut kinds = 0;
-        for slot in self.state.slots.iter().filter(|slot| usize::from(slot.instrument) == instrument && slot.running) {
-            let book = 1 << Kind::Delta as u8 | 1 << Kind::Clear as u8 | 1 << Kind::Level as u8 | 1 << Kind::Gap as u8;
-            kinds |= if slot.interest.book { book } else { 0 };
-            kinds |= u8::from(slot.interest.trade) << Kind::Trade as u8;
-            kinds |= u8::from(slot.interest.quote) << Kind::Quote as u8;
-            kinds |= u8::from(slot.interest.funding) << Kind::Funding as u8;
-        }
-        kinds
     }
 
     /// Takes in everything up to `until`, waking strategies on the way. `feeds` and `reports` are per instrument.
@@ -55,13 +45,12 @@ impl Engine {
             match next {
                 Next::Row(ix) => {
                     // Instruments ahead in their order have had this moment; those behind have not.
-                    for (other, feed) in feeds.iter_mut().enumerate() {
-                        let (until, last) = if other == ix { (at, row) } else { (at - i64::from(other > ix), None) };
-                        self.state.views[other].run(feed, until, last);
+                    for (other, feed) in feeds.iter_mut().enumerate().filter(|(other, _)| *other != ix) {
+                        self.state.views[other].run(feed, at - i64::from(other > ix), None);
                     }
+                    let event = row.and_then(|row| self.state.views[ix].run_to(&mut feeds[ix], row, at));
                     self.state.now = self.state.now.max(at);
-                    let last = row.and_then(|row| feeds[ix].row(row));
-                    last.into_iter().for_each(|event| self.tell(ix, &event));
+                    event.into_iter().for_each(|event| self.tell(ix, &event));
                 }
                 Next::Report(ix) => {
                     let hears = self.hears_reports(ix as InstrumentIx);
@@ -95,7 +84,7 @@ impl Engine {
 
     fn next(&self, feeds: &mut [Feed<'_>], reports: &[Reports], until: Nanos) -> Option<(Nanos, Next, Option<Row>)> {
         let rows = feeds.iter_mut().enumerate().filter_map(|(ix, feed)| {
-            let (at, row) = feed.find(self.sought(ix))?;
+            let (at, row) = feed.find(self.state.views[ix].sought)?;
             Some((at, Next::Row(ix), Some(row)))
         });
         let reports = reports.iter().enumerate();
@@ -154,6 +143,9 @@ impl Engine {
                 self.wake(strategy as StrategyIx, &wake);
             }
         }
+        if !self.state.views[instrument].closed.is_empty() {
+            self.tell_trade_bars(instrument);
+        }
     }
 
     fn timer(&mut self, timer: Timer) {
@@ -170,7 +162,8 @@ impl Engine {
             }
             TimerKind::Bar => {
                 let series = &self.state.views[usize::from(timer.owner)].series[usize::from(timer.id)];
-                self.state.timers.push(again(series.interval()));
+                let Clock::Time(interval) = series.clock() else { return };
+                self.state.timers.push(again(interval));
                 self.close_bar(timer.owner, timer.id, timer.at);
             }
             TimerKind::Strategy => {
@@ -185,17 +178,33 @@ impl Engine {
         }
     }
 
-    #[allow(clippy::cast_precision_loss)]
     fn close_bar(&mut self, instrument: InstrumentIx, series: u16, end: Nanos) {
         let view = &mut self.state.views[usize::from(instrument)];
-        let Some(bar) = view.series[usize::from(series)].close(end) else { return };
-        let close = view.instrument.tick_size.times(bar.close as f64);
-        let listeners: Vec<StrategyIx> =
-            view.bar_listeners.iter().filter(|listener| listener.0 == series).map(|listener| listener.1).collect();
-        for strategy in listeners {
-            let emas = self.state.slots[usize::from(strategy)].emas.iter_mut();
-            emas.filter(|(of, _)| *of == series).for_each(|(_, ema)| ema.update(close));
-            self.wake(strategy, &Wake::Bar(series, bar));
+        if let Some(bar) = view.series[usize::from(series)].close(end) {
+            self.tell_bar(usize::from(instrument), series, bar);
+        }
+    }
+
+    /// Wakes those who subscribed to bars that the last trade closed, in the order the series were asked for.
+    #[cold]
+    fn tell_trade_bars(&mut self, instrument: usize) {
+        let closed = std::mem::take(&mut self.state.views[instrument].closed);
+        for series in &closed {
+            if let Some(bar) = self.state.views[instrument].series[usize::from(*series)].closed().copied() {
+                self.tell_bar(instrument, *series, bar);
+            }
+        }
+        let (view, mut closed) = (&mut self.state.views[instrument], closed);
+        closed.clear();
+        view.closed = closed;
+    }
+
+    fn tell_bar(&mut self, instrument: usize, series: u16, bar: Bar) {
+        for at in 0..self.state.views[instrument].bar_listeners.len() {
+            let (heard, strategy) = self.state.views[instrument].bar_listeners[at];
+            if heard == series {
+                self.wake(strategy, &Wake::Bar(series, bar));
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::book::Book;
 use crate::instrument::{Instrument, InstrumentKind};
 use crate::ledger::{Account, Ledger};
 use crate::order::OrderTable;
-use crate::types::{InstrumentIx, Money, StrategyIx};
+use crate::types::{CurrencyIx, InstrumentIx, Money, StrategyIx, Ticks};
 
 impl Engine {
     /// The ledger.
@@ -36,7 +36,9 @@ impl Engine {
             let of = |account| self.state.ledger.balance(strategy + 1, account, view.currencies.quote);
             let worth = match view.instrument.kind {
                 InstrumentKind::Spot => position.value(&view.instrument, view.twice_mid()),
-                InstrumentKind::LinearPerpetual => position.unrealised(&view.instrument, view.twice_mid()),
+                InstrumentKind::LinearPerpetual | InstrumentKind::InversePerpetual => {
+                    position.unrealised(&view.instrument, view.twice_mid())
+                }
             };
             // Capital is in the books of an account of its own, as what it was given less.
             (of(Account::Cash) + of(Account::Capital) + of(Account::Rounding) + of(Account::Funding) + worth
@@ -64,6 +66,16 @@ impl Engine {
     /// Our book of an instrument.
     pub fn book(&self, instrument: InstrumentIx) -> &Book {
         &self.state.views[usize::from(instrument)].book
+    }
+
+    /// Bid + ask of an instrument in ticks as we see it, or twice the last trade where a side is empty.
+    pub fn twice_mid(&self, instrument: InstrumentIx) -> Ticks {
+        self.state.views[usize::from(instrument)].twice_mid()
+    }
+
+    /// The currency of an instrument's prices.
+    pub fn quote_currency(&self, instrument: InstrumentIx) -> CurrencyIx {
+        self.state.views[usize::from(instrument)].currencies.quote
     }
 
     /// Refusals and withheld quotes of a strategy.

@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use super::context::Intent;
 use crate::book::{Book, Stop, Watch};
 use crate::event::{Event, Kind};
-use crate::feature::{BarSeries, Ema};
+use crate::feature::Series;
 use crate::feed::{Feed, Position as Row};
 use crate::instrument::Instrument;
 use crate::ledger::{Account, Currencies, Ledger, Position};
@@ -23,9 +23,17 @@ pub(super) struct View {
     pub(super) instrument: Instrument,
     pub(super) currencies: Currencies,
     pub(super) book: Book,
-    pub(super) series: Vec<BarSeries>,
+    pub(super) series: Vec<Series>,
     /// (series, strategy), in the order subscribed.
     pub(super) bar_listeners: Vec<(u16, StrategyIx)>,
+    /// Whether a strategy is to be woken for bars that trades close.
+    pub(super) trade_bars_heard: bool,
+    /// Series of which the last row closed a bar that nobody was told of yet.
+    pub(super) closed: Vec<u16>,
+    /// The kinds of rows that running strategies on it subscribed to, as bits `1 << kind`.
+    pub(super) sought: u8,
+    /// Whether one of them is woken by reports.
+    pub(super) hears_reports: bool,
     pub(super) last_trade: Option<Ticks>,
     pub(super) quote: Quote,
     pub(super) counts: Counts,
@@ -55,7 +63,6 @@ pub(super) struct Slot {
     pub(super) fails_at: Option<u64>,
     pub(super) random: Stream,
     pub(super) timers: Vec<Nanos>,
-    pub(super) emas: Vec<(u16, Ema)>,
     /// The order that keeps each side of the quote.
     pub(super) quoted: [Option<OrderId>; 2],
     /// Why each side is withheld now.
@@ -191,14 +198,30 @@ impl View {
         }
     }
 
+    /// Applies rows up to and with `last`, which reaches us at `until`, and returns it.
+    pub(super) fn run_to(&mut self, feed: &mut Feed<'_>, last: Row, until: Nanos) -> Option<Event> {
+        // The next row is often the one: then there is nothing to do in bulk.
+        if let Some((event, now)) = feed.take_if_next(last) {
+            self.row(&event, now);
+            return Some(event);
+        }
+        self.run(feed, until, Some(last));
+        feed.row(last)
+    }
+
     /// Takes in one row.
+    #[inline]
     pub(super) fn row(&mut self, event: &Event, now: Nanos) {
         self.counts.events += 1;
         match event.kind() {
             Kind::Trade => {
                 self.last_trade = Some(event.price);
                 let by_buyer = event.side() == Side::Buy;
-                self.series.iter_mut().for_each(|series| series.trade(now, event.price, event.qty, by_buyer));
+                for (ix, series) in self.series.iter_mut().enumerate() {
+                    if series.trade(now, event.price, event.qty, by_buyer) && self.trade_bars_heard {
+                        self.closed.push(ix as u16);
+                    }
+                }
                 return;
             }
             Kind::Quote if event.side() == Side::Buy => (self.quote.bid, self.quote.bid_qty) = (event.price, event.qty),
@@ -233,6 +256,25 @@ impl View {
 }
 
 impl State {
+    /// What each instrument's strategies listen to. Called whenever one comes, stops or goes on.
+    pub(super) fn listen_anew(&mut self) {
+        for (ix, view) in self.views.iter_mut().enumerate() {
+            let on = |slot: &&Slot| usize::from(slot.instrument) == ix && slot.running;
+            view.sought = u8::from(view.trade_bars_heard) << Kind::Trade as u8;
+            view.hears_reports = false;
+            for slot in self.slots.iter().filter(on) {
+                let interest = slot.interest;
+                let book = [Kind::Delta, Kind::Clear, Kind::Level, Kind::Gap].map(|kind| (interest.book, kind));
+                let others =
+                    [(interest.trade, Kind::Trade), (interest.quote, Kind::Quote), (interest.funding, Kind::Funding)];
+                for (wanted, kind) in book.into_iter().chain(others) {
+                    view.sought |= u8::from(wanted) << kind as u8;
+                }
+                view.hears_reports |= interest.fill || interest.order;
+            }
+        }
+    }
+
     #[inline]
     pub(super) fn view_of(&self, strategy: StrategyIx) -> &View {
         &self.views[usize::from(self.slots[usize::from(strategy)].instrument)]

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::*;
 use crate::event::{ColumnsBuf, Event, Kind, flag};
+use crate::feature::{Clock, Given, IndicatorId, Spec};
 use crate::instrument::{InstrumentKind, money};
 use crate::ledger::Account;
 use crate::matching::{FillModel, Latency, QueueModel, VenueSettings};
@@ -193,7 +194,9 @@ fn explained(engine: &Engine, strategy: StrategyIx) {
     let own = |account| engine.ledger().balance(strategy + 1, account, view.currencies.quote);
     let held = match view.instrument.kind {
         InstrumentKind::Spot => position.value(&view.instrument, twice_mid),
-        InstrumentKind::LinearPerpetual => position.unrealised(&view.instrument, twice_mid),
+        InstrumentKind::LinearPerpetual | InstrumentKind::InversePerpetual => {
+            position.unrealised(&view.instrument, twice_mid)
+        }
     };
     assert_eq!(own(Account::Cash) + own(Account::Rounding) + held, engine.pnl(strategy), "strategy {strategy}");
 }
@@ -378,10 +381,11 @@ fn bars_and_averages_hold_what_reached_us_by_their_close() {
             Wake::Start => {
                 let series = ctx.bars(10);
                 assert_eq!(ctx.bars(10), series, "one series a length");
-                ctx.ema(series, 1);
+                let spec = Spec::new("ema", &[(None, Given::Number(1.0))]).unwrap();
+                assert_eq!(ctx.indicator(series, spec), IndicatorId { instrument: 0, series: 0, index: 0 });
             }
             Wake::Bar(_, bar) => {
-                let mean = ctx.ema_value(0).value();
+                let [mean, ..] = ctx.reading(IndicatorId { instrument: 0, series: 0, index: 0 }).now();
                 said.push(format!("{} {}-{} {} {} {mean}", ctx.now(), bar.low, bar.high, bar.volume, bar.trades));
             }
             _ => {}
@@ -391,6 +395,40 @@ fn bars_and_averages_hold_what_reached_us_by_their_close() {
     let day = desk(PERPETUAL, &rows).with(|desk| desk.until = 30).play(play).play(play).day();
     let expected = ["10 98-101 3 2 98", "20 105-105 4 1 105", "30 105-105 0 0 105"];
     assert_eq!(day.said, expected.map(|line| [line, line]).concat());
+}
+
+/// Trades at 5, 10, 10 and 11: the second bar closes with the second trade of its moment, after that trade was told.
+#[test]
+fn bars_that_trades_close_are_told_after_the_trade_and_before_timers() {
+    let trades = [(5, 101, 1), (10, 98, 2), (10, 99, 1), (11, 105, 4)];
+    let rows = [&[book(0)], &trades.map(|(at, price, qty)| trade(at, Side::Buy, price, qty))[..]].concat();
+    let play: Play = |wake, ctx, said| {
+        match wake {
+            Wake::Start => {
+                let (pairs, volume) = (ctx.bars(Clock::Ticks(2)), ctx.bars(Clock::Volume(3)));
+                assert_eq!((pairs, volume, ctx.bars(Clock::Volume(3)), ctx.every(10)), (0, 1, 1, 0));
+            }
+            Wake::Trade(trade) => said.push(format!("{} trade {}", ctx.now(), trade.price)),
+            Wake::Bar(series, bar) => said.push(format!("{} {series}: {} {}", ctx.now(), bar.close, bar.volume)),
+            Wake::Timer(_) => said.push(format!("{} timer", ctx.now())),
+            _ => {}
+        }
+        Ok(())
+    };
+    let hears = Interest { trade: true, ..DEAF };
+    let day = desk(PERPETUAL, &rows).with(|desk| desk.until = 12).seat(0, hears, Limits::default(), play);
+    let expected = [
+        "5 trade 101",
+        "10 trade 98",
+        "10 0: 98 3",
+        "10 1: 98 3",
+        "10 trade 99",
+        "10 timer",
+        "11 trade 105",
+        "11 0: 105 5",
+        "11 1: 105 5",
+    ];
+    assert_eq!(day.day().said, expected);
 }
 
 #[test]

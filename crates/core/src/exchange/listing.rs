@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::margin::one_tier;
 use crate::event::{Event, Kind};
 use crate::instrument::{Instrument, InstrumentKind};
+use crate::margin::MarginTiers;
 use crate::market::order_book::{BookOrderId, Changes, OrderBook};
 use crate::market::{ForeignFill, Mark, Params, SeededMarket};
 use crate::types::{CurrencyIx, Nanos, OrderId, Qty, Side, Ticks};
@@ -37,6 +39,7 @@ impl ToldBook {
 pub(super) struct Listing {
     pub(super) instrument: Instrument,
     pub(super) lot: Qty,
+    pub(super) tiers: MarginTiers,
     pub(super) base: CurrencyIx,
     pub(super) quote: CurrencyIx,
     /// The mark price that margins go by: that of the last check, so that a fill between two does not depend on how far
@@ -68,8 +71,21 @@ impl Listing {
         let (told, resting) = (ToldBook::default(), BTreeMap::new());
         let lot = instrument.lot_steps();
         let rows = Vec::new();
-        let mut listing =
-            Self { instrument, lot, base, quote, marked: 0, market, rows, seen: 0, told, resting, stopped: None };
+        let tiers = if instrument.margin_tiers.is_empty() { one_tier() } else { instrument.margin_tiers.clone() };
+        let mut listing = Self {
+            instrument,
+            lot,
+            tiers,
+            base,
+            quote,
+            marked: 0,
+            market,
+            rows,
+            seen: 0,
+            told,
+            resting,
+            stopped: None,
+        };
         listing.marked = listing.mark().mark;
         listing
     }

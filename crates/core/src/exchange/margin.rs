@@ -4,14 +4,15 @@ use super::events::{Cause, Told};
 use super::filters::{LEVERAGE, MARGIN, Refusal};
 use super::order::{Exec, NewOrder, OrderType, Tif};
 use super::{AccountIx, Exchange, tag};
-use crate::instrument::RATE_SCALE;
+use crate::instrument::{RATE_SCALE, at_rate};
 use crate::ledger::{SETTLEMENT, round_to_settlement};
+use crate::margin::{MarginTiers, liquidation_price};
 use crate::types::{InstrumentIx, Money, Nanos, OrderId, Qty, Side, Ticks};
 
-/// Maintenance margin, in thousandths of notional: the one tier there is.
-const MAINTENANCE: Money = 4;
-/// The highest leverage.
-const MAX_LEVERAGE: u32 = 125;
+/// Maintenance margin and highest leverage where a definition has no tiers.
+pub(super) fn one_tier() -> MarginTiers {
+    MarginTiers::flat(RATE_SCALE * 4 / 1_000, 125)
+}
 
 /// What a futures wallet is behind, in the settlement currency.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,9 +94,10 @@ impl Exchange {
     /// Chooses the leverage of an account in a perpetual.
     ///
     /// # Errors
-    /// If it is not 1 to 125, or what is open would need more margin than there is.
+    /// If it is not 1 to what the first tier allows, or what is open would need more margin than there is.
     pub fn set_leverage(&mut self, account: AccountIx, instrument: InstrumentIx, leverage: u32) -> Result<(), Refusal> {
-        if !(1..=MAX_LEVERAGE).contains(&leverage) || !self.listings[usize::from(instrument)].is_perpetual() {
+        let listing = &self.listings[usize::from(instrument)];
+        if !(1..=listing.tiers.of(0).leverage).contains(&leverage) || !listing.is_perpetual() {
             return Err(LEVERAGE);
         }
         let old = std::mem::replace(&mut self.accounts[account as usize].leverage[usize::from(instrument)], leverage);
@@ -121,7 +123,7 @@ impl Exchange {
     fn maintenance(&self, account: AccountIx, instrument: InstrumentIx) -> Money {
         let listing = &self.listings[usize::from(instrument)];
         let qty = self.accounts[account as usize].positions[usize::from(instrument)].qty.abs();
-        listing.instrument.notional(listing.marked, qty) * MAINTENANCE / 1_000
+        listing.tiers.maintenance(listing.instrument.notional(listing.marked, qty))
     }
 
     /// Margin that a position and its open orders bind: of the position as it is, after all buys or after all sells,
@@ -172,16 +174,9 @@ impl Exchange {
     fn liquidation_price(&self, account: AccountIx, instrument: InstrumentIx, whole: &Margin) -> Ticks {
         let listing = &self.listings[usize::from(instrument)];
         let position = &self.accounts[account as usize].positions[usize::from(instrument)];
-        if position.qty == 0 {
-            return 0;
-        }
-        let own = self.unrealised(account, instrument);
         let others = whole.maintenance - self.maintenance(account, instrument);
-        // wallet + other profit + (price × qty − cost) = other maintenance + rate × price × |qty|
-        let left = others + position.cost - (whole.wallet + whole.unrealised - own);
-        let (sign, rate) = (Money::from(position.qty.signum()), MAINTENANCE);
-        let per_tick = listing.instrument.notional(1, position.qty.abs()) * (1_000 * sign - rate);
-        Ticks::try_from(left * 1_000 / per_tick).unwrap_or(0).max(0)
+        let free = whole.wallet + whole.unrealised - self.unrealised(account, instrument) - others;
+        liquidation_price(&listing.instrument, &listing.tiers, position, free).unwrap_or(0)
     }
 
     /// What falls due at a whole second: funding, then liquidation of accounts below their maintenance margin.
@@ -215,9 +210,7 @@ impl Exchange {
                 continue;
             }
             let notional = self.listings[usize::from(instrument)].instrument.notional(mark, qty);
-            let rate_wide = Money::from(rate);
-            let exact = notional / RATE_SCALE * rate_wide + notional % RATE_SCALE * rate_wide / RATE_SCALE;
-            let amount = -round_to_settlement(exact);
+            let amount = -round_to_settlement(at_rate(notional, Money::from(rate)));
             self.accounts[account as usize].wallet += amount;
             self.house[usize::from(self.settle)].funding -= amount;
             self.tell(ts, account, Told::Funding { instrument, rate, mark, amount });

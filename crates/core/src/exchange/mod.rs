@@ -64,8 +64,8 @@ impl Exchange {
     /// Opens markets of these instruments at `start`, each around its value in quote units. The first has `seed`.
     ///
     /// # Errors
-    /// If an instrument's price × lot is finer than 10⁻⁸, two perpetuals settle in different currencies, or a value is
-    /// not 10 to 10¹³ ticks.
+    /// If an instrument's price × lot is finer than 10⁻⁸, two perpetuals settle in different currencies, one is inverse, or
+    /// a value is not 10 to 10¹³ ticks.
     pub fn new(seed: u64, instruments: Vec<(Instrument, f64)>, start: Nanos) -> Result<Self, String> {
         let mut currencies: Vec<String> = Vec::new();
         let mut currency = |code: &str| -> CurrencyIx {
@@ -89,6 +89,9 @@ impl Exchange {
                 return Err(format!("{id}: id must have the form BASE/QUOTE[:SETTLE]@venue"));
             };
             let (base, quote) = (currency(base), currency(quote));
+            if instrument.kind == InstrumentKind::InversePerpetual {
+                return Err(format!("{id}: inverse perpetuals are not listed here"));
+            }
             if instrument.kind == InstrumentKind::LinearPerpetual && *settle.get_or_insert(quote) != quote {
                 return Err(format!("{id}: all perpetuals must settle in one currency"));
             }

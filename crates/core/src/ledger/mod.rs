@@ -102,6 +102,13 @@ pub struct Currencies {
     pub quote: CurrencyIx,
 }
 
+impl Currencies {
+    /// What profits, losses and funding are in: the base of an inverse perpetual, else the quote.
+    pub fn settled_in(self, kind: InstrumentKind) -> CurrencyIx {
+        if kind == InstrumentKind::InversePerpetual { self.base } else { self.quote }
+    }
+}
+
 /// Balances of every account, owner and currency, and the position of every strategy.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
@@ -238,14 +245,15 @@ impl Ledger {
                 transaction.add(owner, Account::Cash, currencies.base, bought);
                 transaction.add(owner, Account::Trading, currencies.base, -bought);
             }
-            InstrumentKind::LinearPerpetual => {
-                let settled = round_to_settlement(realised);
-                transaction.add(owner, Account::Cash, currencies.quote, settled);
-                transaction.add(owner, Account::Rounding, currencies.quote, realised - settled);
-                transaction.add(owner, Account::Trading, currencies.quote, -realised);
+            InstrumentKind::LinearPerpetual | InstrumentKind::InversePerpetual => {
+                let (settled, settle) = (round_to_settlement(realised), currencies.settled_in(instrument.kind));
+                transaction.add(owner, Account::Cash, settle, settled);
+                transaction.add(owner, Account::Rounding, settle, realised - settled);
+                transaction.add(owner, Account::Trading, settle, -realised);
             }
         }
-        let fee_currency = if fee_in_base(instrument, side) { currencies.base } else { currencies.quote };
+        let settle = currencies.settled_in(instrument.kind);
+        let fee_currency = if fee_in_base(instrument, side) { currencies.base } else { settle };
         transaction.add(owner, Account::Cash, fee_currency, -fill.fee);
         transaction.add(owner, Account::Fees, fee_currency, fill.fee);
         self.post(&transaction);

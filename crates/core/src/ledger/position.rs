@@ -10,13 +10,14 @@ use crate::types::{Money, Qty, Side, Ticks};
 pub struct Position {
     /// Held, in quantity steps; negative when short. A spot buyer's fee is taken from it.
     pub qty: Qty,
-    /// What is held cost: notional of the opening trades, negative when short.
+    /// What is held cost: notional of the opening trades, negative when short. That of an inverse perpetual is of base
+    /// currency and has the other sign: who is long owes the contracts' worth in base, and it shrinks as the price rises.
     pub cost: Money,
-    /// Made by closing, before fees, in quote currency.
+    /// Made by closing, before fees, in the currency that the instrument settles in (quote, but of inverse perpetuals).
     pub realised: Money,
-    /// Paid, in quote currency; a fee in base currency is valued at its trade's price.
+    /// Paid, in that currency; a spot fee in base currency is valued at its trade's price.
     pub fees: Money,
-    /// Traded, in quote currency.
+    /// Traded, in that currency.
     pub turnover: Money,
 }
 
@@ -24,12 +25,13 @@ impl Position {
     /// Takes a trade in; returns what it realised.
     pub(crate) fn trade(&mut self, instrument: &Instrument, side: Side, fill: &Fill) -> Money {
         let signed = fill.qty * side.sign();
-        let notional = instrument.notional(fill.price, fill.qty);
+        let notional = instrument.settled(fill.price, fill.qty);
         let closing = if self.qty.signum() * signed.signum() < 0 { fill.qty.min(self.qty.abs()) } else { 0 };
         let released = share(self.cost, closing, self.qty.abs());
-        let closed = instrument.notional(fill.price, closing) * i128::from(self.qty.signum());
-        let realised = closed - released;
-        self.cost += (notional - closed.abs()) * i128::from(side.sign()) - released;
+        let direction = instrument.direction();
+        let worth = instrument.settled(fill.price, closing);
+        let realised = worth * i128::from(self.qty.signum() * direction) - released;
+        self.cost += (notional - worth) * i128::from(side.sign() * direction) - released;
         self.qty += signed;
         self.realised += realised;
         self.turnover += notional;
@@ -51,9 +53,9 @@ impl Position {
         self.value(instrument, twice_mark) - self.cost
     }
 
-    /// Signed notional of what is held.
+    /// What is held is worth, against its cost: its signed notional, of an inverse perpetual with the other sign.
     pub fn value(&self, instrument: &Instrument, twice_mark: Ticks) -> Money {
-        instrument.notional(twice_mark, self.qty) / 2
+        instrument.settled_at_half(twice_mark, self.qty) * i128::from(instrument.direction())
     }
 
     /// Made so far at a price, after fees, in quote currency.
@@ -64,7 +66,12 @@ impl Position {
     /// Average price of what is held in ticks, for reports; `None` when flat.
     pub fn average_price(&self, instrument: &Instrument) -> Option<f64> {
         #[allow(clippy::cast_precision_loss)]
-        (self.qty != 0).then(|| self.cost as f64 / (self.qty as f64 * instrument.step_value() as f64))
+        let (cost, steps) = (self.cost as f64, self.qty as f64 * instrument.step_value() as f64);
+        if self.qty == 0 {
+            return None;
+        }
+        let inverse = |price: f64| instrument.tick_size.steps_in(-price);
+        Some(if instrument.direction() > 0 { cost / steps } else { inverse(steps / cost) })
     }
 
     /// Whether positions of this kind may be negative.

@@ -121,3 +121,56 @@ proptest! {
         }
     }
 }
+
+/// 100 USD a contract, tick 0.1.
+const COIN: &str = r#"{"id": "BTC/USD:BTC@binance", "symbol": "BTCUSD_PERP", "kind": "inverse_perpetual",
+    "tick_size": "0.1", "lot_size": "1", "quantity_step_in_data": "1", "contract_multiplier": "100",
+    "min_notional": "0", "maker_fee": "0.0001", "taker_fee": "0.0005", "settle": "BTC"}"#;
+
+/// Binance: PnL = quantity × contract × side × (1 / entry − 1 / exit), in base currency,
+/// <https://www.binance.com/en/support/faq/360039304272>; postings in it alone.
+#[test]
+fn an_inverse_perpetual_makes_base_currency_by_the_reciprocals_of_its_prices() {
+    let coin = Instrument::from_json(COIN).unwrap();
+    let mut ledger = Ledger::default();
+    let currencies = Currencies { base: ledger.currency("BTC"), quote: ledger.currency("USD") };
+    ledger.add_strategy(false);
+    let mut trade = |side, price, qty| {
+        let fill = Fill { trade: 1, price, qty, liquidity: Liquidity::Taker, fee: 0 };
+        ledger.fill(0, &coin, currencies, side, &fill)
+    };
+    // 200 contracts long from 10,000 to 12,500: 20,000 × (1/10,000 − 1/12,500) = 0.4 BTC, half of it at a time.
+    trade(Side::Buy, 100_000, 200);
+    let half = trade(Side::Sell, 125_000, 100);
+    assert_eq!(
+        half.lines()[0],
+        Posting { owner: 1, account: Account::Cash, currency: 0, amount: money("0.2").unwrap() }
+    );
+    // The other half and 300 short: of the whole trade only what closes is realised.
+    trade(Side::Sell, 125_000, 400);
+    let held = *ledger.position(0);
+    assert_eq!((held.qty, held.realised, held.cost), (-300, money("0.4").unwrap(), money("2.4").unwrap()));
+    assert_eq!(held.average_price(&coin), Some(125_000.0));
+    // Short: the 30,000 USD are worth 3 BTC at 10,000, 0.6 more than at 12,500; at 12,500.05 a little less.
+    assert_eq!(held.unrealised(&coin, 200_000), money("0.6").unwrap());
+    assert_eq!(held.unrealised(&coin, 250_001), money("2.3999904000383998").unwrap() - held.cost);
+    assert_eq!(ledger.cash(0, 0), money("0.4").unwrap());
+    assert_eq!((ledger.cash(0, 1), ledger.imbalance()), (0, 0));
+}
+
+#[test]
+fn what_an_inverse_trade_makes_finer_than_settles_is_posted_as_rounding() {
+    let coin = Instrument::from_json(COIN).unwrap();
+    let mut ledger = Ledger::default();
+    let currencies = Currencies { base: ledger.currency("BTC"), quote: ledger.currency("USD") };
+    ledger.add_strategy(false);
+    for (side, price) in [(Side::Buy, 300_000), (Side::Sell, 310_000), (Side::Sell, 310_000), (Side::Buy, 290_007)] {
+        let fill = Fill { trade: 1, price, qty: 7, liquidity: Liquidity::Maker, fee: 0 };
+        ledger.fill(0, &coin, currencies, side, &fill);
+        assert_eq!(ledger.imbalance(), 0);
+    }
+    let held = ledger.position(0);
+    let booked = ledger.balance(1, Account::Cash, 0) + ledger.balance(1, Account::Rounding, 0);
+    assert_eq!((held.qty, held.cost, booked), (0, 0, held.realised));
+    assert!(ledger.balance(1, Account::Cash, 0) % SETTLEMENT == 0 && ledger.balance(1, Account::Rounding, 0) != 0);
+}

@@ -41,7 +41,7 @@ pub use params::Params;
 pub use perpetual::Mark;
 
 use crate::event::Event;
-use crate::instrument::{Instrument, InstrumentKind};
+use crate::instrument::Instrument;
 use crate::types::{Nanos, Side};
 use feed::Feed;
 use floor::{Floor, Participant, Scale, nanos, tag};
@@ -67,7 +67,7 @@ impl SeededMarket {
         let scale = Scale::new(instrument, params.value.start);
         let mut floor = Floor::new(Feed::new(depth_every.max(0)), scale, value, params.pressure.unit_bp);
         floor.now = start - warm_up;
-        let premium = (instrument.kind == InstrumentKind::LinearPerpetual).then_some(params.premium);
+        let premium = instrument.kind.is_perpetual().then_some(params.premium);
         let hours = instrument.funding_interval_hours.unwrap_or(8);
         let participants: [Box<dyn Participant + Send + Sync>; 7] = [
             Box::new(ladder::Ladders::new(seed, params.ladder, &mut floor)),

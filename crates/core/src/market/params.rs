@@ -212,7 +212,7 @@ impl Params {
     pub fn of(instrument: &Instrument) -> Self {
         match instrument.kind {
             InstrumentKind::Spot => SPOT,
-            InstrumentKind::LinearPerpetual => LINEAR_PERPETUAL,
+            InstrumentKind::LinearPerpetual | InstrumentKind::InversePerpetual => LINEAR_PERPETUAL,
         }
     }
 }

@@ -41,6 +41,11 @@ impl Lane {
         }
     }
 
+    /// Whether no row of the feed can make it report.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.resting.iter().next().is_none()
+    }
+
     fn look_anew(&mut self) {
         self.watch = self.consumed.watch(self.resting.watch());
     }

@@ -173,6 +173,11 @@ impl VenueModel {
         self.lane_of[account]
     }
 
+    /// Whether it has nothing to say, whatever its rows: nothing rests here and nothing is on its way.
+    pub fn is_quiet(&self) -> bool {
+        self.requests.is_empty() && self.lanes.iter().all(Lane::is_quiet)
+    }
+
     /// When the next request arrives.
     #[inline]
     pub fn next_request(&self) -> Option<Nanos> {

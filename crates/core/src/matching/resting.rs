@@ -151,7 +151,7 @@ impl RestingOrders {
         orders.retain(|order| order.leaves > 0);
     }
 
-    /// Every resting order, for tests of invariants.
+    /// Every resting order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Resting> {
         self.sides.iter().flatten()
     }

@@ -101,7 +101,7 @@ def fills(view: View) -> dict[str, Any]:
     large = len(ids) > 0 and int(ids.max() or 0) >= _LARGEST_EXACT  # type: ignore[arg-type]
     instruments = list(dict.fromkeys(table["instrument"].to_list()))
     paid = [None if fee is None else round(float(fee), 10) for fee in view.tracks[""].fees_each]
-    markouts = {f"markout{seconds}": _bps(after, price) for seconds, after in view.tracks[""].markouts.items()}
+    after = {f"markout{seconds}": trades.floats(table, f"markout_{seconds}s_bps") for seconds in trades.HORIZONS}
     return {
         "strategies": view.names,
         "instruments": instruments,
@@ -116,8 +116,10 @@ def fills(view: View) -> dict[str, Any]:
         "quantity": trades.floats(table, "quantity").tolist(),
         "fee": paid,
         "edge": _bps(trades.edges(table), price),
-        **markouts,
+        **{name: _nullable(values, 2) for name, values in after.items()},
         "queue": _nullable(trades.floats(table, "queue_ahead"), 8),
+        "queueFill": _nullable(trades.floats(table, "queue_ahead_at_fill"), 8),
+        "toxic": table["toxic"].cast(pl.Int8).fill_null(-1).to_list(),
         "position": trades.floats(table, "position").tolist(),
         "realised": trades.floats(table, "realised_pnl").round(8).tolist(),
         "order": ids.cast(pl.String).to_list() if large else ids.to_list(),

@@ -198,8 +198,9 @@ def _shown_tracks(view: View) -> list[tuple[str, str]]:
 
 def _attribution(view: View) -> Markup:
     shown = _shown_tracks(view)
-    parts = [("spread_earned", 1, "Spread against the mid"), ("holding_pnl", 1, "Price moves while holding")]
-    parts += [("fees", -1, "Fees"), ("pnl", 1, "Profit and loss")]
+    parts = [("spread_earned", 1, "Spread against the mid"), ("adverse_selection", 1, "Adverse selection, 10 s")]
+    parts += [("inventory_pnl", 1, "Inventory held longer"), ("funding", 1, "Funding"), ("fees", -1, "Fees")]
+    parts += [("pnl", 1, "Profit and loss")]
     largest = max((abs(_float(view.account[name]) or 0) for name, _, _ in parts), default=0)
     rows = []
     for name, sign, label in parts:

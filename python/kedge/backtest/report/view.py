@@ -112,5 +112,5 @@ def _cost(name: str, track: Track, chosen: np.typing.NDArray[np.bool_]) -> Cost:
         each = all_fills[chosen]
         known = ~np.isnan(each)
         traded = float((price * quantity)[known].sum())
-        after[horizon] = 1e4 * float((each * quantity)[known].sum()) / traded if traded else None
+        after[horizon] = 1e4 * float(each[known].sum()) / traded if traded else None
     return Cost(name, len(fills), float((price * quantity).sum()), fees, spread, after)
