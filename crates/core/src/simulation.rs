@@ -5,7 +5,6 @@ use crate::event::Columns;
 use crate::feed::Feed;
 use crate::instrument::Instrument;
 use crate::matching::{Reports, VenueModel, VenueSettings};
-use crate::random::Stream;
 use crate::types::{InstrumentIx, Nanos};
 
 /// How a simulation goes through time. Both give the same decisions.
@@ -45,7 +44,8 @@ impl<'a> Simulation<'a> {
         Self { engine, venues, theirs, ours, reports, span: None, prompt: false }
     }
 
-    /// Adds an instrument with its recorded blocks; returns its index.
+    /// Adds an instrument with its recorded blocks; returns its index. Where they have no book, the price of the last
+    /// trade is the market, for the venue and for us: see [`crate::book::Book::of_trades`].
     pub fn add_instrument(
         &mut self,
         instrument: Instrument,
@@ -59,11 +59,17 @@ impl<'a> Simulation<'a> {
             self.span = Some((start.min(first), end.max(last)));
         }
         self.prompt |= settings.latency.entry.least() + settings.latency.response.least() == 0;
-        self.venues.push(VenueModel::new(instrument.clone(), settings));
+        let has_book = theirs.has_book();
+        let venue = if has_book { VenueModel::new } else { VenueModel::of_trades };
+        self.venues.push(venue(instrument.clone(), settings));
         self.theirs.push(theirs);
         self.ours.push(ours);
         self.reports.push(Reports::default());
-        self.engine.add_instrument(instrument)
+        let index = self.engine.add_instrument(instrument);
+        if !has_book {
+            self.engine.takes_trades_for_book(index);
+        }
+        index
     }
 
     /// First and last moment of the data: the run begins with the first venue event and ends with the last arrival.
@@ -83,8 +89,7 @@ impl<'a> Simulation<'a> {
 
     /// Begins at `now`.
     pub fn start(&mut self, now: Nanos) {
-        let streams: Vec<Stream> =
-            (0..self.engine.accounts()).map(|account| self.engine.account_stream(account)).collect();
+        let streams = self.engine.account_streams();
         for (ix, venue) in self.venues.iter_mut().enumerate() {
             venue.set_streams(streams.iter().map(|stream| stream.branch(ix as u64)).collect());
         }

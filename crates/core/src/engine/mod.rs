@@ -10,6 +10,7 @@ mod intents;
 mod moments;
 mod readout;
 mod state;
+mod streams;
 
 use std::collections::BinaryHeap;
 
@@ -121,20 +122,9 @@ impl Engine {
         (self.state.views.len() - 1) as InstrumentIx
     }
 
-    /// Accounts there can be: the shared one, and one for each strategy.
-    pub fn accounts(&self) -> AccountIx {
-        self.strategies.len() as AccountIx + 1
-    }
-
-    /// The randomness of what happens to an account outside: a strategy's own account takes it with the strategy's seed.
-    pub fn account_stream(&self, account: AccountIx) -> Stream {
-        let owner = usize::from(account).checked_sub(1).and_then(|strategy| self.state.slots.get(strategy));
-        owner.map_or(Stream::new(self.settings.seed, u64::MAX), |slot| slot.random.branch(u64::MAX))
-    }
-
-    /// The randomness of an instrument's market data on its way to us.
-    pub fn feed_stream(&self, instrument: InstrumentIx) -> Stream {
-        self.account_stream(0).branch(u64::from(instrument))
+    /// An instrument's data has no book: the last trade's price stands in for it.
+    pub fn takes_trades_for_book(&mut self, instrument: InstrumentIx) {
+        self.state.views[usize::from(instrument)].book = Book::of_trades();
     }
 
     /// Adds a strategy; returns its index. Panics if its instrument is not there.

@@ -9,6 +9,8 @@ use crate::event::{ColumnsBuf, flag};
 use crate::order::{OrderRequest, ReportKind};
 use crate::types::{Liquidity, OrderKind, Side, TimeInForce};
 
+mod orders;
+
 const RISK_AVERSE: VenueSettings = settings(QueueModel::RiskAverse, FillModel::Partial);
 const WHOLE: VenueSettings = settings(QueueModel::RiskAverse, FillModel::Whole);
 const THROUGH: VenueSettings = settings(QueueModel::RiskAverse, FillModel::Through);
