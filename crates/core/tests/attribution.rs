@@ -151,7 +151,7 @@ fn the_second_look_finds_what_the_engine_saw() {
         market.advance(300 * SECOND, &mut rows);
         let venue =
             VenueSettings { latency: Latency { feed: Some(Delay::Constant(7_000_000)), ..VENUE.latency }, ..VENUE };
-        let fills = run(&instrument, venue, &rows, SECOND / 7, Box::new(Quoting), |simulation, views| {
+        let fills = run(&instrument, venue.clone(), &rows, SECOND / 7, Box::new(Quoting), |simulation, views| {
             let end = simulation.span().unwrap().1;
             let engine = simulation.engine();
             let mut reader = (MidReader::default(), Feed::ours(views, venue.latency.feed.as_ref(), Stream::new(0, 0)));
