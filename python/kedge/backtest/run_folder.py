@@ -3,7 +3,7 @@
     <UTC yyyymmddThhmmss>-<name>-<first 8 of the trace hash>/
         run.json                what was run, on which data, under which assumptions, and its results
         orders.parquet fills.parquet equity.parquet positions.parquet candles.parquet
-        strategies/<file>.py    the sources, as they ran
+        strategies/<file>       the sources, as they ran
         report.html             written by `kedge.backtest.report`
         journal/                only where the run was journaled
 
@@ -252,8 +252,8 @@ def _write_files(tables: RunTables, folder: Path) -> None:
         checked(name, getattr(tables, name)).write_parquet(folder / f"{name}.parquet")
     (folder / "strategies").mkdir()
     for file, source in tables.sources.items():
-        if Path(file).name != file or not file.endswith(".py"):
-            raise DataError(f"source `{file}` must be a plain file name ending in .py")
+        if Path(file).name != file or not file.endswith((".py", ".toml")):
+            raise DataError(f"source `{file}` must be a plain file name ending in .py or .toml")
         (folder / "strategies" / file).write_text(source, encoding="utf-8")
     text = json.dumps(_checked_meta(tables.meta), indent=2, ensure_ascii=False, allow_nan=False)
     (folder / "run.json").write_text(text + "\n", encoding="utf-8")

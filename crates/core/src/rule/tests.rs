@@ -62,6 +62,7 @@ fn conditions_mean_what_they_say() {
         ("wma(3) + sma(4) + rsi(5) > 0", false),
         ("wma(3) > 0 and sma(4) > 0 and not rsi(5) != 0", true),
         ("--close == 11", true),
+        ("close < 1e9 and close > 2.5e-3 and close > 1E+0", true),
     ];
     for (text, wanted) in cases {
         assert_eq!(holds(text), wanted, "{text}");
@@ -98,6 +99,7 @@ fn what_means_nothing_is_told_with_its_column_and_what_was_expected() {
         ("macd() > 3", 1, "macd has several outputs"),
         ("macd().lin > 3", 8, "macd has no output `lin`"),
         ("close > 3 $", 11, "`$` means nothing here"),
+        ("close > 3em", 10, "expected and, or, or the end, found `em`"),
         ("close > 1.2.3", 9, "`1.2.3` is no number"),
         ("ema(3, on=\"5m) > 3", 11, "the text does not end"),
         ("previous(previous(close)) > 3", 10, "only one bar back can be looked at"),
