@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::event::{Columns, ColumnsBuf, Event, Kind, flag};
-use crate::types::{NO_TIME, Nanos};
+use crate::types::{NO_TIME, Nanos, Ticks};
 
 /// A block of columns with the time at which each row reaches its reader; times do not fall within or across blocks.
 #[derive(Clone, Debug)]
@@ -133,21 +133,42 @@ impl<'a> Feed<'a> {
         Some(next)
     }
 
-    /// Takes the row at this position if it is the next one.
+    /// Takes the next row if it ends a message of one of `kinds` (as in [`Feed::find`]) and reaches the reader by
+    /// `until`.
     #[inline]
-    pub fn take_if_next(&mut self, at: Position) -> Option<(Event, Nanos)> {
-        if at != self.at {
+    pub fn pop_if(&mut self, kinds: u8, until: Nanos) -> Option<(Nanos, Event)> {
+        let block = self.blocks.get(self.at.block)?;
+        let (columns, row) = (block.columns(), self.at.row);
+        let code = *columns.flags.get(row)?;
+        let ends = kinds >> (code & 7) & 1 != 0 && (code & flag::LAST != 0 || Kind::of(code) == Kind::Trade);
+        if !ends || block.times[row] > until {
             return None;
         }
-        let block = self.blocks.get(at.block)?;
-        let next = (block.columns().get(at.row), block.times[at.row]);
         self.at.row += 1;
-        Some(next)
+        Some((block.times[row], columns.get(row)))
     }
 
     /// A row that was found.
     pub fn row(&self, at: Position) -> Option<Event> {
         self.blocks.get(at.block).map(|block| block.columns().get(at.row))
+    }
+
+    /// The last trade among the rows read: when it reached the reader, and its price.
+    pub fn last_trade(&self) -> Option<(Nanos, Ticks)> {
+        let read = self.blocks.iter().take(self.at.block + 1).enumerate().rev();
+        let mut found = read.filter_map(|(ix, block)| {
+            let columns = block.columns();
+            let rows = if ix == self.at.block { self.at.row } else { columns.len() };
+            let row = columns.flags[..rows].iter().rposition(|flags| Kind::of(*flags) == Kind::Trade)?;
+            Some((block.times()[row], columns.price_qty(row).0))
+        });
+        found.next()
+    }
+
+    /// Whether any row tells of the book.
+    pub fn has_book(&self) -> bool {
+        let book = 1 << Kind::Delta as u8 | 1 << Kind::Clear as u8 | 1 << Kind::Level as u8;
+        self.blocks.iter().any(|block| block.columns().flags.iter().any(|flags| book >> (flags & 7) & 1 != 0))
     }
 
     /// First and last time of all blocks.

@@ -5,7 +5,7 @@ use super::queue::Place;
 use super::resting::{OwnFill, Resting, RestingOrders};
 use super::taker::{self, Consumed};
 use super::{Listing, Reports, Request, VenueSettings, fees};
-use crate::book::{Sync, Watch};
+use crate::book::{Sync, Touch, Watch};
 use crate::event::Event;
 use crate::order::{Fill, Order, Reason, Report, ReportKind};
 use crate::types::{Liquidity, Nanos, OrderId, Qty, Side, Ticks, TimeInForce};
@@ -20,6 +20,8 @@ pub(super) struct Lane {
     last_trade: u64,
     /// What concerns it.
     pub(super) watch: Watch,
+    /// Whether nothing concerns it but what touches its resting orders.
+    only_rests: bool,
     fills: Vec<OwnFill>,
 }
 
@@ -32,6 +34,7 @@ impl Lane {
             response: Wire::new(settings.latency.response),
             last_trade: 0,
             watch: Watch::NONE,
+            only_rests: true,
             fills: Vec::new(),
         }
     }
@@ -42,7 +45,15 @@ impl Lane {
     }
 
     fn look_anew(&mut self) {
-        self.watch = self.consumed.watch(self.resting.watch());
+        let own = self.resting.watch();
+        self.watch = self.consumed.watch(own);
+        self.only_rests = self.consumed.is_empty() && self.watch == own;
+    }
+
+    /// Whether a row does no more to it than to move orders in their queues. It may say no where that is not known.
+    #[inline]
+    pub(super) fn lets_pass(&self, touch: &Touch, lot: Qty) -> bool {
+        self.only_rests && self.resting.lets_pass(touch, lot)
     }
 
     /// A level that concerns it changed from `previous`. Whether it looks for something else now.

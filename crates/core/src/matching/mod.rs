@@ -12,12 +12,13 @@ mod resting;
 mod taker;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 pub use latency::{Latency, Wire};
 pub use queue::{Place, QueueModel};
 
-use crate::book::{Book, Stop, Sync, Watch};
-use crate::event::{Event, Kind};
+use crate::book::{Book, Sync, Watch, rows_until};
+use crate::event::{Columns, Event, Kind};
 use crate::feed::Feed;
 use crate::instrument::Instrument;
 use crate::order::{Order, Report};
@@ -119,6 +120,9 @@ pub struct VenueModel {
     requests: VecDeque<(Nanos, u16, Request)>,
     /// What concerns any lane.
     watch: Watch,
+    is_watch_old: bool,
+    /// Quantity steps in a lot.
+    lot: Qty,
 }
 
 const NO_LANE: u16 = u16::MAX;
@@ -127,12 +131,21 @@ impl VenueModel {
     /// A venue without orders, its book empty until the feed's snapshot.
     pub fn new(instrument: Instrument, settings: VenueSettings) -> Self {
         Self {
+            lot: instrument.lot_steps(),
+            is_watch_old: false,
             listing: Listing { instrument, settings, book: Book::default() },
             lanes: Vec::new(),
             lane_of: Vec::new(),
             requests: VecDeque::new(),
             watch: Watch::NONE,
         }
+    }
+
+    /// The same for data without a book: who takes, takes at the price of the last trade.
+    pub fn of_trades(instrument: Instrument, settings: VenueSettings) -> Self {
+        let mut venue = Self::new(instrument, settings);
+        venue.listing.book = Book::of_trades();
+        venue
     }
 
     /// The venue's book.
@@ -188,6 +201,7 @@ impl VenueModel {
             match self.requests.front().copied() {
                 Some((at, lane, request)) if at <= until && feed.next_time().is_none_or(|time| time > at) => {
                     self.requests.pop_front();
+                    self.look_at_trades(feed);
                     self.request(at, lane, request, out);
                     if let Some(earliest) = out.earliest.filter(|_| stop_at_report) {
                         until = until.min(earliest);
@@ -204,24 +218,35 @@ impl VenueModel {
         let before = out.queue.len();
         while let Some((block, at)) = feed.current() {
             let (columns, times) = (block.columns(), block.times());
-            match self.listing.book.advance(&columns, times, at.row..columns.len(), until, self.watch) {
-                Stop::Time(next) => {
-                    let done = next < columns.len();
-                    feed.seek(next);
-                    if done {
-                        return;
-                    }
-                }
-                Stop::Row(next) => {
-                    let (event, now) = (columns.get(next), times[next]);
-                    feed.seek(next + 1);
-                    self.row(&event, now, false, out);
-                    if stop_at_report && out.queue.len() > before {
-                        return;
-                    }
-                }
+            let end = rows_until(times, &(at.row..columns.len()), until);
+            let next = self.quiet_rows(&columns, times, at.row..end);
+            let is_later = next == end && end < columns.len();
+            let row = (next < end).then(|| (columns.get(next), times[next]));
+            feed.seek(next + usize::from(row.is_some()));
+            if let Some((event, now)) = row {
+                self.row(&event, now, false, out);
+            }
+            if is_later || stop_at_report && out.queue.len() > before {
+                return;
             }
         }
+    }
+
+    /// Applies rows as long as all they do to orders is to move them in their queues; returns the first that does more.
+    fn quiet_rows(&mut self, columns: &Columns<'_>, times: &[Nanos], rows: Range<usize>) -> usize {
+        if self.is_watch_old {
+            self.watch = self.lanes.iter().fold(Watch::NONE, |watch, lane| watch.or(lane.watch));
+            self.is_watch_old = false;
+        }
+        let (lot, queue) = (self.lot, self.listing.settings.queue);
+        let lanes = &mut self.lanes;
+        self.listing.book.sweep(columns, times, rows, self.watch, |touch| {
+            let passes = lanes.iter().all(|lane| lane.lets_pass(touch, lot));
+            if passes {
+                lanes.iter_mut().for_each(|lane| lane.resting.queue(touch, queue, lot));
+            }
+            passes
+        })
     }
 
     /// The one-event case of [`VenueModel::advance`]: the next row or request, whichever is first. Every lane is handed
@@ -235,10 +260,20 @@ impl VenueModel {
             }
             (_, Some(_)) => {
                 if let Some((at, lane, request)) = self.requests.pop_front() {
+                    self.look_at_trades(feed);
                     self.request(at, lane, request, out);
                 }
             }
             (_, None) => {}
+        }
+    }
+
+    /// Trades pass a book unseen; where there is none, the last of them is the market.
+    fn look_at_trades(&mut self, feed: &Feed<'_>) {
+        if self.listing.book.is_of_trades()
+            && let Some((at, price)) = feed.last_trade()
+        {
+            self.listing.book.trade(price, at);
         }
     }
 
@@ -281,8 +316,9 @@ impl VenueModel {
         }
     }
 
+    /// What concerns any lane is put together again before the next rows.
     fn look_anew(&mut self) {
-        self.watch = self.lanes.iter().fold(Watch::NONE, |watch, lane| watch.or(lane.watch));
+        self.is_watch_old = true;
     }
 
     fn request(&mut self, now: Nanos, lane: u16, request: Request, out: &mut Reports) {
