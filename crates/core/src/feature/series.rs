@@ -91,6 +91,12 @@ impl Series {
         self.clock
     }
 
+    /// Between two closes, where time closes its bars; else for ever.
+    #[inline]
+    pub fn interval(&self) -> Nanos {
+        if let Clock::Time(interval) = self.clock { interval } else { Nanos::MAX }
+    }
+
     /// The first close after `now`, where time closes its bars.
     pub fn next_close(&self, now: Nanos) -> Option<Nanos> {
         let Clock::Time(interval) = self.clock else { return None };
@@ -155,12 +161,14 @@ impl Series {
         closes
     }
 
-    /// Time: closes the bar that ends at `end`; `None` before the first trade.
-    pub fn close(&mut self, end: Nanos) -> Option<Bar> {
-        let (Some(bar), Clock::Time(interval)) = (self.bar, self.clock) else { return None };
-        self.bar = Some(Bar::flat(end, end + interval, bar.close));
+    /// Time: closes the bar that ends at `end`; whether there was one, which there is not before the first trade.
+    #[inline]
+    pub fn close(&mut self, end: Nanos) -> bool {
+        let (Some(bar), Clock::Time(interval)) = (&mut self.bar, self.clock) else { return false };
+        let next = Bar::flat(end, end + interval, bar.close);
+        let bar = std::mem::replace(bar, next);
         self.finish(bar);
-        Some(bar)
+        true
     }
 
     #[inline]
@@ -182,23 +190,29 @@ mod tests {
         Series::new(clock, UNITS, 0)
     }
 
+    fn close(series: &mut Series, end: Nanos) -> Bar {
+        assert!(series.close(end));
+        *series.closed().unwrap()
+    }
+
     #[test]
     fn bars_hold_what_reached_us_within_them() {
         let mut series = series(Clock::Time(10));
-        assert_eq!(series.close(10), None);
+        assert!(!series.close(10), "there is none before the first trade");
         for (now, price, qty, buyer) in [(11, 5, 1, true), (15, 9, 2, false), (20, 4, 3, true)] {
             assert!(!series.trade(now, price, qty, buyer));
         }
-        let bar = series.close(20).unwrap();
+        let bar = close(&mut series, 20);
         assert_eq!((bar.start, bar.end, bar.open, bar.high, bar.low, bar.close), (10, 20, 5, 9, 4, 4));
         assert_eq!((bar.volume, bar.buy_volume, bar.trades, bar.value), (6, 4, 3, 5 + 18 + 12));
-        let empty = series.close(30).unwrap();
+        let empty = close(&mut series, 30);
         assert_eq!((empty.start, empty.end, empty.open, empty.close, empty.volume), (20, 30, 4, 4, 0));
         series.trade(31, 7, 1, true);
-        assert_eq!(series.close(40).map(|bar| (bar.start, bar.open, bar.low)), Some((30, 7, 7)));
+        let bar = close(&mut series, 40);
+        assert_eq!((bar.start, bar.open, bar.low), (30, 7, 7));
         let mut series = Series::new(Clock::Time(10), UNITS, 0);
         series.trade(20, 5, 1, true);
-        assert_eq!(series.close(20).map(|bar| bar.start), Some(10), "a bar ends with its last moment");
+        assert_eq!(close(&mut series, 20).start, 10, "a bar ends with its last moment");
         assert_eq!((series.next_close(40), series.next_close(39)), (Some(50), Some(40)));
     }
 
