@@ -29,6 +29,12 @@ impl Reading {
         self.now
     }
 
+    /// One of them. Panics if there is none of that number.
+    #[inline]
+    pub fn output(&self, at: usize) -> f64 {
+        self.now[at]
+    }
+
     /// Its outputs after the bar before that.
     #[inline]
     pub fn previous(&self) -> Outputs {
@@ -63,12 +69,16 @@ impl Reading {
 pub struct Series {
     clock: Clock,
     units: Units,
-    bar: Option<Bar>,
+    /// The bar that is open and the one that closed last, which change places.
+    bars: [Bar; 2],
+    open: usize,
+    /// Whether there was a trade yet, and a bar closed.
+    traded: bool,
+    has_closed: bool,
     /// Where the last bar ended, or the series began.
     start: Nanos,
     expectation: Expectation,
     indicators: Vec<Reading>,
-    closed: Option<Bar>,
 }
 
 impl Series {
@@ -82,8 +92,9 @@ impl Series {
             Clock::Imbalance(rule) => rule.low > 0 && rule.span > 0,
         };
         assert!(above_zero, "what closes a bar must be above 0");
-        let (indicators, expectation) = (Vec::new(), Expectation::default());
-        Self { clock, units, bar: None, start: now, expectation, indicators, closed: None }
+        let (bars, expectation) = ([Bar::default(); 2], Expectation::default());
+        let (open, traded, has_closed, indicators) = (0, false, false, Vec::new());
+        Self { clock, units, bars, open, traded, has_closed, start: now, expectation, indicators }
     }
 
     /// What closes its bars.
@@ -124,26 +135,25 @@ impl Series {
     /// The bar that closed last.
     #[inline]
     pub fn closed(&self) -> Option<&Bar> {
-        self.closed.as_ref()
+        self.has_closed.then(|| &self.bars[1 - self.open])
     }
 
     /// A trade reached us at `now`; whether it closed a bar.
     #[inline]
     pub fn trade(&mut self, now: Nanos, price: Ticks, qty: Qty, by_buyer: bool) -> bool {
-        let bar = match &mut self.bar {
-            // A bar that only carries the last close begins with this trade.
-            Some(bar) if bar.trades > 0 => bar,
-            other => {
-                let (start, end) = match self.clock {
-                    Clock::Time(interval) => {
-                        let start = (now - 1).div_euclid(interval).saturating_mul(interval);
-                        (start, start.saturating_add(interval))
-                    }
-                    _ => (self.start, now),
-                };
-                other.insert(Bar::flat(start, end, price))
-            }
-        };
+        let bar = &mut self.bars[self.open];
+        // A bar without trades, which may carry the last close, begins with this one.
+        if bar.trades == 0 {
+            let (start, end) = match self.clock {
+                Clock::Time(interval) => {
+                    let start = (now - 1).div_euclid(interval).saturating_mul(interval);
+                    (start, start.saturating_add(interval))
+                }
+                _ => (self.start, now),
+            };
+            bar.begin(start, end, price);
+            self.traded = true;
+        }
         bar.take(price, qty, by_buyer);
         let closes = match self.clock {
             Clock::Time(_) => return false,
@@ -154,9 +164,8 @@ impl Series {
         };
         if closes {
             bar.end = now;
-            let bar = *bar;
-            (self.bar, self.start) = (None, now);
-            self.finish(bar);
+            self.start = now;
+            self.finish(now, now, price);
         }
         closes
     }
@@ -164,17 +173,21 @@ impl Series {
     /// Time: closes the bar that ends at `end`; whether there was one, which there is not before the first trade.
     #[inline]
     pub fn close(&mut self, end: Nanos) -> bool {
-        let (Some(bar), Clock::Time(interval)) = (&mut self.bar, self.clock) else { return false };
-        let next = Bar::flat(end, end + interval, bar.close);
-        let bar = std::mem::replace(bar, next);
-        self.finish(bar);
-        true
+        let Clock::Time(interval) = self.clock else { return false };
+        if self.traded {
+            let price = self.bars[self.open].close;
+            self.finish(end, end + interval, price);
+        }
+        self.traded
     }
 
+    /// Closes the open bar and begins another at a price.
     #[inline]
-    fn finish(&mut self, bar: Bar) {
-        self.indicators.iter_mut().for_each(|reading| reading.update(&bar));
-        self.closed = Some(bar);
+    fn finish(&mut self, start: Nanos, end: Nanos, price: Ticks) {
+        let bar = &self.bars[self.open];
+        self.indicators.iter_mut().for_each(|reading| reading.update(bar));
+        (self.open, self.has_closed) = (1 - self.open, true);
+        self.bars[self.open].begin(start, end, price);
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::expression::{Sight, When, value};
+use super::expression::{Sight, Stack, When, value};
 use super::grammar::{Wrong, condition};
 use super::{Definition, RuleStrategy};
+use crate::decimal::Step;
 use crate::feature::Bar;
 
 fn parameters() -> BTreeMap<String, f64> {
@@ -23,16 +24,16 @@ fn holds(text: &str) -> bool {
     let (now, before) = (bar(110), bar(95));
     let sight = Sight {
         bars: [&now, &before],
-        price: &|ticks| ticks * 0.1,
-        size: &|steps| steps,
-        indicator: &|which, when| match (which, when) {
-            (0, When::Now) => [5.0, 2.0, 1.0],
-            (0, When::Before) => [3.0, 4.0, 1.0],
-            (1, _) => [4.0; 3],
-            _ => [f64::NAN; 3],
+        tick: Step { mantissa: 1, decimals: 1 },
+        step: Step { mantissa: 1, decimals: 0 },
+        indicator: |which: usize, output: usize, when| match (which, when) {
+            (0, When::Now) => [5.0, 2.0, 1.0][output],
+            (0, When::Before) => [3.0, 4.0, 1.0][output],
+            (1, _) => 4.0,
+            _ => f64::NAN,
         },
     };
-    value(&ops, &sight) > 0.0
+    value(&ops, &sight, &mut Stack::default()) > 0.0
 }
 
 #[test]
