@@ -101,8 +101,8 @@ def warnings(market: Market, results: Mapping[str, Any], instruments: Sequence[M
     backwards = sum(source.get("recv_backwards", 0) for stream in market.streams for source in stream.sources)
     if backwards:
         said.append(
-            f"{backwards:,} messages were received before the one ahead of them in the recording (its clock was set "
-            "back); they are taken to arrive right after it."
+            f"{backwards:,} messages were received before one ahead of them in the recording (its clock was set back); "
+            "they are taken to arrive right after it."
         )
     if any(stream.instrument["kind"] != "spot" for stream in market.streams):
         said.append("Funding is left out (--funding none): a perpetual pays or receives it every few hours.")

@@ -23,6 +23,8 @@ pub(super) struct OwnFill {
     pub(super) side: Side,
     pub(super) price: Ticks,
     pub(super) qty: Qty,
+    /// What was ahead of it before this, in steps; −1 of a taker.
+    pub(super) queue_ahead: Qty,
 }
 
 /// Resting orders of both sides, each best price first and first come first at a price.
@@ -71,6 +73,12 @@ impl RestingOrders {
         on(Side::Buy).or_else(|| on(Side::Sell))
     }
 
+    /// The order of a side that is nearest the touch and first there: its id, price and quantity ahead.
+    pub(super) fn first(&self, side: Side) -> Option<(OrderId, Ticks, Qty)> {
+        let first = self.sides[side as usize].first()?;
+        Some((first.id, first.x ^ side.mirror(), first.place.ahead()))
+    }
+
     /// A level of the book changed: orders at it move in their queue.
     pub(super) fn level(&mut self, model: QueueModel, side: Side, price: Ticks, previous: Qty, now: Qty) {
         let x = price ^ side.mirror();
@@ -117,6 +125,7 @@ impl RestingOrders {
             if left <= 0 {
                 break;
             }
+            let queue_ahead = order.place.ahead();
             let reached = order.place.trade(left, lot);
             if reached == 0 {
                 continue;
@@ -125,7 +134,7 @@ impl RestingOrders {
             order.leaves -= qty;
             order.filled += qty;
             left -= if partial { qty } else { 0 };
-            out.push(OwnFill { id: order.id, side, price, qty });
+            out.push(OwnFill { id: order.id, side, price, qty, queue_ahead });
         }
         self.sides[side as usize].retain(|order| order.leaves > 0);
     }
@@ -141,7 +150,8 @@ impl RestingOrders {
             order.leaves -= qty;
             order.filled += qty;
             left -= qty;
-            out.push(OwnFill { id: order.id, side, price: order.x ^ side.mirror(), qty });
+            let queue_ahead = order.place.ahead();
+            out.push(OwnFill { id: order.id, side, price: order.x ^ side.mirror(), qty, queue_ahead });
         }
         orders.retain(|order| order.leaves > 0);
     }
