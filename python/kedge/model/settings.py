@@ -183,7 +183,7 @@ class StrategySettings(Section):
     """One strategy on one instrument."""
 
     name: Name = Field(description="Its name in tables and reports", examples=['"quoting-btc"'])
-    file: str = Field(min_length=1, description="Its Python file", examples=['"examples/quoting.py"'])
+    file: str = Field(min_length=1, description="Its Python file, or its rule", examples=['"examples/quoting.py"'])
     instrument: InstrumentId = Field(description="What it trades", examples=['"BTC/USDT@binance"'])
     params: dict[str, Parameter] = Field({}, description="Its parameters", examples=["{ half_spread = 1.0 }"])
     limits: Limits = Field(Limits(), description="Its own limits", examples=["{ order_notional = 1_000 }"])
