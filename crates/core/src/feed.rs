@@ -133,16 +133,19 @@ impl<'a> Feed<'a> {
         Some(next)
     }
 
-    /// Takes the row at this position if it is the next one.
+    /// Takes the next row if it ends a message of one of `kinds` (as in [`Feed::find`]) and reaches the reader by
+    /// `until`.
     #[inline]
-    pub fn take_if_next(&mut self, at: Position) -> Option<(Event, Nanos)> {
-        if at != self.at {
+    pub fn pop_if(&mut self, kinds: u8, until: Nanos) -> Option<(Nanos, Event)> {
+        let block = self.blocks.get(self.at.block)?;
+        let (columns, row) = (block.columns(), self.at.row);
+        let code = *columns.flags.get(row)?;
+        let ends = kinds >> (code & 7) & 1 != 0 && (code & flag::LAST != 0 || Kind::of(code) == Kind::Trade);
+        if !ends || block.times[row] > until {
             return None;
         }
-        let block = self.blocks.get(at.block)?;
-        let next = (block.columns().get(at.row), block.times[at.row]);
         self.at.row += 1;
-        Some(next)
+        Some((block.times[row], columns.get(row)))
     }
 
     /// A row that was found.

@@ -9,6 +9,8 @@ pub mod amounts;
 pub mod attribution;
 /// The L2 book.
 pub mod book;
+/// The venue's side of accounts: funding, interest, liquidation.
+pub mod clearing;
 /// Venue bytes to market events, per venue.
 pub mod codec;
 /// Decimal text to whole steps.
@@ -47,6 +49,8 @@ pub mod record;
 pub mod recovery;
 /// The risk gate.
 pub mod risk;
+/// Strategies without code.
+pub mod rule;
 /// Both sides joined: a backtest.
 pub mod simulation;
 /// Strategies built in, by name.

@@ -41,22 +41,30 @@ impl Engine {
     /// answer may come in the same moment, before what is left of it.
     pub fn advance(&mut self, feeds: &mut [Feed<'_>], reports: &mut [Reports], until: Nanos, prompt: bool) {
         let faults = self.faults.len();
-        while let Some((at, next, row)) = self.next(feeds, reports, until) {
+        loop {
+            if self.tell_next(feeds, reports, until) {
+                if self.faults.len() > faults || prompt && !self.state.commands.is_empty() {
+                    return;
+                }
+                continue;
+            }
+            let Some((at, next, row)) = self.next(feeds, reports, until) else { break };
             match next {
                 Next::Row(ix) => {
                     // Instruments ahead in their order have had this moment; those behind have not.
                     for (other, feed) in feeds.iter_mut().enumerate().filter(|(other, _)| *other != ix) {
                         self.state.views[other].run(feed, at - i64::from(other > ix), None);
                     }
-                    let event = row.and_then(|row| self.state.views[ix].run_to(&mut feeds[ix], row, at));
+                    self.state.views[ix].run(&mut feeds[ix], at, row);
                     self.state.now = self.state.now.max(at);
+                    let event = row.and_then(|row| feeds[ix].row(row));
                     event.into_iter().for_each(|event| self.tell(ix, &event));
                 }
                 Next::Report(ix) => {
                     let hears = self.hears_reports(ix as InstrumentIx);
                     let Some(report) = reports[ix].pop_front() else { continue };
                     // A fill is noted with the middle of the book at its time.
-                    if hears || matches!(report.kind, ReportKind::Filled(_)) {
+                    if hears || matches!(report.kind, ReportKind::Filled(_) | ReportKind::Account(_)) {
                         self.run_views(feeds, at);
                     }
                     self.report(&report);
@@ -74,6 +82,21 @@ impl Engine {
         }
         self.run_views(feeds, until);
         self.state.now = self.state.now.max(until);
+    }
+
+    /// With one instrument, takes its next row if somebody subscribed to it and nothing comes before it: the way of a
+    /// strategy that is told of every row, where looking for what comes next would cost more than telling it.
+    #[inline]
+    fn tell_next(&mut self, feeds: &mut [Feed<'_>], reports: &[Reports], until: Nanos) -> bool {
+        let ([feed], [reports]) = (feeds, reports) else { return false };
+        let report = reports.front().map_or(until, |report| report.ts_recv);
+        let timer = self.state.timers.peek().map_or(until, |timer| timer.0.at);
+        let view = &mut self.state.views[0];
+        let Some((at, event)) = feed.pop_if(view.sought, until.min(report).min(timer)) else { return false };
+        view.row(&event, at);
+        self.state.now = self.state.now.max(at);
+        self.tell(0, &event);
+        true
     }
 
     fn run_views(&mut self, feeds: &mut [Feed<'_>], until: Nanos) {

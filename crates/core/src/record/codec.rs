@@ -2,7 +2,9 @@
 
 use super::Decision;
 use crate::ledger::{Account, Posting, Transaction};
-use crate::order::{Fill, OrderRequest, Reason, Report, ReportKind, SelfTrade, Terms, Trigger, TriggerBy};
+use crate::order::{
+    AccountEvent, Fill, OrderRequest, Reason, Report, ReportKind, SelfTrade, Terms, Trigger, TriggerBy,
+};
 use crate::risk::Refusal;
 use crate::types::{Liquidity, OrderKind, Side, TimeInForce};
 
@@ -72,16 +74,32 @@ pub fn encode(decision: &Decision, out: &mut Vec<u8>) {
     }
 }
 
-fn put(out: &mut Vec<u8>, values: &[i64]) {
-    values.iter().for_each(|value| out.extend_from_slice(&value.to_le_bytes()));
+#[inline]
+fn put<const N: usize>(out: &mut Vec<u8>, values: &[i64; N]) {
+    out.extend_from_slice(values.map(i64::to_le_bytes).as_flattened());
 }
 
+/// Parts put together on the stack, so that a record is a few appends and not one for each part.
+#[inline]
+fn joined<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
+    let (mut all, mut at) = ([0; N], 0);
+    for part in parts {
+        all[at..at + part.len()].copy_from_slice(part);
+        at += part.len();
+    }
+    all
+}
+
+#[inline]
 fn put_request(out: &mut Vec<u8>, request: &OrderRequest) {
-    out.extend_from_slice(&request.strategy.to_le_bytes());
-    out.extend_from_slice(&request.instrument.to_le_bytes());
     let terms = if request.terms.is_plain() { 0 } else { HAS_TERMS };
-    out.extend_from_slice(&[request.side as u8, request.kind as u8 | terms, request.time_in_force as u8]);
-    put(out, &[request.price, request.qty]);
+    out.extend_from_slice(&joined::<23>(&[
+        &request.strategy.to_le_bytes(),
+        &request.instrument.to_le_bytes(),
+        &[request.side as u8, request.kind as u8 | terms, request.time_in_force as u8],
+        &request.price.to_le_bytes(),
+        &request.qty.to_le_bytes(),
+    ]));
     if terms != 0 {
         put_terms(out, &request.terms);
     }
@@ -118,20 +136,55 @@ fn put_report(out: &mut Vec<u8>, kind: &ReportKind) {
             out.push(9);
             put(out, &[*queue_ahead]);
         }
+        ReportKind::Account(event) => put_event(out, event),
     }
 }
 
-fn put_fill(out: &mut Vec<u8>, fill: &Fill) {
-    out.push(fill.liquidity as u8);
-    put(out, &[fill.trade as i64, fill.price, fill.qty]);
-    out.extend_from_slice(&fill.fee.to_le_bytes());
+fn put_event(out: &mut Vec<u8>, event: &AccountEvent) {
+    match event {
+        AccountEvent::Funding { account, instrument, amount } => {
+            out.push(10);
+            put_whose(out, *account, *instrument);
+            out.extend_from_slice(&amount.to_le_bytes());
+        }
+        AccountEvent::Interest { strategy, instrument, price, qty } => {
+            out.push(11);
+            put_whose(out, *strategy, *instrument);
+            put(out, &[*price, *qty]);
+        }
+        AccountEvent::Liquidated { account, instrument, side, fill } => {
+            out.push(12);
+            put_whose(out, *account, *instrument);
+            out.push(*side as u8);
+            put_fill(out, fill);
+        }
+    }
 }
 
+fn put_whose(out: &mut Vec<u8>, whose: u16, instrument: u16) {
+    out.extend_from_slice(&whose.to_le_bytes());
+    out.extend_from_slice(&instrument.to_le_bytes());
+}
+
+#[inline]
+fn put_fill(out: &mut Vec<u8>, fill: &Fill) {
+    out.extend_from_slice(&joined::<41>(&[
+        &[fill.liquidity as u8],
+        &fill.trade.to_le_bytes(),
+        &fill.price.to_le_bytes(),
+        &fill.qty.to_le_bytes(),
+        &fill.fee.to_le_bytes(),
+    ]));
+}
+
+#[inline]
 fn put_posting(out: &mut Vec<u8>, line: &Posting) {
-    out.extend_from_slice(&line.owner.to_le_bytes());
-    out.push(line.account as u8);
-    out.extend_from_slice(&line.currency.to_le_bytes());
-    out.extend_from_slice(&line.amount.to_le_bytes());
+    out.extend_from_slice(&joined::<21>(&[
+        &line.owner.to_le_bytes(),
+        &[line.account as u8],
+        &line.currency.to_le_bytes(),
+        &line.amount.to_le_bytes(),
+    ]));
 }
 
 /// Reads one record; `None` if the bytes are not exactly one.
@@ -225,6 +278,7 @@ impl Reader<'_> {
             7 => ReportKind::AmendRejected(self.reason()?),
             8 => ReportKind::Unknown,
             9 => ReportKind::Triggered { queue_ahead: self.int()? },
+            code @ 10..=12 => ReportKind::Account(self.event(code)?),
             _ => return None,
         })
     }
@@ -236,6 +290,20 @@ impl Reader<'_> {
             price: self.int()?,
             qty: self.int()?,
             fee: self.take().map(i128::from_le_bytes)?,
+        })
+    }
+
+    fn event(&mut self, code: u8) -> Option<AccountEvent> {
+        let (whose, instrument) = (self.short()?, self.short()?);
+        Some(match code {
+            10 => AccountEvent::Funding { account: whose, instrument, amount: self.take().map(i128::from_le_bytes)? },
+            11 => AccountEvent::Interest { strategy: whose, instrument, price: self.int()?, qty: self.int()? },
+            _ => AccountEvent::Liquidated {
+                account: whose,
+                instrument,
+                side: *[Side::Buy, Side::Sell].get(self.index()?)?,
+                fill: self.fill()?,
+            },
         })
     }
 
@@ -300,6 +368,9 @@ mod tests {
             report(ReportKind::AmendRejected(Reason::BelowFilled)),
             report(ReportKind::Unknown),
             report(ReportKind::Triggered { queue_ahead: 12 }),
+            report(ReportKind::Account(AccountEvent::Funding { account: 1, instrument: 2, amount: -(1 << 90) })),
+            report(ReportKind::Account(AccountEvent::Interest { strategy: 3, instrument: 4, price: 5, qty: 6 })),
+            report(ReportKind::Account(AccountEvent::Liquidated { account: 7, instrument: 8, side: Side::Sell, fill })),
             report(ReportKind::Rejected(Reason::IcebergParts)),
             Decision::Posting { ts: 4, order: 0, transaction: Transaction::from_lines(&[line; 8]).unwrap() },
             Decision::Posting { ts: 4, order: 0, transaction: Transaction::from_lines(&[]).unwrap() },
