@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use kedge_core::attribution;
+use kedge_core::clearing::{ClearingSettings, MarginMode};
 use kedge_core::decimal::Step;
 use kedge_core::engine::{Engine, EngineSettings, Seat};
 use kedge_core::event::Columns;
@@ -66,6 +67,10 @@ fn run_backtest<'py>(
         let seat = Seat { instrument: *at, interest, limits: parse_limits(limits, instrument)?, ..Seat::default() };
         simulation.engine().add_strategy(seat, strategy);
     }
+    if let Some(clearing) = &settings.clearing {
+        clears(clearing, &instruments)?;
+        simulation.clear(clearing.clone());
+    }
     run(py, &mut simulation, if step { Pace::Step } else { Pace::Bulk }, on_slice.as_ref(), &raised)?;
     let end = simulation.span().map_or(0, |span| span.1);
     let mut feeds = Vec::with_capacity(blocks.len());
@@ -112,9 +117,10 @@ pub(crate) struct Settings {
     pub(crate) engine: EngineSettings,
     venues: Venues,
     pub(crate) deposits: Vec<(String, Money)>,
+    clearing: Option<ClearingSettings>,
 }
 
-fn invalid(key: &str, rule: &str) -> PyErr {
+pub(crate) fn invalid(key: &str, rule: &str) -> PyErr {
     kedge_error("UsageError", format!("backtest setting `{key}`: {rule}"), "")
 }
 
@@ -136,7 +142,21 @@ impl Settings {
             },
             venues: Venues::parse(&json)?,
             deposits,
+            clearing: crate::clearing::parse(&json["clearing"])?,
         })
+    }
+}
+
+/// Refuses margin where an instrument's tiers are not known.
+fn clears(settings: &ClearingSettings, instruments: &[Instrument]) -> PyResult<()> {
+    let lacks = |instrument: &&Instrument| instrument.kind.is_perpetual() && instrument.margin_tiers.is_empty();
+    match instruments.iter().find(lacks) {
+        Some(instrument) if settings.margin != MarginMode::None => Err(kedge_error(
+            "UsageError",
+            format!("{} has no margin tiers: liquidation cannot be simulated", instrument.id),
+            "give `margin_tiers` in its definition, or leave liquidation out with margin = \"none\"",
+        )),
+        _ => Ok(()),
     }
 }
 

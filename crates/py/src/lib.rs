@@ -3,6 +3,7 @@
 mod amounts;
 mod backtest;
 mod build_info;
+mod clearing;
 mod clocks;
 mod columns;
 mod commands;
