@@ -300,14 +300,6 @@ impl Instrument {
         self.notional(twice_price, qty) / 2
     }
 
-    /// Twice what a quantity is worth at half of `twice_price`, with the sign of its worth to who holds it.
-    pub fn twice_worth(&self, twice_price: Ticks, qty: Qty) -> Money {
-        if self.kind == InstrumentKind::InversePerpetual {
-            return -2 * self.inverse(twice_price, 2 * qty);
-        }
-        self.notional(twice_price, qty)
-    }
-
     /// What a position is worth changes with its settled value, or against it: +1, or −1 for inverse perpetuals.
     #[inline]
     pub fn direction(&self) -> i64 {

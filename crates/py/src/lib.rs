@@ -32,6 +32,7 @@ mod seated;
 mod session;
 mod strategy;
 mod tables;
+mod venue_settings;
 mod views;
 mod window;
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from kedge.backtest.delays import described
 from kedge.backtest.markets import Market
 from kedge.backtest.spec import RunSpec
 from kedge.model.columns import CLEAR, DELTA, KIND, LEVEL, MarketColumns
-from kedge.model.settings import Settings
+from kedge.model.settings import LatencySettings, Settings
 
 _QUEUE = {
     "risk_averse": "An order waits behind everything shown at its price when it arrives; only trades move it forward, "
@@ -23,17 +24,21 @@ _QUEUE = {
 }
 
 
+_FILLS = {
+    "whole": "Resting orders fill whole or not at all, as soon as one lot reaches them.",
+    "partial": "Resting orders fill in part, by no more than was traded past the queue ahead of them.",
+    "through": "Resting orders fill only by what is traded or offered strictly beyond their price, and by no more of "
+    "it: every fill was adverse. Pessimistic.",
+}
+
+
 def assumptions(settings: Settings, spec: RunSpec, market: Market) -> list[str]:
     """What the simulation takes for granted, most flattering first."""
     said = [*_clearing(spec), "Your orders do not move the market: others trade as they did without you."]
     said.append("What you take off the book stays taken until the venue's feed changes that level.")
     said.append(_queue(settings))
-    said.append(
-        "Resting orders fill in part, by no more than was traded past the queue ahead of them."
-        if settings.backtest.partial_fills
-        else "Resting orders fill whole or not at all, as soon as one lot reaches them."
-    )
-    said.append(_latency(settings))
+    said.append(_FILLS[settings.backtest.fill_model])
+    said += _latency(settings)
     said.append(_fees(spec.instruments))
     said.append("Open positions are valued at the middle of the book; selling them would pay the spread and a fee.")
     if market.seeded is not None:
@@ -56,13 +61,19 @@ def _queue(settings: Settings) -> str:
     return words.format(name=name.replace("_", " "), power=settings.backtest.queue_power)
 
 
-def _latency(settings: Settings) -> str:
-    feed = settings.latency.feed
-    heard = "as late as recorded" if feed == "recorded" else f"{feed / 1e6:g} ms after the venue's time"
-    entry, response = settings.latency.entry / 1e6, settings.latency.response / 1e6
+def _latency(settings: Settings) -> list[str]:
+    said = [_legs("", settings.latency)]
+    for name, own in settings.latency.venues.items():
+        legs = {key: getattr(own, key) or getattr(settings.latency, key) for key in ("feed", "entry", "response")}
+        said.append(_legs(f"At {name}: ", settings.latency.model_copy(update=legs)))
+    return said
+
+
+def _legs(where: str, latency: LatencySettings) -> str:
+    heard = "as late as recorded" if latency.feed == "recorded" else f"{described(latency.feed)} after the venue's time"
     return (
-        f"Market data reaches you {heard}; an order reaches the venue after {entry:g} ms, its report you after "
-        f"{response:g} ms."
+        f"{where}Market data reaches you {heard}; an order reaches the venue after {described(latency.entry)}, its "
+        f"report you after {described(latency.response)}."
     )
 
 
@@ -144,8 +155,8 @@ def warnings(market: Market, results: Mapping[str, Any], spec: RunSpec) -> list[
     backwards = sum(source.get("recv_backwards", 0) for stream in market.streams for source in stream.sources)
     if backwards:
         said.append(
-            f"{backwards:,} messages were received before the one ahead of them in the recording (its clock was set "
-            "back); they are taken to arrive right after it."
+            f"{backwards:,} messages were received before one ahead of them in the recording (its clock was set back); "
+            "they are taken to arrive right after it."
         )
     said.extend(_cleared(results, spec))
     for stream in market.streams:

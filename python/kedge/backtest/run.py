@@ -12,6 +12,7 @@ from typing import Any
 from kedge import _core
 from kedge.backtest import clearing, frames, markets, memory, metrics, report, run_folder, stress
 from kedge.backtest.assumptions import assumptions, warnings
+from kedge.backtest.delays import engine_latency
 from kedge.backtest.journaling import RunJournal
 from kedge.backtest.limits import quote_currency, tightest_limits
 from kedge.backtest.spec import Outcome, RunSpec, Seat, checked, execute
@@ -123,10 +124,8 @@ def _spec(request: BacktestRequest, market: markets.Market) -> RunSpec:
         "sample_ns": settings.backtest.sample_seconds * SECOND,
         "queue": settings.backtest.queue,
         "queue_power": settings.backtest.queue_power,
-        "partial_fills": settings.backtest.partial_fills,
-        "feed_ns": None if settings.latency.feed == "recorded" else settings.latency.feed,
-        "entry_ns": settings.latency.entry,
-        "response_ns": settings.latency.response,
+        "fills": settings.backtest.fill_model,
+        **engine_latency(settings.latency, market.streams),
         "balances": {currency: f"{amount:f}" for currency, amount in settings.account.balances.items()},
         "keep_records": request.journal,
         "clearing": clearing.clearing(settings, market, definitions, request.funding),

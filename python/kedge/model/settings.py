@@ -26,8 +26,9 @@ from pydantic import (
     model_validator,
 )
 
-from kedge.model.durations import SECOND, duration_text, parse_duration
+from kedge.model.durations import SECOND
 from kedge.model.errors import UsageError
+from kedge.model.latency import Duration, FeedLeg, Leg
 from kedge.model.settings_errors import explain, unknown_variable
 
 FILE_NAME = "kedge.toml"
@@ -60,26 +61,6 @@ def _plain(number: Decimal) -> str:
     return f"{number:f}"
 
 
-def _duration(value: object) -> int:
-    try:
-        return parse_duration(value if isinstance(value, str) else str(value))
-    except UsageError as error:
-        raise ValueError(error.message.removeprefix("`duration` ").partition(", was ")[0]) from None
-
-
-def _feed(value: object) -> object:
-    if value == "recorded":
-        return value
-    try:
-        return _duration(value)
-    except ValueError as error:
-        raise ValueError(f'must be "recorded" or a duration, which {error}') from None
-
-
-def _feed_text(feed: str | int) -> str:
-    return feed if isinstance(feed, str) else duration_text(feed)
-
-
 def _parameter(value: object) -> object:
     value = float(value) if isinstance(value, Decimal) else value
     if not isinstance(value, (bool, int, float, str)) or (isinstance(value, float) and not math.isfinite(value)):
@@ -91,10 +72,10 @@ def _parameter(value: object) -> object:
 Number = Annotated[Decimal, BeforeValidator(_decimal), PlainSerializer(_plain, when_used="json")]
 Amount = Annotated[Number, Field(gt=0, le=LARGEST)]
 Fraction = Annotated[Number, Field(gt=0, le=1)]
-Duration = Annotated[int, BeforeValidator(_duration), PlainSerializer(duration_text, when_used="json")]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2,12}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 InstrumentId = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]+/[A-Z0-9]+(:[A-Z0-9]+)?@[a-z0-9_]+$")]
+VenueName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
 Address = Annotated[str, StringConstraints(pattern=r"^((http|ws)s?://[^\s?#@]+)?$")]
 Parameter = Annotated[bool | int | float | str, BeforeValidator(_parameter)]
 
@@ -154,7 +135,12 @@ class BacktestSettings(Section):
     queue_power: Annotated[float, BeforeValidator(_float), Field(gt=0, allow_inf_nan=False)] = Field(
         2.0, description="Exponent of the power models", examples=["2.0"]
     )
-    partial_fills: bool = Field(True, description="Whether a trade may fill an order in part", examples=["true"])
+    fills: Literal["whole", "partial", "through"] | None = Field(
+        None, description="When, and by how much, resting orders fill", examples=['"through"']
+    )
+    partial_fills: bool = Field(
+        True, description="Without `fills`: `partial`, or if not true `whole`", examples=["true"]
+    )
     sample_seconds: int = Field(1, ge=1, le=86_400, description="Spacing of the equity curve", examples=["1"])
     callback_seconds: Annotated[float, BeforeValidator(_float), Field(gt=0, le=3_600, allow_inf_nan=False)] = Field(
         2.0, description="Longest a strategy's callback may run", examples=["2.0"]
@@ -167,15 +153,33 @@ class BacktestSettings(Section):
     )
     out: str = Field("runs", min_length=1, description="Folder that run folders go to", examples=['"runs"'])
 
+    @property
+    def fill_model(self) -> str:
+        """`whole`, `partial` or `through`."""
+        return self.fills or ("partial" if self.partial_fills else "whole")
+
+
+class VenueLatency(Section):
+    """What differs at one venue."""
+
+    feed: FeedLeg | None = Field(None, description="Market data", examples=['"recorded"', '"20ms"'])
+    entry: Leg | None = Field(None, description="From us to the venue", examples=['"100ms"', '{ venue = "own" }'])
+    response: Leg | None = Field(None, description="From the venue to us", examples=['"100ms"', '{ venue = "own" }'])
+
 
 class LatencySettings(Section):
     """How late we see the market, the venue sees our orders, and we see its reports."""
 
-    feed: Annotated[
-        Literal["recorded"] | int, BeforeValidator(_feed), PlainSerializer(_feed_text, when_used="json")
-    ] = Field("recorded", description="Market data: as recorded, or constant", examples=['"recorded"', '"20ms"'])
-    entry: Duration = Field(50_000_000, description="From us to the venue", examples=['"50ms"'])
-    response: Duration = Field(50_000_000, description="From the venue to us", examples=['"50ms"'])
+    feed: FeedLeg = Field(
+        "recorded",
+        description="Market data: as recorded, constant, or a model",
+        examples=['"recorded"', '"20ms"', '{ venue = "own" }'],
+    )
+    entry: Leg = Field(50_000_000, description="From us to the venue", examples=['"50ms"', '{ venue = "own" }'])
+    response: Leg = Field(50_000_000, description="From the venue to us", examples=['"50ms"', '{ venue = "own" }'])
+    venues: dict[VenueName, VenueLatency] = Field(
+        {}, description="By venue, what differs there", examples=['{ okx = { entry = "120ms" } }']
+    )
 
 
 class Limits(Section):
@@ -214,7 +218,7 @@ class StrategySettings(Section):
     """One strategy on one instrument."""
 
     name: Name = Field(description="Its name in tables and reports", examples=['"quoting-btc"'])
-    file: str = Field(min_length=1, description="Its Python file", examples=['"examples/quoting.py"'])
+    file: str = Field(min_length=1, description="Its Python file, or its rule", examples=['"examples/quoting.py"'])
     instrument: InstrumentId = Field(description="What it trades", examples=['"BTC/USDT@binance"'])
     params: dict[str, Parameter] = Field({}, description="Its parameters", examples=["{ half_spread = 1.0 }"])
     limits: Limits = Field(Limits(), description="Its own limits", examples=["{ order_notional = 1_000 }"])

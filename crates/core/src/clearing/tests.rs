@@ -7,7 +7,7 @@ use crate::event::{ColumnsBuf, Event, Kind, flag};
 use crate::feed::Feed;
 use crate::instrument::money;
 use crate::ledger::Account;
-use crate::matching::{Latency, QueueModel, VenueSettings};
+use crate::matching::{Delay, FillModel, Latency, QueueModel, VenueSettings};
 use crate::order::OrderState;
 use crate::random::Stream;
 use crate::record::{Decision, decode, split};
@@ -22,8 +22,8 @@ mod random;
 const EIGHT: Nanos = 20_000 * 24 * HOUR + 8 * HOUR;
 const VENUE: VenueSettings = VenueSettings {
     queue: QueueModel::RiskAverse,
-    partial_fills: true,
-    latency: Latency { feed: None, entry: MILLISECOND, response: 2 * MILLISECOND },
+    fills: FillModel::Partial,
+    latency: Latency { feed: None, entry: Delay::Constant(MILLISECOND), response: Delay::Constant(2 * MILLISECOND) },
 };
 const LINEAR: &str = r#""id": "X/USDT:USDT@venue", "kind": "linear_perpetual""#;
 const INVERSE: &str = r#""id": "X/USDT:X@venue", "kind": "inverse_perpetual", "contract_multiplier": "100""#;
@@ -151,7 +151,8 @@ impl Story {
             assert_eq!(theirs.position(strategy), ours.position(strategy));
         }
         assert_eq!((engine.imbalance(), theirs.imbalance()), (0, 0));
-        let mut feeds: Vec<Feed<'_>> = columns.iter().map(|rows| Feed::ours(&[rows.view()], None)).collect();
+        let mut feeds: Vec<Feed<'_>> =
+            columns.iter().map(|rows| Feed::ours(&[rows.view()], None, Stream::new(0, 0))).collect();
         let parts = attribute(engine, &mut feeds, self.seats.len(), self.until).splits;
         for (strategy, split) in parts.iter().enumerate() {
             assert_eq!(split.pnl(), engine.pnl(strategy as StrategyIx), "the parts are the whole: {split:?}");

@@ -11,6 +11,7 @@ mod intents;
 mod moments;
 mod readout;
 mod state;
+mod streams;
 
 use std::collections::BinaryHeap;
 

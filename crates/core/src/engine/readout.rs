@@ -5,7 +5,7 @@ use crate::book::Book;
 use crate::instrument::{Instrument, InstrumentKind};
 use crate::ledger::{Account, Currencies, Ledger};
 use crate::order::OrderTable;
-use crate::types::{AccountIx, InstrumentIx, Money, StrategyIx, Ticks};
+use crate::types::{AccountIx, CurrencyIx, InstrumentIx, Money, StrategyIx, Ticks};
 
 impl Engine {
     /// The ledger.
@@ -93,6 +93,12 @@ impl Engine {
     /// Bid + ask of an instrument in ticks as we see it, or twice the last trade where a side is empty.
     pub fn twice_mid(&self, instrument: InstrumentIx) -> Ticks {
         self.state.views[usize::from(instrument)].twice_mid()
+    }
+
+    /// The currency that an instrument's profits and funding are in.
+    pub fn settled_in(&self, instrument: InstrumentIx) -> CurrencyIx {
+        let view = &self.state.views[usize::from(instrument)];
+        view.currencies.settled_in(view.instrument.kind)
     }
 
     /// Refusals and withheld quotes of a strategy.

@@ -208,6 +208,24 @@ impl View {
                 Some(last) if last.block == at.block => (last.row + 1).max(at.row),
                 _ => columns.len(),
             };
+            // Where little comes between two trades, the book's loop would be begun for each of them.
+            let mut row = at.row;
+            while !self.series.is_empty()
+                && row < end
+                && times[row] <= until
+                && Kind::of(columns.flags[row]) == Kind::Trade
+            {
+                self.row(&columns.get(row), times[row]);
+                row += 1;
+            }
+            if row > at.row {
+                let is_over = row < columns.len() && times[row] > until;
+                feed.seek(row);
+                if is_over {
+                    return;
+                }
+                continue;
+            }
             let stop = self.book.advance(&columns, times, at.row..end, until, watch);
             let (Stop::Time(next) | Stop::Row(next)) = stop;
             self.counts.events += (next - at.row) as u64;
