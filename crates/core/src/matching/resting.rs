@@ -73,6 +73,12 @@ impl RestingOrders {
         on(Side::Buy).or_else(|| on(Side::Sell))
     }
 
+    /// The order of a side that is nearest the touch and first there: its id, price and quantity ahead.
+    pub(super) fn first(&self, side: Side) -> Option<(OrderId, Ticks, Qty)> {
+        let first = self.sides[side as usize].first()?;
+        Some((first.id, first.x ^ side.mirror(), first.place.ahead()))
+    }
+
     /// A level of the book changed: orders at it move in their queue.
     pub(super) fn level(&mut self, model: QueueModel, side: Side, price: Ticks, previous: Qty, now: Qty) {
         let x = price ^ side.mirror();

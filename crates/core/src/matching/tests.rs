@@ -9,6 +9,8 @@ use crate::event::{ColumnsBuf, flag};
 use crate::order::{OrderRequest, ReportKind};
 use crate::types::{Liquidity, OrderKind, Side, TimeInForce};
 
+mod orders;
+
 const RISK_AVERSE: VenueSettings = VenueSettings {
     queue: QueueModel::RiskAverse,
     partial_fills: true,
@@ -181,6 +183,7 @@ fn text(kind: ReportKind) -> String {
         ReportKind::Unknown => "unknown".into(),
         ReportKind::Triggered { queue_ahead: -1 } => "triggered".into(),
         ReportKind::Triggered { queue_ahead } => format!("triggered behind {queue_ahead}"),
+        ReportKind::Account(event) => format!("{event:?}"),
     }
 }
 
