@@ -16,7 +16,7 @@ use pyo3::types::PyDict;
 
 use crate::errors::kedge_error;
 use crate::record::{LEVELS, ORDERS, Record, WISHES};
-use crate::strategy::{Raised, counted};
+use crate::strategy::{Raised, counted, keep};
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(compiled_record, module)?)
@@ -155,14 +155,6 @@ impl CompiledStrategy {
         self.record.done != 0
     }
 
-    /// Keeps what the function raised, and says so.
-    #[cold]
-    fn stopped(&self, error: PyErr) -> Fault {
-        let fault = Fault(error.to_string());
-        *self.raised.borrow_mut() = Some(error);
-        fault
-    }
-
     #[cold]
     fn what_it_raised(&self) -> PyErr {
         Python::attach(|py| {
@@ -171,8 +163,8 @@ impl CompiledStrategy {
     }
 
     #[cold]
-    fn wrong(&self, message: &str) -> Fault {
-        self.stopped(kedge_error("StrategyError", format!("{}: {message}", self.name), "correct what it asks for"))
+    fn wrong(&self, message: &str) -> PyErr {
+        kedge_error("StrategyError", format!("{}: {message}", self.name), "correct what it asks for")
     }
 }
 
@@ -191,7 +183,7 @@ impl Strategy for CompiledStrategy {
         }
         standing(record, self.reads, ctx);
         if !self.call() {
-            return Err(self.stopped(self.what_it_raised()));
+            return Err(keep(&self.raised, self.what_it_raised(), ctx.now()));
         }
         if self.reads.random {
             ctx.random().go_to(self.record.random_index);
@@ -201,7 +193,7 @@ impl Strategy for CompiledStrategy {
         }
         (0..self.record.wishes as usize)
             .try_for_each(|at| wish(&self.record, at, ctx))
-            .map_err(|rule| self.wrong(&rule))
+            .map_err(|rule| keep(&self.raised, self.wrong(&rule), ctx.now()))
     }
 }
 

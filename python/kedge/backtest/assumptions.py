@@ -84,9 +84,16 @@ _MISTAKES = {
 """Refusals that no bound of the settings explains: the strategy asked for what no venue takes."""
 
 
+def _stopped(results: Mapping[str, Any]) -> list[str]:
+    """The strategies that raised, the first few by name."""
+    stopped = list(results["stopped"].items())
+    said = [f"Strategy {name} was stopped at {told['at']}: {told['why']}." for name, told in stopped[:5]]
+    return said + ([f"So were {len(stopped) - 5:,} others."] if len(stopped) > 5 else [])
+
+
 def warnings(market: Market, results: Mapping[str, Any], instruments: Sequence[Mapping[str, Any]]) -> list[str]:
     """What at the head of a report a reader must not miss."""
-    said = []
+    said = _stopped(results)
     least = ", ".join(f"{Decimal(str(entry['min_notional'])):f} of {entry['id']}" for entry in instruments)
     for reason, meant in _MISTAKES.items():
         if count := results["refusals"].get(reason):

@@ -10,11 +10,12 @@ import re
 import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import Any, ClassVar
 
 import numpy as np
 
-from kedge import _core
+from kedge._core import callback_count, compiled_record
 from kedge.model.durations import parse_duration
 from kedge.model.errors import StrategyError, UsageError
 from kedge.strategies.compiled_methods import NONE as NONE
@@ -30,7 +31,7 @@ GTC, IOC, FOK, POST_ONLY = range(4)
 SUBMITTED, ACCEPTED, PARTIALLY_FILLED, FILLED, CANCELED, REJECTED, EXPIRED = range(1, 8)
 """State of an order, in `ctx.order_state` and `ctx.order_states`."""
 _FIELD_TYPES = {float: "<f8", int: "<i8"}
-_RECORD = _core.compiled_record()
+_RECORD = compiled_record()
 _CONTEXT = np.dtype(
     {
         "names": [field[0] for field in _RECORD["fields"]],
@@ -189,8 +190,9 @@ def _reads(function: Callable[..., Any]) -> set[str]:
 
 
 def _compile(function: Callable[..., None], params: np.dtype[Any], state: np.dtype[Any]) -> Any:
+    numba: Any
     try:
-        import numba
+        numba = import_module("numba")
     except ImportError:
         raise UsageError(
             f"strategy `{function.__name__}` is compiled, and numba is not installed",
@@ -241,7 +243,7 @@ def _hear_what_is_raised(entry: Any) -> None:
         return
 
     def hear(told: Any) -> None:
-        running = _core.callback_count() % 2 == 1
+        running = callback_count() % 2 == 1
         if running and isinstance(told.object, str) and told.exc_value is not None:
             _raised[:] = [told.exc_value]
         else:
