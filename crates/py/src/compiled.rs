@@ -120,6 +120,7 @@ impl CompiledStrategy {
                 levels: reads(&["bid_prices", "bid_sizes", "ask_prices", "ask_sizes"]),
                 orders: reads(&[
                     "open_orders",
+                    "orders_left_out",
                     "order_ids",
                     "order_sides",
                     "order_prices",
@@ -277,8 +278,12 @@ fn standing(record: &mut Record, reads: Reads, ctx: &mut Context<'_>) {
         (record.pnl, record.cash) = (money_to_f64(ctx.pnl()), money_to_f64(ctx.cash()));
     }
     if reads.orders {
-        record.open_orders = 0;
-        for (at, order) in ctx.orders().take(ORDERS).enumerate() {
+        (record.open_orders, record.orders_left_out) = (0, 0);
+        for (at, order) in ctx.orders().enumerate() {
+            if at >= ORDERS {
+                record.orders_left_out += 1;
+                continue;
+            }
             let limit = order.request.kind == OrderKind::Limit;
             record.open_orders = at as i64 + 1;
             record.order_ids[at] = order.id;

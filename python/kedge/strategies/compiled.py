@@ -199,7 +199,7 @@ def _compile(function: Callable[..., None], params: np.dtype[Any], state: np.dty
             'pip install "kedge[fast]"',
         ) from None
     give_methods()
-    body = numba.njit(function)
+    body = _jitted(numba, function, {})
 
     def call(ctx, state, params):  # type: ignore[no-untyped-def]
         record = numba.carray(ctx, 1)[0]
@@ -209,13 +209,31 @@ def _compile(function: Callable[..., None], params: np.dtype[Any], state: np.dty
     pointers = [numba.types.CPointer(numba.from_dtype(kind)) for kind in (_CONTEXT, state, params)]
     try:
         entry = numba.cfunc(numba.void(*pointers))(call)
+    except KeyError as error:
+        # This is how numba says that a record has no such field.
+        raise _refused(function, f"NameError: a record has no field or method {error}") from None
     except numba.core.errors.NumbaError as error:
         raise _refused(function, str(error)) from None
     _hear_what_is_raised(entry)
     return entry
 
 
-_WHY = re.compile(r"Unknown attribute|Cannot unify|Untyped|Unsupported|No conversion|not supported|undefined", re.I)
+def _jitted(numba: Any, function: Callable[..., Any], done: dict[int, Any]) -> Any:
+    """The function for numba, with the plain functions of its file that it calls."""
+    if id(function) not in done:
+        scope = dict(function.__globals__)
+        copy = types.FunctionType(
+            function.__code__, scope, function.__name__, function.__defaults__, function.__closure__
+        )
+        done[id(function)] = numba.njit(copy)
+        for name in function.__code__.co_names:
+            called = scope.get(name)
+            if isinstance(called, types.FunctionType) and called.__module__ == function.__module__:
+                scope[name] = _jitted(numba, called, done)
+    return done[id(function)]
+
+
+_WHY = re.compile(r"Unknown attr|Cannot unify|Untyped|Unsupported|No conversion|not supported|not defined|NameError", re.I)
 _NESTED = re.compile(
     r"Failed in|- Resol|No implementation|>>>|There are|- Of which|Overload|With arg|Rejected|raised from"
 )
