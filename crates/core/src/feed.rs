@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::event::{Columns, ColumnsBuf, Event, Kind, flag};
-use crate::types::{NO_TIME, Nanos};
+use crate::types::{NO_TIME, Nanos, Ticks};
 
 /// A block of columns with the time at which each row reaches its reader; times do not fall within or across blocks.
 #[derive(Clone, Debug)]
@@ -151,6 +151,24 @@ impl<'a> Feed<'a> {
     /// A row that was found.
     pub fn row(&self, at: Position) -> Option<Event> {
         self.blocks.get(at.block).map(|block| block.columns().get(at.row))
+    }
+
+    /// The last trade among the rows read: when it reached the reader, and its price.
+    pub fn last_trade(&self) -> Option<(Nanos, Ticks)> {
+        let read = self.blocks.iter().take(self.at.block + 1).enumerate().rev();
+        let mut found = read.filter_map(|(ix, block)| {
+            let columns = block.columns();
+            let rows = if ix == self.at.block { self.at.row } else { columns.len() };
+            let row = columns.flags[..rows].iter().rposition(|flags| Kind::of(*flags) == Kind::Trade)?;
+            Some((block.times()[row], columns.price_qty(row).0))
+        });
+        found.next()
+    }
+
+    /// Whether any row tells of the book.
+    pub fn has_book(&self) -> bool {
+        let book = 1 << Kind::Delta as u8 | 1 << Kind::Clear as u8 | 1 << Kind::Level as u8;
+        self.blocks.iter().any(|block| block.columns().flags.iter().any(|flags| book >> (flags & 7) & 1 != 0))
     }
 
     /// First and last time of all blocks.

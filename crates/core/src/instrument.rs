@@ -62,6 +62,21 @@ pub struct Instrument {
     /// Hours between funding times of a perpetual.
     #[serde(default)]
     pub funding_interval_hours: Option<u32>,
+    /// The least quantity of an order, in base units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_quantity: Option<Step>,
+    /// The largest quantity of an order, in base units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_quantity: Option<Step>,
+    /// A limit price may be so many times the market's, at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_multiplier_up: Option<Step>,
+    /// A limit price must be so many times the market's, at least.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_multiplier_down: Option<Step>,
+    /// Parts that an iceberg may be shown in, at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iceberg_parts: Option<u32>,
     /// What the venue asks of positions, by their size; empty where it is not known.
     #[serde(default, skip_serializing_if = "MarginTiers::is_empty")]
     pub margin_tiers: MarginTiers,
@@ -71,6 +86,16 @@ pub struct Instrument {
     /// Of the notional that a liquidation closes.
     #[serde(default, with = "rate_text", skip_serializing_if = "is_zero")]
     pub liquidation_fee: i128,
+    #[serde(skip)]
+    units: Units,
+}
+
+/// What the steps of a definition amount to: asked for with every order, so worked out once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Units {
+    lot_steps: Qty,
+    step_value: Money,
+    base_step_value: Money,
 }
 
 /// Fees from a traded volume on.
@@ -104,8 +129,11 @@ impl Instrument {
     /// # Errors
     /// Names the instrument, the field, its value and the rule.
     pub fn from_json(text: &str) -> Result<Self, InstrumentError> {
-        let instrument: Self = serde_json::from_str(text).map_err(|e| InstrumentError(e.to_string()))?;
+        let mut instrument: Self = serde_json::from_str(text).map_err(|e| InstrumentError(e.to_string()))?;
+        instrument.units.lot_steps = instrument.steps_of_lot();
         instrument.check()?;
+        instrument.units.step_value = instrument.value_of_step();
+        instrument.units.base_step_value = instrument.base_value_of_step();
         Ok(instrument)
     }
 
@@ -144,7 +172,44 @@ impl Instrument {
         if !(0..RATE_SCALE).contains(&self.liquidation_fee) {
             return fail("`liquidation_fee` must be 0 or more and below 1".into());
         }
+        self.check_filters().map_err(|text| InstrumentError(format!("instrument `{}`: {text}", self.id)))
+    }
+
+    fn check_filters(&self) -> Result<(), String> {
+        let (least, most) = (self.least_quantity(), self.most_quantity());
+        if least.is_some_and(|least| least <= 0) || most.is_some_and(|most| most < least.unwrap_or(1)) {
+            return Err("`min_quantity` and `max_quantity` must be whole quantity steps, the least first".into());
+        }
+        let one = |step: Step| 10_i128.pow(step.decimals).cmp(&i128::from(step.mantissa));
+        let (up, down) = (self.price_multiplier_up, self.price_multiplier_down);
+        if up.is_some() != down.is_some()
+            || up.is_some_and(|up| one(up).is_gt())
+            || down.is_some_and(|d| one(d).is_lt())
+        {
+            return Err("`price_multiplier_up` must be ≥ 1 and `price_multiplier_down` ≤ 1, both or none".into());
+        }
+        if self.iceberg_parts == Some(0) {
+            return Err("`iceberg_parts` must be ≥ 1".into());
+        }
         Ok(())
+    }
+
+    /// The least quantity of an order in steps; 0 where it is no whole number of them.
+    pub fn least_quantity(&self) -> Option<Qty> {
+        self.min_quantity.map(|quantity| self.steps_of(quantity))
+    }
+
+    /// The largest quantity of an order in steps; 0 where it is no whole number of them.
+    pub fn most_quantity(&self) -> Option<Qty> {
+        self.max_quantity.map(|quantity| self.steps_of(quantity))
+    }
+
+    fn steps_of(&self, quantity: Step) -> Qty {
+        let step = self.quantity_step_in_data;
+        let places = quantity.decimals.max(step.decimals);
+        let at = |step: Step| i128::from(step.mantissa) * 10_i128.pow(places - step.decimals);
+        let (whole, step) = (at(quantity), at(step));
+        if whole % step == 0 { Qty::try_from(whole / step).unwrap_or(0) } else { 0 }
     }
 
     /// Base and quote currency, from the id.
@@ -161,8 +226,14 @@ impl Instrument {
         Some([base, quote, if self.kind == InstrumentKind::InversePerpetual { base } else { quote }])
     }
 
-    /// Quantity steps in one lot; 0 where the lot is not a multiple of the step.
+    /// Quantity steps in one lot.
+    #[inline]
     pub fn lot_steps(&self) -> Qty {
+        self.units.lot_steps
+    }
+
+    /// The same, worked out; 0 where the lot is not a multiple of the step.
+    fn steps_of_lot(&self) -> Qty {
         let places = self.lot_size.decimals.max(self.quantity_step_in_data.decimals);
         let at = |step: Step| i128::from(step.mantissa) * 10_i128.pow(places - step.decimals);
         let (lot, step) = (at(self.lot_size), at(self.quantity_step_in_data));
@@ -170,7 +241,12 @@ impl Instrument {
     }
 
     /// [`Money`] in one tick times one quantity step; of an inverse perpetual, in one quantity step at any price.
+    #[inline]
     pub fn step_value(&self) -> Money {
+        self.units.step_value
+    }
+
+    fn value_of_step(&self) -> Money {
         let mantissa = self.value_steps().map(|step| i128::from(step.mantissa)).product::<i128>();
         mantissa * 10_i128.pow(MONEY_DECIMALS - self.value_decimals())
     }
@@ -182,7 +258,12 @@ impl Instrument {
     }
 
     /// [`Money`]-scaled base units in one quantity step.
+    #[inline]
     pub fn base_step_value(&self) -> Money {
+        self.units.base_step_value
+    }
+
+    fn base_value_of_step(&self) -> Money {
         let step = self.quantity_step_in_data;
         i128::from(step.mantissa) * 10_i128.pow(MONEY_DECIMALS - step.decimals)
     }

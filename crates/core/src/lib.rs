@@ -47,6 +47,8 @@ pub mod record;
 pub mod recovery;
 /// The risk gate.
 pub mod risk;
+/// Strategies without code.
+pub mod rule;
 /// Both sides joined: a backtest.
 pub mod simulation;
 /// Strategies built in, by name.

@@ -46,7 +46,8 @@ impl<'a> Simulation<'a> {
         Self { engine, venues, theirs, ours, reports, span: None, prompt: false, forgives: false }
     }
 
-    /// Adds an instrument with its recorded blocks; returns its index.
+    /// Adds an instrument with its recorded blocks; returns its index. Where they have no book, the price of the last
+    /// trade is the market, for the venue and for us: see [`crate::book::Book::of_trades`].
     pub fn add_instrument(
         &mut self,
         instrument: Instrument,
@@ -59,11 +60,17 @@ impl<'a> Simulation<'a> {
             self.span = Some((start.min(first), end.max(last)));
         }
         self.prompt |= settings.latency.entry + settings.latency.response == 0;
-        self.venues.push(VenueModel::new(instrument.clone(), settings));
+        let has_book = theirs.has_book();
+        let venue = if has_book { VenueModel::new } else { VenueModel::of_trades };
+        self.venues.push(venue(instrument.clone(), settings));
         self.theirs.push(theirs);
         self.ours.push(ours);
         self.reports.push(Reports::default());
-        self.engine.add_instrument(instrument)
+        let index = self.engine.add_instrument(instrument);
+        if !has_book {
+            self.engine.takes_trades_for_book(index);
+        }
+        index
     }
 
     /// From now on a strategy that cannot go on stops alone, and the run goes on with the others.

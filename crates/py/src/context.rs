@@ -132,6 +132,12 @@ impl PyContext {
         self.window.look(|ctx| ctx.instrument().qty_to_f64(ctx.position()))
     }
 
+    /// What the position cost on average, in quote currency; None without one.
+    #[getter]
+    fn average_price(&self) -> PyResult<Option<f64>> {
+        self.window.look(|ctx| ctx.average_price().map(|ticks| ctx.instrument().tick_size.times(ticks)))
+    }
+
     /// Made so far after fees, in quote currency, at the middle of the book.
     #[getter]
     fn pnl(&self) -> PyResult<f64> {
@@ -183,7 +189,7 @@ impl PyContext {
     }
 
     /// An exponential moving average of the closes, begun at the mean of the first or (`seed="first"`) at the first.
-    #[pyo3(signature = (period, *, seed=None, on=None))]
+    #[pyo3(signature = (period, *, seed=None, on=None), text_signature = "($self, period, *, seed=\"mean\", on=None)")]
     fn ema(
         &self,
         period: &Bound<'_, PyAny>,
@@ -206,13 +212,16 @@ impl PyContext {
     }
 
     /// The relative strength index, from 0 to 100.
-    #[pyo3(signature = (period=None, *, on=None))]
+    #[pyo3(signature = (period=None, *, on=None), text_signature = "($self, period=14, *, on=None)")]
     fn rsi(&self, period: Option<&Bound<'_, PyAny>>, on: Option<&str>) -> PyResult<PyIndicator> {
         Ok(self.ask("rsi", &[("period", period)], on)?.output(0))
     }
 
     /// Two averages' difference, its own average and the difference of both.
-    #[pyo3(signature = (fast=None, slow=None, signal=None, *, on=None))]
+    #[pyo3(
+        signature = (fast=None, slow=None, signal=None, *, on=None),
+        text_signature = "($self, fast=12, slow=26, signal=9, *, on=None)"
+    )]
     fn macd(
         &self,
         py: Python<'_>,
@@ -225,19 +234,22 @@ impl PyContext {
     }
 
     /// The average true range.
-    #[pyo3(signature = (period=None, *, on=None))]
+    #[pyo3(signature = (period=None, *, on=None), text_signature = "($self, period=14, *, on=None)")]
     fn atr(&self, period: Option<&Bound<'_, PyAny>>, on: Option<&str>) -> PyResult<PyIndicator> {
         Ok(self.ask("atr", &[("period", period)], on)?.output(0))
     }
 
     /// The average directional index and its two directional indicators.
-    #[pyo3(signature = (period=None, *, on=None))]
+    #[pyo3(signature = (period=None, *, on=None), text_signature = "($self, period=14, *, on=None)")]
     fn adx(&self, py: Python<'_>, period: Option<&Bound<'_, PyAny>>, on: Option<&str>) -> PyResult<PyAdx> {
         self.ask("adx", &[("period", period)], on)?.adx(py)
     }
 
     /// So many standard deviations about the mean of the closes.
-    #[pyo3(signature = (period=None, deviations=None, *, on=None))]
+    #[pyo3(
+        signature = (period=None, deviations=None, *, on=None),
+        text_signature = "($self, period=20, deviations=2.0, *, on=None)"
+    )]
     fn bollinger(
         &self,
         py: Python<'_>,
@@ -249,7 +261,10 @@ impl PyContext {
     }
 
     /// A multiple of the average true range about an average of the closes.
-    #[pyo3(signature = (period=None, multiplier=None, atr=None, *, on=None))]
+    #[pyo3(
+        signature = (period=None, multiplier=None, atr=None, *, on=None),
+        text_signature = "($self, period=20, multiplier=2.0, atr=10, *, on=None)"
+    )]
     fn keltner(
         &self,
         py: Python<'_>,
@@ -262,13 +277,16 @@ impl PyContext {
     }
 
     /// The highest high and the lowest low, and halfway between.
-    #[pyo3(signature = (period=None, *, on=None))]
+    #[pyo3(signature = (period=None, *, on=None), text_signature = "($self, period=20, *, on=None)")]
     fn donchian(&self, py: Python<'_>, period: Option<&Bound<'_, PyAny>>, on: Option<&str>) -> PyResult<PyBands> {
         self.ask("donchian", &[("period", period)], on)?.bands(py)
     }
 
     /// Where the close lies between low and high, in per cent, smoothed (`k`), and that smoothed again (`d`).
-    #[pyo3(signature = (period=None, smooth=None, signal=None, *, on=None))]
+    #[pyo3(
+        signature = (period=None, smooth=None, signal=None, *, on=None),
+        text_signature = "($self, period=14, smooth=3, signal=3, *, on=None)"
+    )]
     fn stochastic(
         &self,
         py: Python<'_>,
@@ -287,7 +305,7 @@ impl PyContext {
     }
 
     /// The volume-weighted average price since midnight UTC, or of the last `period` bars.
-    #[pyo3(signature = (period=None, *, on=None))]
+    #[pyo3(signature = (period=None, *, on=None), text_signature = "($self, period=0, *, on=None)")]
     fn vwap(&self, period: Option<&Bound<'_, PyAny>>, on: Option<&str>) -> PyResult<PyIndicator> {
         Ok(self.ask("vwap", &[("period", period)], on)?.output(0))
     }

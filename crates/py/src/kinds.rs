@@ -1,4 +1,6 @@
-//! What runs in a seat: a Python class, a compiled function, or a strategy that is built in.
+//! What runs in a seat: a Python class, a compiled function, a rule, or a strategy that is built in.
+
+use std::collections::BTreeMap;
 
 use kedge_core::engine::Context;
 use kedge_core::strategies::{self, BuiltIn};
@@ -8,7 +10,12 @@ use pyo3::types::PyDict;
 
 use crate::compiled::CompiledStrategy;
 use crate::errors::kedge_error;
+<<<<<<< HEAD
 use crate::strategy::{PythonStrategy, Raised, keep};
+=======
+use crate::rules;
+use crate::strategy::{PythonStrategy, Raised};
+>>>>>>> main
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(built_in_strategies, module)?)
@@ -46,24 +53,35 @@ pub(crate) fn seated(
         let refuse = |what: String| kedge_error("UsageError", what, "`kedge backtest --help` names those that are");
         let built_in = strategies::find(&name).ok_or_else(|| refuse(format!("no strategy `{name}` is built in")))?;
         let inner = built_in.make(&values).map_err(|what| refuse(format!("rust:{name}: {what}")))?;
-        return Ok((built_in.interest, Box::new(Told { name: built_in.name, inner, raised })));
+        return Ok((built_in.interest, Box::new(Told { name: format!("rust:{name}"), inner, raised })));
+    }
+    if let Some(parts) = strategy.getattr_opt("__rule__")? {
+        let (file, definition, parameters): (String, String, BTreeMap<String, f64>) = parts.extract()?;
+        let rule = rules::rule(&definition, &parameters)?;
+        return Ok((rule.interest(), Box::new(Told { name: file, inner: Box::new(rule), raised })));
     }
     let python = PythonStrategy::new(strategy, base, raised)?;
     Ok((python.interest(), Box::new(python)))
 }
 
-/// A built-in strategy whose fault is told as an exception.
+/// A strategy in Rust whose fault is told as an exception.
 struct Told {
-    name: &'static str,
+    name: String,
     inner: Box<dyn Strategy>,
     raised: Raised,
 }
 
 impl Strategy for Told {
     fn wake(&mut self, wake: &Wake, ctx: &mut Context<'_>) -> Result<(), Fault> {
+<<<<<<< HEAD
         self.inner.wake(wake, ctx).map_err(|fault| {
             let message = format!("rust:{}: {}", self.name, fault.0);
             keep(&self.raised, kedge_error("StrategyError", message, "correct its parameters"), ctx.now())
+=======
+        self.inner.wake(wake, ctx).inspect_err(|fault| {
+            let message = format!("{}: {}", self.name, fault.0);
+            *self.raised.borrow_mut() = Some(kedge_error("StrategyError", message, "correct its parameters"));
+>>>>>>> main
         })
     }
 }

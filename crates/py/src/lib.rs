@@ -26,6 +26,7 @@ mod record;
 mod recording;
 mod recovery;
 mod replay;
+mod rules;
 mod seated;
 mod session;
 mod strategy;
@@ -45,6 +46,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     context::register(module)?;
     views::register(module)?;
     indicators::register(module)?;
+    rules::register(module)?;
     happenings::register(module)?;
     recording::register(module)?;
     market::register(module)?;

@@ -16,6 +16,7 @@ from types import ModuleType
 from kedge.model.errors import UsageError
 from kedge.strategies import built_in
 from kedge.strategies.faults import explain
+from kedge.strategies.rules import rule_class
 from kedge.strategies.strategy import Param, Strategy, declared
 
 BUILT_IN = "rust:"
@@ -63,11 +64,13 @@ def read_source(name: str) -> StrategySource:
 
 
 def strategy_class(source: StrategySource) -> type[Strategy]:
-    """Runs the file and returns the strategy it defines.
+    """Runs the file, or reads the rule (`.toml`), and returns the strategy it defines.
 
-    Raises `StrategyError` with file and line if running it raises, `UsageError` if it does not define exactly one
-    strategy, or not the one named.
+    Raises `StrategyError` with file and line if running it raises or a rule means nothing, `UsageError` if it does not
+    define exactly one strategy, or not the one named.
     """
+    if source.file.endswith(".toml"):
+        return rule_class(source.file, source.text)
     if source.file.startswith(BUILT_IN):
         return built_in.strategy_class(source.file.removeprefix(BUILT_IN))
     module = ModuleType(f"kedge_strategy_{Path(source.file).stem}")

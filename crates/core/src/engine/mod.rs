@@ -121,6 +121,11 @@ impl Engine {
         (self.state.views.len() - 1) as InstrumentIx
     }
 
+    /// An instrument's data has no book: the last trade's price stands in for it.
+    pub fn takes_trades_for_book(&mut self, instrument: InstrumentIx) {
+        self.state.views[usize::from(instrument)].book = Book::of_trades();
+    }
+
     /// Adds a strategy; returns its index. Panics if its instrument is not there.
     pub fn add_strategy(&mut self, seat: Seat, strategy: Box<dyn Strategy>) -> StrategyIx {
         assert!(usize::from(seat.instrument) < self.state.views.len(), "the strategy's instrument must be added first");

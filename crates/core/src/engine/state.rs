@@ -182,7 +182,9 @@ impl View {
             // The book lets trades pass unless there are bars; of those that passed only the last is of interest.
             let trade = |code: &u8| Kind::of(*code) == Kind::Trade;
             if let Some(passed) = columns.flags[at.row..next].iter().rposition(trade) {
-                self.last_trade = Some(columns.price_qty(at.row + passed).0);
+                let price = columns.price_qty(at.row + passed).0;
+                self.last_trade = Some(price);
+                self.book.trade(price, times[at.row + passed]);
             }
             if let Stop::Time(next) = stop {
                 let done = next < columns.len();
@@ -205,6 +207,7 @@ impl View {
         match event.kind() {
             Kind::Trade => {
                 self.last_trade = Some(event.price);
+                self.book.trade(event.price, now);
                 let by_buyer = event.side() == Side::Buy;
                 for (ix, series) in self.series.iter_mut().enumerate() {
                     if series.trade(now, event.price, event.qty, by_buyer) && self.trade_bars_heard {

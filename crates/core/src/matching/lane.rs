@@ -3,11 +3,12 @@
 use super::latency::Wire;
 use super::queue::Place;
 use super::resting::{OwnFill, Resting, RestingOrders};
+use super::special::Special;
 use super::taker::{self, Consumed};
-use super::{Listing, Reports, Request, VenueSettings, fees};
-use crate::book::{Sync, Watch};
+use super::{Listing, Reports, Request, VenueSettings, expiry, fees};
+use crate::book::{Sync, Touch, Watch};
 use crate::event::Event;
-use crate::order::{Fill, Order, Reason, Report, ReportKind};
+use crate::order::{Fill, Order, Reason, Report, ReportKind, TriggerBy};
 use crate::types::{Liquidity, Nanos, OrderId, Qty, Side, Ticks, TimeInForce};
 
 /// An account's part of a venue. It sees the book and never another account's lane.
@@ -20,7 +21,15 @@ pub(super) struct Lane {
     last_trade: u64,
     /// What concerns it.
     pub(super) watch: Watch,
-    fills: Vec<OwnFill>,
+    /// Whether nothing concerns it but what touches its resting orders.
+    only_rests: bool,
+    pub(super) fills: Vec<OwnFill>,
+    /// Executed so far, bought less sold, in steps.
+    pub(super) position: Qty,
+    /// Its orders with further terms, once there was one.
+    pub(super) special: Option<Box<Special>>,
+    /// When the first of its orders ends by its terms.
+    pub(super) expires: Nanos,
 }
 
 impl Lane {
@@ -32,17 +41,34 @@ impl Lane {
             response: Wire::new(settings.latency.response),
             last_trade: 0,
             watch: Watch::NONE,
+            only_rests: true,
             fills: Vec::new(),
+            position: 0,
+            special: None,
+            expires: expiry::NEVER,
         }
     }
 
     /// Whether no row of the feed can make it report.
     pub(super) fn is_quiet(&self) -> bool {
-        self.resting.iter().next().is_none()
+        self.resting.iter().next().is_none() && self.special.is_none()
     }
 
-    fn look_anew(&mut self) {
-        self.watch = self.consumed.watch(self.resting.watch());
+    pub(super) fn look_anew(&mut self) {
+        let own = self.resting.watch();
+        self.watch = self.consumed.watch(own);
+        self.only_rests = self.consumed.is_empty() && self.watch == own;
+        if let Some(special) = &self.special {
+            self.watch = if special.waits_for_trades() { self.watch.with_trades() } else { self.watch };
+            self.only_rests = false;
+            self.expires = self.next_expiry();
+        }
+    }
+
+    /// Whether a row does no more to it than to move orders in their queues. It may say no where that is not known.
+    #[inline]
+    pub(super) fn lets_pass(&self, touch: &Touch, lot: Qty) -> bool {
+        self.only_rests && self.resting.lets_pass(touch, lot)
     }
 
     /// A level that concerns it changed from `previous`. Whether it looks for something else now.
@@ -64,6 +90,9 @@ impl Lane {
         // Taking the last of the consumed levels off the watch is worth as much as taking an order off.
         self.look_anew();
         self.report_fills(listing, now, out);
+        if self.special.is_some() {
+            self.after(listing, event, false, now, out);
+        }
         true
     }
 
@@ -71,7 +100,17 @@ impl Lane {
     pub(super) fn trade(&mut self, listing: &Listing, event: &Event, now: Nanos, out: &mut Reports) -> bool {
         let (lot, partial) = (listing.instrument.lot_steps(), listing.settings.partial_fills);
         self.resting.trade(event.side().opposite(), event.price, event.qty, lot, partial, &mut self.fills);
-        self.report_fills(listing, now, out)
+        let changed = self.report_fills(listing, now, out);
+        if self.special.is_none() {
+            return changed;
+        }
+        self.after(listing, event, true, now, out);
+        true
+    }
+
+    /// The venue told a mark price.
+    pub(super) fn mark(&mut self, listing: &Listing, price: Ticks, now: Nanos, out: &mut Reports) {
+        self.pull(listing, TriggerBy::Mark, price, now, out);
     }
 
     /// After a new snapshot: nobody is further back than the level is long, and what the market passed is filled.
@@ -86,14 +125,21 @@ impl Lane {
         self.resting.requeue(|side, price| book.qty(side, price));
         self.look_anew();
         self.report_fills(listing, now, out);
+        if self.special.is_some() {
+            self.after_snapshot(listing, now, out);
+        }
     }
 
-    fn report_fills(&mut self, listing: &Listing, now: Nanos, out: &mut Reports) -> bool {
+    pub(super) fn report_fills(&mut self, listing: &Listing, now: Nanos, out: &mut Reports) -> bool {
         if self.fills.is_empty() {
             return false;
         }
         let fills = std::mem::take(&mut self.fills);
         for fill in &fills {
+            if self.special.is_some() {
+                self.tell_fill(listing, now, *fill, out);
+                continue;
+            }
             self.report_fill(listing, now, *fill, Liquidity::Maker, out);
         }
         self.fills = fills;
@@ -111,13 +157,14 @@ impl Lane {
         out: &mut Reports,
     ) {
         self.last_trade += 1;
+        self.position += fill.side.sign() * fill.qty;
         let (price, qty) = (fill.price, fill.qty);
         let fee = fees::fee(&listing.instrument, fill.side, price, qty, liquidity);
         let fill = (fill.id, Fill { trade: self.last_trade, price, qty, liquidity, fee });
         self.report(now, fill.0, ReportKind::Filled(fill.1), out);
     }
 
-    fn report(&mut self, now: Nanos, order: OrderId, kind: ReportKind, out: &mut Reports) {
+    pub(super) fn report(&mut self, now: Nanos, order: OrderId, kind: ReportKind, out: &mut Reports) {
         out.add(Report { order, ts_venue: now, ts_recv: self.response.arrival(now), kind });
     }
 
@@ -125,6 +172,7 @@ impl Lane {
     pub(super) fn request(&mut self, listing: &Listing, now: Nanos, request: Request, out: &mut Reports) {
         match request {
             Request::Submit(order) => self.submit(listing, now, &order, out),
+            Request::Cancel(order) if self.special.is_some() && self.cancel_special(now, order, out) => {}
             Request::Cancel(order) => {
                 let kind = match self.resting.remove(order) {
                     Some(_) => ReportKind::Canceled,
@@ -134,11 +182,23 @@ impl Lane {
             }
             Request::Amend { order, price, qty } => self.amend(listing, now, order, price, qty, out),
         }
+        if self.special.is_some() {
+            self.after_request(now, out);
+        }
         self.look_anew();
     }
 
     fn submit(&mut self, listing: &Listing, now: Nanos, order: &Order, out: &mut Reports) {
         let request = &order.request;
+        if !request.terms.is_plain() {
+            return self.submit_special(listing, now, order, out);
+        }
+        if listing.has_filters() {
+            let filter = listing.check(request);
+            if filter != Reason::None {
+                return self.report(now, order.id, ReportKind::Rejected(filter), out);
+            }
+        }
         if listing.book.state() != Sync::InSync {
             return self.report(now, order.id, ReportKind::Rejected(Reason::BookNotInSync), out);
         }
@@ -171,7 +231,7 @@ impl Lane {
     }
 
     #[allow(clippy::too_many_arguments)]
-    fn rest(
+    pub(super) fn rest(
         &mut self,
         listing: &Listing,
         id: OrderId,
@@ -186,6 +246,9 @@ impl Lane {
     }
 
     fn amend(&mut self, listing: &Listing, now: Nanos, id: OrderId, price: Ticks, qty: Qty, out: &mut Reports) {
+        if let Some(held) = self.held(id) {
+            return self.amend_special(listing, now, held, price, qty, out);
+        }
         let Some((side, resting)) = self.resting.find(id) else {
             return self.report(now, id, ReportKind::AmendRejected(Reason::UnknownOrder), out);
         };

@@ -4,24 +4,33 @@
 //! stays taken until the venue's feed says otherwise. Each account has a [lane](lane::Lane) of its own beside the one
 //! book: accounts do not meet, so that a strategy with an account of its own trades the same among a thousand as alone.
 
+mod conditional;
+mod expiry;
 mod fees;
+mod filters;
+mod iceberg;
 mod lane;
 mod latency;
+mod linked;
 mod queue;
 mod resting;
+mod self_trade;
+mod special;
 mod taker;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 pub use latency::{Latency, Wire};
 pub use queue::{Place, QueueModel};
 
-use crate::book::{Book, Stop, Sync, Watch};
-use crate::event::{Event, Kind};
+use crate::book::{Book, Sync, Watch, rows_until};
+use crate::event::{Columns, Event, Kind};
 use crate::feed::Feed;
-use crate::instrument::Instrument;
-use crate::order::{Order, Report};
+use crate::instrument::{Instrument, InstrumentKind};
+use crate::order::{Order, OrderRequest, Reason, Report, TriggerBy};
 use crate::types::{AccountIx, InstrumentIx, Nanos, OrderId, Qty, Ticks};
+use filters::Filters;
 use lane::Lane;
 
 /// How a venue is modelled.
@@ -70,6 +79,25 @@ pub(super) struct Listing {
     pub(super) instrument: Instrument,
     pub(super) settings: VenueSettings,
     pub(super) book: Book,
+    filters: Filters,
+    /// The mark price told last.
+    pub(super) mark: Option<Ticks>,
+    /// The price of the last trade, at the arrival of a request that needs it; trades pass unseen otherwise.
+    pub(super) last: Option<Ticks>,
+}
+
+impl Listing {
+    /// Whether the definition gives filters that the risk gate does not hold.
+    #[inline]
+    pub(super) fn has_filters(&self) -> bool {
+        self.filters.is_set
+    }
+
+    /// The filter that a request breaks.
+    pub(super) fn check(&self, request: &OrderRequest) -> Reason {
+        let mark = self.mark.filter(|_| self.instrument.kind != InstrumentKind::Spot);
+        self.filters.check(&self.instrument, request, mark.or(self.last))
+    }
 }
 
 /// The reports of an instrument, in the order they reach us; at one time in the order they were made.
@@ -119,6 +147,11 @@ pub struct VenueModel {
     requests: VecDeque<(Nanos, u16, Request)>,
     /// What concerns any lane.
     watch: Watch,
+    is_watch_old: bool,
+    /// Quantity steps in a lot.
+    lot: Qty,
+    /// When the first order of any lane ends by its terms.
+    expires: Nanos,
 }
 
 const NO_LANE: u16 = u16::MAX;
@@ -126,13 +159,24 @@ const NO_LANE: u16 = u16::MAX;
 impl VenueModel {
     /// A venue without orders, its book empty until the feed's snapshot.
     pub fn new(instrument: Instrument, settings: VenueSettings) -> Self {
+        let filters = Filters::new(&instrument);
         Self {
-            listing: Listing { instrument, settings, book: Book::default() },
+            lot: instrument.lot_steps(),
+            is_watch_old: false,
+            listing: Listing { instrument, settings, book: Book::default(), filters, mark: None, last: None },
             lanes: Vec::new(),
             lane_of: Vec::new(),
             requests: VecDeque::new(),
             watch: Watch::NONE,
+            expires: expiry::NEVER,
         }
+    }
+
+    /// The same for data without a book: who takes, takes at the price of the last trade.
+    pub fn of_trades(instrument: Instrument, settings: VenueSettings) -> Self {
+        let mut venue = Self::new(instrument, settings);
+        venue.listing.book = Book::of_trades();
+        venue
     }
 
     /// The venue's book.
@@ -171,6 +215,12 @@ impl VenueModel {
         self.requests.front().map(|request| request.0)
     }
 
+    /// When the next request arrives or the next order ends by its terms.
+    #[inline]
+    fn next_due(&self) -> Nanos {
+        self.next_request().unwrap_or(Nanos::MAX).min(self.expires)
+    }
+
     /// Advances to `until`: rows, then requests that arrive at the same time. Reports go to `out` in the order they
     /// reach us. With `stop_at_report`, goes no further than the arrival of the first report it makes.
     ///
@@ -179,22 +229,20 @@ impl VenueModel {
         let mut until = until;
         out.forget();
         loop {
-            let bound = until.min(self.next_request().unwrap_or(Nanos::MAX));
+            let bound = until.min(self.next_due());
             self.rows(feed, bound, stop_at_report, out);
             if let Some(earliest) = out.earliest.filter(|_| stop_at_report) {
                 until = until.min(earliest);
             }
             let row_left = feed.next_time().is_some_and(|time| time <= until);
-            match self.requests.front().copied() {
-                Some((at, lane, request)) if at <= until && feed.next_time().is_none_or(|time| time > at) => {
-                    self.requests.pop_front();
-                    self.request(at, lane, request, out);
-                    if let Some(earliest) = out.earliest.filter(|_| stop_at_report) {
-                        until = until.min(earliest);
-                    }
+            let due = self.next_due();
+            if due <= until && due < expiry::NEVER && feed.next_time().is_none_or(|time| time > due) {
+                self.fall_due(feed, out);
+                if let Some(earliest) = out.earliest.filter(|_| stop_at_report) {
+                    until = until.min(earliest);
                 }
-                _ if !row_left => return until,
-                _ => {}
+            } else if !row_left {
+                return until;
             }
         }
     }
@@ -204,48 +252,84 @@ impl VenueModel {
         let before = out.queue.len();
         while let Some((block, at)) = feed.current() {
             let (columns, times) = (block.columns(), block.times());
-            match self.listing.book.advance(&columns, times, at.row..columns.len(), until, self.watch) {
-                Stop::Time(next) => {
-                    let done = next < columns.len();
-                    feed.seek(next);
-                    if done {
-                        return;
-                    }
-                }
-                Stop::Row(next) => {
-                    let (event, now) = (columns.get(next), times[next]);
-                    feed.seek(next + 1);
-                    self.row(&event, now, false, out);
-                    if stop_at_report && out.queue.len() > before {
-                        return;
-                    }
-                }
+            let end = rows_until(times, &(at.row..columns.len()), until);
+            let next = self.quiet_rows(&columns, times, at.row..end);
+            let is_later = next == end && end < columns.len();
+            let row = (next < end).then(|| (columns.get(next), times[next]));
+            feed.seek(next + usize::from(row.is_some()));
+            if let Some((event, now)) = row {
+                self.row(&event, now, false, out);
+            }
+            if is_later || stop_at_report && out.queue.len() > before {
+                return;
             }
         }
+    }
+
+    /// Applies rows as long as all they do to orders is to move them in their queues; returns the first that does more.
+    fn quiet_rows(&mut self, columns: &Columns<'_>, times: &[Nanos], rows: Range<usize>) -> usize {
+        if self.is_watch_old {
+            self.watch = self.lanes.iter().fold(Watch::NONE, |watch, lane| watch.or(lane.watch));
+            self.is_watch_old = false;
+        }
+        let (lot, queue) = (self.lot, self.listing.settings.queue);
+        let lanes = &mut self.lanes;
+        self.listing.book.sweep(columns, times, rows, self.watch, |touch| {
+            let passes = lanes.iter().all(|lane| lane.lets_pass(touch, lot));
+            if passes {
+                lanes.iter_mut().for_each(|lane| lane.resting.queue(touch, queue, lot));
+            }
+            passes
+        })
     }
 
     /// The one-event case of [`VenueModel::advance`]: the next row or request, whichever is first. Every lane is handed
     /// every row, so that what a lane watches is held to what concerns it.
     pub fn step(&mut self, feed: &mut Feed<'_>, out: &mut Reports) {
-        match (feed.next_time(), self.next_request()) {
-            (Some(row), request) if request.is_none_or(|at| row <= at) => {
-                if let Some((now, event)) = feed.pop() {
-                    self.row(&event, now, true, out);
-                }
+        if feed.next_time().is_some_and(|row| row <= self.next_due()) {
+            if let Some((now, event)) = feed.pop() {
+                self.row(&event, now, true, out);
             }
-            (_, Some(_)) => {
-                if let Some((at, lane, request)) = self.requests.pop_front() {
-                    self.request(at, lane, request, out);
-                }
-            }
-            (_, None) => {}
+        } else {
+            self.fall_due(feed, out);
         }
+    }
+
+    /// The end of orders whose time is over, or else the next request.
+    fn fall_due(&mut self, feed: &Feed<'_>, out: &mut Reports) {
+        let request = self.requests.front().copied();
+        if self.expires < expiry::NEVER && request.is_none_or(|request| self.expires <= request.0) {
+            self.expire(out);
+        } else if let Some((at, lane, request)) = request {
+            self.requests.pop_front();
+            self.look_at_trades(feed);
+            self.request(at, lane, request, feed, out);
+        }
+    }
+
+    /// Trades pass a book unseen; where there is none, the last of them is the market.
+    fn look_at_trades(&mut self, feed: &Feed<'_>) {
+        if self.listing.book.is_of_trades()
+            && let Some((at, price)) = feed.last_trade()
+        {
+            self.listing.book.trade(price, at);
+        }
+    }
+
+    #[cold]
+    fn expire(&mut self, out: &mut Reports) {
+        let now = self.expires;
+        for lane in self.lanes.iter_mut().filter(|lane| lane.expires <= now) {
+            lane.expire(now, out);
+        }
+        self.expires = self.lanes.iter().fold(expiry::NEVER, |at, lane| at.min(lane.expires));
+        self.look_anew();
     }
 
     /// When the next row or request is due.
     pub fn next_time(&self, feed: &mut Feed<'_>) -> Option<Nanos> {
-        let times = [feed.next_time(), self.next_request()];
-        times.into_iter().flatten().min()
+        let due = Some(self.next_due()).filter(|&due| due < expiry::NEVER);
+        [feed.next_time(), due].into_iter().flatten().min()
     }
 
     /// One row of the feed, for the lanes that it concerns or for all.
@@ -264,7 +348,14 @@ impl VenueModel {
                     self.look_anew();
                 }
             }
-            Kind::Quote | Kind::Funding | Kind::Mark => {}
+            Kind::Mark => {
+                self.listing.mark = Some(event.price);
+                if self.lanes.iter().any(|lane| lane.special.is_some()) {
+                    self.lanes.iter_mut().for_each(|lane| lane.mark(&self.listing, event.price, now, out));
+                    self.look_anew();
+                }
+            }
+            Kind::Quote | Kind::Funding => {}
         }
     }
 
@@ -281,12 +372,24 @@ impl VenueModel {
         }
     }
 
+    /// What concerns any lane is put together again before the next rows.
     fn look_anew(&mut self) {
-        self.watch = self.lanes.iter().fold(Watch::NONE, |watch, lane| watch.or(lane.watch));
+        self.is_watch_old = true;
     }
 
-    fn request(&mut self, now: Nanos, lane: u16, request: Request, out: &mut Reports) {
-        self.lanes[usize::from(lane)].request(&self.listing, now, request, out);
+    fn request(&mut self, now: Nanos, lane: u16, request: Request, feed: &Feed<'_>, out: &mut Reports) {
+        let waits_for_trade =
+            |order: &Order| order.request.terms.is_conditional() && order.request.terms.by == TriggerBy::Last;
+        let needs = match &request {
+            Request::Submit(order) => self.listing.filters.needs_price() || waits_for_trade(order),
+            Request::Amend { .. } => self.listing.filters.needs_price(),
+            Request::Cancel(_) => false,
+        };
+        self.listing.last = if needs { feed.last_trade().map(|trade| trade.1) } else { None };
+        let lane = &mut self.lanes[usize::from(lane)];
+        lane.request(&self.listing, now, request, out);
+        // It may be that of an order that has gone: then nothing ends when it comes.
+        self.expires = self.expires.min(lane.expires);
         self.look_anew();
     }
 

@@ -1,7 +1,7 @@
 //! Our orders that rest at the venue, and what rows of the feed do to them.
 
 use super::queue::{Place, QueueModel};
-use crate::book::Watch;
+use crate::book::{Touch, Watch};
 use crate::types::{OrderId, Qty, Side, Ticks, TimeInForce};
 
 /// One resting order.
@@ -69,6 +69,12 @@ impl RestingOrders {
     pub(super) fn find(&self, id: OrderId) -> Option<(Side, &Resting)> {
         let on = |side: Side| self.sides[side as usize].iter().find(|order| order.id == id).map(|order| (side, order));
         on(Side::Buy).or_else(|| on(Side::Sell))
+    }
+
+    /// The order of a side that is nearest the touch and first there: its id, price and quantity ahead.
+    pub(super) fn first(&self, side: Side) -> Option<(OrderId, Ticks, Qty)> {
+        let first = self.sides[side as usize].first()?;
+        Some((first.id, first.x ^ side.mirror(), first.place.ahead()))
     }
 
     /// A level of the book changed: orders at it move in their queue.
@@ -144,6 +150,37 @@ impl RestingOrders {
             out.push(OwnFill { id: order.id, side, price: order.x ^ side.mirror(), qty });
         }
         orders.retain(|order| order.leaves > 0);
+    }
+
+    /// Whether a row fills nothing: no order is reached or passed, and no queue traded away.
+    #[inline]
+    pub(super) fn lets_pass(&self, touch: &Touch, lot: Qty) -> bool {
+        let against = touch.side.opposite();
+        let (orders, x) = (&self.sides[against as usize], touch.price ^ against.mirror());
+        match orders.first() {
+            Some(first) if touch.is_trade => {
+                first.x > x
+                    || first.x == x
+                        && touch.qty > 0
+                        && orders.iter().take_while(|order| order.x == x).all(|order| order.place.waits(touch.qty, lot))
+            }
+            Some(first) => first.x > x || touch.qty <= 0,
+            None => true,
+        }
+    }
+
+    /// Moves the orders in their queues that a row moves which [passes](Self::lets_pass).
+    #[inline]
+    pub(super) fn queue(&mut self, touch: &Touch, model: QueueModel, lot: Qty) {
+        let side = if touch.is_trade { touch.side.opposite() } else { touch.side };
+        let x = touch.price ^ side.mirror();
+        for order in &mut self.sides[side as usize] {
+            if order.x == x && touch.is_trade {
+                order.place.trade(touch.qty, lot);
+            } else if order.x == x {
+                order.place.level(model, touch.previous, touch.qty);
+            }
+        }
     }
 
     /// Every resting order.

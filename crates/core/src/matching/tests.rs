@@ -9,6 +9,8 @@ use crate::event::{ColumnsBuf, flag};
 use crate::order::{OrderRequest, ReportKind};
 use crate::types::{Liquidity, OrderKind, Side, TimeInForce};
 
+mod orders;
+
 const RISK_AVERSE: VenueSettings = VenueSettings {
     queue: QueueModel::RiskAverse,
     partial_fills: true,
