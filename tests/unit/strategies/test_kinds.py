@@ -61,7 +61,7 @@ class Busy(Strategy):
                 ctx.cancel(order.id)
             elif order.filled == 0 and order.size == 0.001 and order.price is not None and order.id != self.last:
                 ctx.amend(order.id, order.price + ctx.tick)
-        if ctx.rng.integer(0, 10) == 0:
+        if len(ctx.orders) > 40 or ctx.rng.integer(0, 10) == 0:
             ctx.cancel_all()
         if ctx.rng.integer(0, 50) == 0:
             ctx.target(0.5)
@@ -111,7 +111,7 @@ def timer(ctx, state):
             ctx.cancel(order)
         elif ctx.order_filled[at] == 0 and ctx.order_sizes[at] == 0.001 and price == price and order != state.last:
             ctx.amend(order, price + ctx.tick)
-    if ctx.integer(0, 10) == 0:
+    if ctx.open_orders > 40 or ctx.integer(0, 10) == 0:
         ctx.cancel_all()
     if ctx.integer(0, 50) == 0:
         ctx.target(0.5)
