@@ -8,6 +8,7 @@ mod conditional;
 mod expiry;
 mod fees;
 mod filters;
+mod house;
 mod iceberg;
 mod lane;
 mod latency;
@@ -106,6 +107,8 @@ pub struct Reports {
     queue: VecDeque<Report>,
     /// When the first of those made since [`Reports::forget`] reaches us.
     earliest: Option<Nanos>,
+    /// Those made since they were last taken, for the venue's own books; not kept where there are none.
+    fresh: Option<Vec<Report>>,
 }
 
 impl Reports {
@@ -126,9 +129,22 @@ impl Reports {
     }
 
     pub(super) fn add(&mut self, report: Report) {
+        if let Some(fresh) = &mut self.fresh {
+            fresh.push(report);
+        }
         self.earliest = Some(self.earliest.map_or(report.ts_recv, |earliest| earliest.min(report.ts_recv)));
         let later = self.queue.iter().rev().take_while(|other| other.ts_recv > report.ts_recv).count();
         self.queue.insert(self.queue.len() - later, report);
+    }
+
+    /// From now on keeps a copy of what is made for [`Reports::take_fresh`].
+    pub(crate) fn keep_fresh(&mut self) {
+        self.fresh = Some(Vec::new());
+    }
+
+    /// What was made since the last call, in the order it was made.
+    pub(crate) fn take_fresh(&mut self) -> Vec<Report> {
+        self.fresh.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     fn forget(&mut self) {
@@ -152,6 +168,8 @@ pub struct VenueModel {
     lot: Qty,
     /// When the first order of any lane ends by its terms.
     expires: Nanos,
+    /// The funding rate told last.
+    rate: Option<Qty>,
 }
 
 const NO_LANE: u16 = u16::MAX;
@@ -169,6 +187,7 @@ impl VenueModel {
             requests: VecDeque::new(),
             watch: Watch::NONE,
             expires: expiry::NEVER,
+            rate: None,
         }
     }
 
@@ -199,7 +218,7 @@ impl VenueModel {
         }
         if self.lane_of[account] == NO_LANE {
             self.lane_of[account] = self.lanes.len() as u16;
-            self.lanes.push(Lane::new(&self.listing.settings));
+            self.lanes.push(Lane::new(&self.listing));
         }
         self.lane_of[account]
     }
@@ -355,7 +374,8 @@ impl VenueModel {
                     self.look_anew();
                 }
             }
-            Kind::Quote | Kind::Funding => {}
+            Kind::Funding => self.rate = Some(event.qty),
+            Kind::Quote => {}
         }
     }
 
