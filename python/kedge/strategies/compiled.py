@@ -233,7 +233,9 @@ def _jitted(numba: Any, function: Callable[..., Any], done: dict[int, Any]) -> A
     return done[id(function)]
 
 
-_WHY = re.compile(r"Unknown attr|Cannot unify|Untyped|Unsupported|No conversion|not supported|not defined|NameError", re.I)
+_WHY = re.compile(
+    r"Unknown attr|Cannot unify|Untyped|Unsupported|No conversion|not supported|not defined|NameError", re.I
+)
 _NESTED = re.compile(
     r"Failed in|- Resol|No implementation|>>>|There are|- Of which|Overload|With arg|Rejected|raised from"
 )

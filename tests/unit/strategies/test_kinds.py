@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import sys
 import weakref
 from dataclasses import replace
@@ -351,6 +352,14 @@ def test_the_documents_name_every_field_and_every_built_in_strategy(repository):
         assert f"`{name}`" in text or name.startswith("wish") or name in inner, name
     for built_in in built_in_strategies():
         assert f"`rust:{built_in['name']}`" in text, built_in["name"]
+
+
+def test_the_compiled_function_that_the_documents_show_trades(repository, seeded):
+    text = (repository / "docs" / "strategies.md").read_text()
+    (shown,) = [block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "@compiled" in block]
+    outcome = run([seat("lean", shown)], seeded)
+    assert len(trades(outcome)) > 2
+    assert outcome.strategies[0].state["fills"] == len(outcome.tables["fills"]["ts"])
 
 
 def test_a_parameter_over_its_bound_is_refused_by_the_engine_too(seeded):
