@@ -112,3 +112,12 @@ def test_a_sentence_says_how_the_pnl_dies(pnl: str, fees: str, harder: list[str]
     rows = [{"name": "as assumed", "pnl": pnl, "fees": fees}]
     rows += [{"name": name, "pnl": worse} for name, worse in zip("ab", harder, strict=False)]
     assert words.survival(rows, "USDT", 2) == said
+
+
+def test_fees_by_tiers_and_of_liquidations_are_dearer_too() -> None:
+    tiers = [{"volume": "0", "maker": "-0.0001", "taker": "0.0004"}]
+    definition = {**PERPETUAL, "fee_tiers": tiers, "liquidation_fee": "0.0125"}
+    spec = RunSpec(ENGINE, [definition], [], {}, 2.0)
+    [harder] = stress.Stress("", 2, 1).spec(spec).instruments
+    assert harder["fee_tiers"] == [{"volume": "0", "maker": "0", "taker": "0.0008"}]
+    assert harder["liquidation_fee"] == "0.0250"
