@@ -17,8 +17,8 @@ from typing import Any
 from benches.environments import ROOT
 from benches.workloads import columns
 from kedge import _core
-from kedge.backtest.frames import MONEY_SCALE
 from kedge.backtest.spec import Outcome, RunSpec, Seat, execute
+from kedge.model import money
 from kedge.model.columns import MarketColumns
 from kedge.strategies.source import read_source
 
@@ -78,15 +78,16 @@ def figures(outcome: Outcome) -> dict[str, Any]:
         raise SystemExit(f"the run must refuse nothing and balance, refused {refused}, off by {tables['imbalance']}")
     fills = tables["fills"]
 
-    def last(column: str, scale: int) -> float:
-        return float(int.from_bytes(fills[column][-16:], "little", signed=True) / int(scale))
+    def last(column: str) -> int:
+        return int.from_bytes(fills[column][-16:], "little", signed=True)
 
+    fees = last("fees")
     return {
         "requests": getattr(strategy, "requests", len(tables["orders"]["order_id"])),
         "fills": len(fills["ts"]),
-        "position": last("position", QUANTITY_SCALE),
-        "fees": last("fees", MONEY_SCALE),
-        "pnl": last("realised", MONEY_SCALE) - last("fees", MONEY_SCALE),
+        "position": last("position") / QUANTITY_SCALE,
+        "fees": float(money.amount(fees)),
+        "pnl": float(money.amount(last("realised") - fees)),
         "trace_hash": tables["trace_hash"],
     } | ({"wakes": strategy.wakes} if hasattr(strategy, "wakes") else {})
 
@@ -106,7 +107,7 @@ def main() -> None:
     result = {
         "engine": "kedge",
         "version": _core.__version__,
-        "events": len(rows),
+        "events": about.get("events", len(rows)),
         "cpu_s": cpu,
         "load_cpu_s": loaded - begun,
         "wall_s": wall,

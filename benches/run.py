@@ -3,7 +3,7 @@
     .venv/bin/python -m benches.run [--work w1,raw] [--rounds 3] [--json]
 
 Prints a table, or with `--json` one JSON line for each pair of workload and rival, and adds those lines to
-`benches/results/<date>.jsonl`. Progress goes to the error stream.
+`benches/results/<date>.jsonl`, of which the table in `docs/speed.md` is made. Progress goes to the error stream.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from benches.cases import GROUPS
-from benches.environments import ROOT, BenchError, kedge_bench, rival_python
-from benches.measure import Line, circumstances, compare
-from benches.tick import compare as tick
+from benches.cases import GROUPS, Case
+from benches.environments import BenchError, PythonMissingError, kedge_bench, rival_python
+from benches.measure import Line, circumstances, compare, skipped
+from benches.table import RESULTS, text
+from benches.table import main as write_document
 
-RESULTS = ROOT / "benches" / "results"
 FEWEST_ROUNDS = 3
 
 
@@ -33,13 +34,12 @@ def main() -> int:
         except BenchError as error:
             print(f"bench: {name}: {error}", file=sys.stderr)
             failed = True
+    write_document()
     if options.json:
         for line in lines:
             print(json.dumps(line))
     else:
-        rates = [line for line in lines if "ratio" in line]
-        latencies = [line for line in lines if "ratio" not in line]
-        print("\n\n".join([*([table(rates)] if rates else []), *([tick_table(latencies)] if latencies else [])]))
+        print(text(lines))
     return int(failed)
 
 
@@ -63,13 +63,32 @@ def _options() -> argparse.Namespace:
 
 
 def _run_group(name: str, rounds: int) -> list[Line]:
-    """Runs the cases of a group; each line is on disk before the next case begins."""
+    """Runs the cases of a group; the lines of a batch are on disk before the next one begins."""
     group = GROUPS[name]
     group.prepare()
     if group.latencies is not None:
         return [_kept(line) for line in group.latencies(rounds)]
     program = kedge_bench()
-    return [_kept(compare(case, rival_python(case.rival), program, rounds)) for case in group.cases]
+    lines: list[Line] = []
+    for batch in group.batches:
+        pythons, missing = _pythons(batch)
+        lines += missing
+        able = [case for case in batch if case.rival.environment in pythons]
+        lines += [_kept(line) for line in compare(able, pythons, program, rounds)]
+    return lines
+
+
+def _pythons(batch: Sequence[Case]) -> tuple[dict[str, Path], list[Line]]:
+    """The interpreter of each rival of a batch, and a line for each case whose rival has none here."""
+    pythons: dict[str, Path] = {}
+    lines: list[Line] = []
+    for case in batch:
+        try:
+            pythons[case.rival.environment] = rival_python(case.rival.environment)
+        except PythonMissingError as error:
+            print(f"bench: {case.workload} against {case.rival.environment} is skipped: {error}", file=sys.stderr)
+            lines.append(skipped(case, str(error)))
+    return pythons, lines
 
 
 def _kept(line: Line) -> Line:
@@ -79,38 +98,6 @@ def _kept(line: Line) -> Line:
     with (RESULTS / f"{line['at'][:10]}.jsonl").open("a") as results:
         results.write(json.dumps(line) + "\n")
     return line
-
-
-def tick_table(lines: Sequence[Line]) -> str:
-    """The lines of latencies for people."""
-    rows = tick.table(lines)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)
-
-
-HEADINGS = ("workload", "variant", "rival", "Kedge M/s", "rival M/s", "ratio", "(rounds)", "requests", "fills")
-TEXTS = 3
-
-
-def table(lines: Sequence[Line]) -> str:
-    """The lines for people: a row each, and below it what differed."""
-    rows: list[tuple[str, ...]] = [(*HEADINGS, "position", "PnL", "check")]
-    for line in lines:
-        rates = [f"{line[f'{side}_rate'] / 1e6:.1f}" for side in ("kedge", "rival")]
-        ratio, bounds = f"{line['ratio']:.2f}×", f"{line['ratio_min']:.2f}–{line['ratio_max']:.2f}"
-        counts = [f"{line['requests']:,}", f"{line['fills']:,}", f"{line['position']:g}", f"{line['pnl']:,.2f}"]
-        rival = f"{line['rival']} {line['rival_version']}"
-        rows.append((line["workload"], line["variant"], rival, *rates, ratio, bounds, *counts, line["check"]))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    text = []
-    for at, row in enumerate(rows):
-        cells = [
-            cell.ljust(width) if place < TEXTS else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        text.append("  ".join(cells).rstrip())
-        text += [f"  {difference}" for difference in (lines[at - 1]["differences"] if at else [])]
-    return "\n".join(text)
 
 
 if __name__ == "__main__":

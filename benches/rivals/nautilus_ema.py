@@ -110,9 +110,7 @@ def trades() -> list[Any]:
     sides = np.where(rows.flags & columns.SELL, 2, 1).astype(np.uint8)
     prices, sizes = np.round(rows.prices() * TICK, 1), np.round(rows.quantities() * LOT, 3)
     ids = [str(i) for i in range(len(rows))]
-    found: list[Any] = TradeTick.from_raw_arrays_to_list(
-        INSTRUMENT.id, 1, 3, prices, sizes, sides, ids, times, times
-    )
+    found: list[Any] = TradeTick.from_raw_arrays_to_list(INSTRUMENT.id, 1, 3, prices, sizes, sides, ids, times, times)
     return found
 
 

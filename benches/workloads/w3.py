@@ -3,8 +3,9 @@
     python -m benches.workloads.w3
 
 Eight steps of up to 30 ticks a bar from 60,000.0 on, reflected at 30,000.0. The bars are kept as arrays for the
-rivals, and their closes as trades: the columns are held to a hash, because the figures of `benches/expected.py` belong
-to this data.
+rivals. Kedge has their closes as trades, of which it makes bars of a minute; before them the first bar's open, because
+a run begins with its first row. The bars are held to a hash, because the figures of `benches/expected.py` belong to
+this data.
 """
 
 from __future__ import annotations
@@ -47,10 +48,13 @@ def main() -> None:
     bars = generate()
     columns.require("w3", columns.digest(*bars.values()), W3_SHA256)
     columns.write_arrays("w3_bars", bars)
-    flags = np.full(BARS, columns.TRADE | columns.LAST, np.uint8)
-    closes = bars["close"].astype(np.int64)
-    rows = columns.pack(bars["ts"], bars["ts"], closes, bars["volume"], flags, price_base=0)
+    flags = np.full(BARS + 1, columns.TRADE | columns.LAST, np.uint8)
+    times = np.concatenate([[START_NS], bars["ts"]])
+    prices = np.concatenate([bars["open"][:1], bars["close"]]).astype(np.int64)
+    volumes = np.concatenate([[1], bars["volume"]])
+    rows = columns.pack(times, times, prices, volumes, flags, price_base=0)
     about: dict[str, Any] = {"instrument": INSTRUMENT, "sha256": W3_SHA256, "repeat": 1, "period_ns": 0}
+    about |= {"events": BARS}
     columns.write("w3", rows, about)
 
 

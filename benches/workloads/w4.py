@@ -1,6 +1,6 @@
 """W4: the first million deltas of W1, and the trades between them. Runs in Kedge's own environment.
 
-    python -m benches.workloads.w4
+python -m benches.workloads.w4
 """
 
 from __future__ import annotations

@@ -11,12 +11,17 @@ from kedge.strategies.strategy import Strategy, Ticks, param
 
 if TYPE_CHECKING:
     from kedge.backtest.loading import load
+    from kedge.strategies import compiled
 
-__all__ = ["Strategy", "Ticks", "load", "param"]
+__all__ = ["Strategy", "Ticks", "compiled", "load", "param"]
 
 
 def __getattr__(name: str) -> Any:
-    # `load` brings the data frames with it, which a strategy file does not need.
+    # Each brings more with it than most strategy files need: data frames, records.
+    if name == "compiled":
+        from kedge.strategies import compiled
+
+        return compiled
     if name == "load":
         from kedge.backtest.loading import load
 

@@ -81,6 +81,9 @@ class Context:
     def position(self) -> float:
         """Held, in base units; negative when short."""
     @property
+    def average_price(self) -> float | None:
+        """What the position cost on average, in quote currency; None without one."""
+    @property
     def pnl(self) -> float:
         """Made so far after fees, in quote currency, at the middle of the book."""
     @property
@@ -305,6 +308,10 @@ class Stochastic:
     @property
     def warmup(self) -> int:
         """How many bars it needs."""
+
+# rules.rs
+def check_rule(definition: str, parameters: dict[str, float]) -> None:
+    """Raises `StrategyError` where a rule (JSON of its keys) means nothing with these values of its parameters."""
 
 # happenings.rs
 @final

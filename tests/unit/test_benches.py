@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from benches.cases import GROUPS, Case
-from benches.expected import SHARED, W1, differences
-from benches.measure import summary
-from benches.run import table, tick_table
+from benches import environments, table
+from benches.cases import GROUPS, LOADING, PROCESS, Case, Goal, Kedge, Rival
+from benches.expected import COUNTED, RULES, SHARED, W1, W3, differences
+from benches.measure import compare, skipped, summary
 from benches.tick import compare as latencies
-from benches.workloads import columns, raw
+from benches.workloads import columns, raw, w2, w3
 
-CASE = Case("w1_mm", "power", "hftbacktest", "benches.rivals.hftbacktest_l2", (), (), W1["power"])
+HFTBACKTEST = Rival("hftbacktest", "benches.rivals.hftbacktest_l2")
+CASE = Case("w1_mm", "power", HFTBACKTEST, Kedge(()), W1["power"], goal=Goal(ratio=6))
 
 
 def a_run(rate: float, **changes: Any) -> dict[str, Any]:
-    return dict.fromkeys(SHARED, 0) | W1["power"] | {"events": 100, "version": "2.4.4", "rate": rate} | changes
+    run = {"events": 100, "engine": "hftbacktest", "version": "2.4.4", "cpu_s": 100 / rate}
+    return dict.fromkeys(SHARED, 0) | W1["power"] | run | changes
 
 
 def test_the_ratio_is_of_medians_and_its_bounds_are_pair_by_pair() -> None:
@@ -27,7 +30,94 @@ def test_the_ratio_is_of_medians_and_its_bounds_are_pair_by_pair() -> None:
     assert (line["kedge_rate"], line["rival_rate"], line["ratio"]) == (80, 20, 4.0)
     assert (line["ratio_min"], line["ratio_max"]) == (3.0, 6.0)
     assert (line["check"], line["differences"]) == ("PASS", [])
-    assert "310,235" in table([line])
+    assert "310,235" in table.text([line])
+
+
+def test_loading_counts_where_it_is_asked_for_and_a_cold_start_is_told_in_seconds() -> None:
+    ours, theirs = a_run(100, load_cpu_s=1.0, process_cpu_s=0.2), a_run(100, load_cpu_s=3.0, process_cpu_s=5.0)
+    loading = Case("w2_loading", "", HFTBACKTEST, Kedge(()), timed=LOADING)
+    line = summary(loading, [ours], [theirs])
+    assert (line["kedge_rate"], line["rival_rate"], line["ratio"], line["unit"]) == (50, 25, 2.0, "events/s")
+    cold = Case("w1_cold", "", HFTBACKTEST, Kedge(()), timed=PROCESS, goal=Goal(seconds=0.1))
+    line = summary(cold, [ours], [theirs])
+    assert (line["kedge_rate"], line["rival_rate"], line["ratio"], line["unit"]) == (0.2, 5.0, 25.0, "s")
+    assert "0.1 s, missed" in table.row(line, cold)
+
+
+def test_a_rule_tells_a_rivals_difference_and_never_kedges() -> None:
+    case = Case("w3_compiled", "", Rival("vectorbt", ""), Kedge(()), W3, COUNTED, RULES["first cross"])
+    ours = a_run(1, **W3)
+    theirs = a_run(1, **W3 | {"requests": 6_288, "fills": 6_288, "pnl": -1_358.78})
+    line = summary(case, [ours], [theirs])
+    assert (line["check"], line["differences"]) == ("PASS", [])
+    (told,) = line["rules"]
+    assert told.startswith(
+        "requests 6,288, Kedge 6,289; fills 6,288, Kedge 6,289; pnl -1,358.78, Kedge -1,361.19: it op"
+    )
+    line = summary(case, [ours | {"requests": 6_288}], [theirs])
+    assert line["differences"] == ["requests 6,288, expected 6,289"]
+    # A rule covers the figures it names and no other.
+    line = summary(case, [ours], [theirs | {"position": -0.01}])
+    assert line["differences"] == ["position 0.01, vectorbt -0.01", "vectorbt: position -0.01, expected 0.01"]
+
+
+def test_cases_of_a_batch_share_their_runs(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    said = json.dumps(a_run(10))
+    program, python = (tmp_path / name for name in ("kedge", "python"))
+    for file in (program, python):
+        file.write_text(f"#!/bin/sh\necho {file.name} >>{log}\necho '{said}'\n")
+        file.chmod(0o755)
+    cases = [Case("w1_mm", variant, HFTBACKTEST, Kedge(()), W1["power"]) for variant in ("power", "again")]
+    lines = compare(cases, {"hftbacktest": python}, program, 3)
+    assert [(line["variant"], line["rounds"], line["check"]) for line in lines] == [
+        ("power", 3, "PASS"),
+        ("again", 3, "PASS"),
+    ]
+    assert log.read_text().split() == ["python", "kedge", "kedge", "python", "python", "kedge"]
+
+
+def test_a_rival_whose_python_is_missing_is_skipped_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(environments.PYTHONS_OF, "nautilus2", (99,))
+    monkeypatch.setattr(environments, "RIVALS", tmp_path)
+    with pytest.raises(environments.PythonMissingError, match=r"nautilus2 runs on Python 3\.99") as raised:
+        environments.rival_python("nautilus2")
+    case = Case("w2_python", "", Rival("nautilus2", ""), Kedge(()))
+    line = skipped(case, str(raised.value))
+    assert (line["check"], line["kedge_rate"]) == ("SKIPPED", None)
+    assert "3.99" in table.text([line])
+
+
+def test_the_document_holds_the_newest_lines() -> None:
+    document = table.DOCUMENT.read_text()
+    assert document == table.document(document, table.newest()), "run `python -m benches.table`"
+
+
+def test_the_newest_line_of_a_pair_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "RESULTS", tmp_path)
+    case = next(case for case in GROUPS["w1"].cases if (case.workload, case.variant) == ("w1_mm", "power"))
+    for day, rates in (("2026-01-02", (70, 80)), ("2026-01-01", (90,))):
+        lines = [summary(case, [a_run(rate)], [a_run(10)]) | {"at": f"{day}T00:00:00"} for rate in rates]
+        (tmp_path / f"{day}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    ((found, line),) = table.newest()
+    assert (found, line["kedge_rate"]) == (case, 80)
+    told = table.markdown([(found, line)])
+    assert "| W1 market making (power) | hftbacktest 2.4.4 | 0.00 | 0.00 | 8.00× (8.00–8.00) | 6× |" in told
+    assert "2026-01-02" in told
+
+
+def test_the_generated_workloads_are_those_of_the_expected_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(columns, "DATA", tmp_path)
+    w3.main()
+    rows, about = columns.read("w3", 6)
+    np.testing.assert_array_equal(rows.prices()[1:], columns.read_array("w3_bars", "close")[:5])
+    np.testing.assert_array_equal(rows.ts_event[1:], columns.read_array("w3_bars", "ts")[:5])
+    assert (rows.ts_event[0] % w3.MINUTE_NS, about["events"], about["rows"]) == (0, w3.BARS, w3.BARS + 1)
+    monkeypatch.setattr(w2, "TRADES", 1_000)
+    with pytest.raises(SystemExit, match="w2: the generated data must have the SHA-256"):
+        w2.main()
 
 
 @pytest.mark.parametrize(
@@ -42,7 +132,7 @@ def test_the_ratio_is_of_medians_and_its_bounds_are_pair_by_pair() -> None:
 def test_a_difference_is_said_with_both_numbers(kedge: dict[str, Any], rival: dict[str, Any], said: list[str]) -> None:
     line = summary(CASE, [a_run(1, **kedge)], [a_run(1, **rival)])
     assert (line["check"], line["differences"]) == ("DIFFERS", said)
-    assert said[0] in table([line])
+    assert said[0] in table.text([line])
 
 
 def test_rounds_that_disagree_do_not_pass() -> None:
@@ -58,8 +148,10 @@ def test_money_is_held_to_the_cent_and_counts_exactly() -> None:
 def test_each_case_has_a_script_and_a_locked_environment() -> None:
     benches = Path(columns.__file__).parents[1]
     for case in (case for group in GROUPS.values() for case in group.cases):
-        assert (benches.parent / case.rival_module.replace(".", "/")).with_suffix(".py").exists()
-        locked = (benches / "rivals" / f"{case.rival}.txt").read_text()
+        modules = [module for module in (case.rival.module, case.kedge.module) if module]
+        assert all((benches.parent / module.replace(".", "/")).with_suffix(".py").exists() for module in modules)
+        assert case.rival.environment in environments.PYTHONS_OF
+        locked = (benches / "rivals" / f"{case.rival.environment}.txt").read_text()
         assert "--hash=sha256:" in locked
         assert "://" not in locked
 
@@ -84,7 +176,7 @@ def test_latencies_are_medians_of_percentiles_and_ratios_are_the_rivals_over_our
     ratios = [line[f"ratio_{name}"] for name in ("p50", "p99", "with_sync_p50", "with_sync_p99")]
     assert ratios == [10, 5, 5, 2.5]
     assert (line["kedge_p50_bounds"], line["samples"], line["rival_samples"]) == ([1, 3], 21, 15)
-    assert "10.00×" in tick_table([line])
+    assert "10.00×" in table.text([line])
     assert latencies.percentiles([*range(1_000, 101_000, 1_000)]) == {"p50": 50.0, "p99": 99.0}
 
 

@@ -14,6 +14,8 @@ pub(crate) struct Market {
     pub(crate) snapshot: ColumnsBuf,
     /// The events, as often as the data says.
     pub(crate) rows: ColumnsBuf,
+    /// What a rival counts as events, where that is not the rows.
+    events: Option<usize>,
 }
 
 impl Market {
@@ -27,12 +29,22 @@ impl Market {
         let rows = repeated(&once, repeats, integer(&about, "period_ns")?);
         let snapshot = format!("{name}_snapshot");
         let snapshot = read(&folder, &snapshot, &self::about(&folder, &snapshot)?)?;
-        Ok(Self { instrument, snapshot, rows })
+        Ok(Self { instrument, snapshot, rows, events: None })
+    }
+
+    /// The same where there is no book.
+    pub(crate) fn read_without_snapshot(name: &str) -> Result<Self, String> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("data");
+        let about = about(&folder, name)?;
+        let instrument = Instrument::from_json(&about["instrument"].to_string()).map_err(|e| e.0)?;
+        let rows = read(&folder, name, &about)?;
+        let events = about["events"].as_u64().and_then(|events| usize::try_from(events).ok());
+        Ok(Self { instrument, snapshot: ColumnsBuf::default(), rows, events })
     }
 
     /// Events, the snapshot not counted.
     pub(crate) fn events(&self) -> usize {
-        self.rows.flags.len()
+        self.events.unwrap_or(self.rows.flags.len())
     }
 }
 

@@ -1,10 +1,12 @@
 //! Kedge's side of the benches: runs one workload once and prints one JSON line, as each rival's script does.
 //!
-//! `kedge-bench DATA --mode replay|mm|mm_keep [--queue power|log|risk] [--pace bulk|step]`; `DATA` names columns under
-//! `benches/data`. Timed is the run only; reading the columns and laying out both sides' feeds come before it.
+//! `kedge-bench DATA --mode replay|mm|mm_keep [--queue power|log|risk] [--pace bulk|step]`, or `kedge-bench DATA --mode
+//! cross_trades|cross_bars`; `DATA` names columns under `benches/data`. Timed is the run only; reading the columns and
+//! laying out both sides' feeds come before it.
 #![forbid(unsafe_code)]
 
 mod columns;
+mod cross;
 mod w1;
 
 use std::io::Write;
@@ -17,9 +19,11 @@ use kedge_core::simulation::Pace;
 use rustix::time::{ClockId, clock_gettime};
 
 use columns::Market;
+use cross::Over;
 use w1::{Mode, Outcome, Setup};
 
-const USAGE: &str = "kedge-bench DATA --mode replay|mm|mm_keep [--queue power|log|risk] [--pace bulk|step]";
+const USAGE: &str =
+    "kedge-bench DATA --mode replay|mm|mm_keep|cross_trades|cross_bars [--queue power|log|risk] [--pace bulk|step]";
 
 fn main() -> ExitCode {
     match run(std::env::args().skip(1)) {
@@ -33,12 +37,23 @@ fn main() -> ExitCode {
 
 fn run(arguments: impl Iterator<Item = String>) -> Result<String, String> {
     let (data, setup) = parse(arguments)?;
+    if let Mode::Cross(over) = setup.mode {
+        let market = Market::read_without_snapshot(&data)?;
+        let mut prepared = cross::prepare(&market, over, setup.pace);
+        let (wall, cpu) = timed(|| prepared.run());
+        return Ok(json(market.events(), wall, cpu, &prepared.outcome()?));
+    }
     let market = Market::read(&data)?;
     let mut prepared = w1::prepare(&market, setup);
-    let (wall, cpu) = (Instant::now(), cpu_time());
-    prepared.run();
-    let (wall, cpu) = (wall.elapsed(), cpu_time() - cpu);
+    let (wall, cpu) = timed(|| prepared.run());
     Ok(json(market.events(), wall, cpu, &prepared.outcome()?))
+}
+
+/// How long it takes, by the clock and in CPU time.
+fn timed(work: impl FnOnce()) -> (Duration, Duration) {
+    let (wall, cpu) = (Instant::now(), cpu_time());
+    work();
+    (wall.elapsed(), cpu_time() - cpu)
 }
 
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(String, Setup), String> {
@@ -50,6 +65,8 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(String, Setup),
             ("--mode", "replay") => setup.mode = Mode::Replay,
             ("--mode", "mm") => setup.mode = Mode::Quote { keep: false },
             ("--mode", "mm_keep") => setup.mode = Mode::Quote { keep: true },
+            ("--mode", "cross_trades") => setup.mode = Mode::Cross(Over::Trades),
+            ("--mode", "cross_bars") => setup.mode = Mode::Cross(Over::Bars),
             ("--queue", "power") => setup.queue = QueueModel::Power(2.0),
             ("--queue", "log") => setup.queue = QueueModel::Log(1.0),
             ("--queue", "risk") => setup.queue = QueueModel::RiskAverse,

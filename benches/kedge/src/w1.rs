@@ -15,6 +15,7 @@ use kedge_core::types::{
 };
 
 use crate::columns::Market;
+use crate::cross::Over;
 
 const WAKE: Nanos = 100 * MILLISECOND;
 const LATENCY: Nanos = MILLISECOND;
@@ -31,6 +32,8 @@ pub(crate) enum Mode {
         /// Whether an order already standing at the wanted price stays.
         keep: bool,
     },
+    /// W2's or W3's averages that cross, which is no mode of W1.
+    Cross(Over),
 }
 
 /// How it is run.
@@ -168,6 +171,7 @@ impl Strategy for Maker {
                 if let (Some(bid), Some(ask)) = (ctx.book().best(Side::Buy), ctx.book().best(Side::Sell)) {
                     match self.mode {
                         Mode::Replay => seen.touch_sum += bid + ask,
+                        Mode::Cross(_) => {}
                         Mode::Quote { keep } => seen.requests += self.quote(bid, ask, keep, ctx),
                     }
                 }

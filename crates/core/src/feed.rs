@@ -125,17 +125,6 @@ impl<'a> Feed<'a> {
         None
     }
 
-    /// Price of the last trade among the rows read. Looks back for it: for the few who need it.
-    pub fn last_trade(&self) -> Option<Ticks> {
-        let read = self.blocks.iter().take(self.at.block + 1).enumerate().rev();
-        read.into_iter().find_map(|(number, block)| {
-            let columns = block.columns();
-            let end = if number == self.at.block { self.at.row } else { columns.len() };
-            let row = columns.flags[..end.min(columns.len())].iter().rposition(|&f| Kind::of(f) == Kind::Trade)?;
-            Some(columns.get(row).price)
-        })
-    }
-
     /// Takes the next row.
     pub fn pop(&mut self) -> Option<(Nanos, Event)> {
         let (block, at) = self.current()?;
@@ -144,9 +133,42 @@ impl<'a> Feed<'a> {
         Some(next)
     }
 
+    /// Takes the next row if it ends a message of one of `kinds` (as in [`Feed::find`]) and reaches the reader by
+    /// `until`.
+    #[inline]
+    pub fn pop_if(&mut self, kinds: u8, until: Nanos) -> Option<(Nanos, Event)> {
+        let block = self.blocks.get(self.at.block)?;
+        let (columns, row) = (block.columns(), self.at.row);
+        let code = *columns.flags.get(row)?;
+        let ends = kinds >> (code & 7) & 1 != 0 && (code & flag::LAST != 0 || Kind::of(code) == Kind::Trade);
+        if !ends || block.times[row] > until {
+            return None;
+        }
+        self.at.row += 1;
+        Some((block.times[row], columns.get(row)))
+    }
+
     /// A row that was found.
     pub fn row(&self, at: Position) -> Option<Event> {
         self.blocks.get(at.block).map(|block| block.columns().get(at.row))
+    }
+
+    /// The last trade among the rows read: when it reached the reader, and its price.
+    pub fn last_trade(&self) -> Option<(Nanos, Ticks)> {
+        let read = self.blocks.iter().take(self.at.block + 1).enumerate().rev();
+        let mut found = read.filter_map(|(ix, block)| {
+            let columns = block.columns();
+            let rows = if ix == self.at.block { self.at.row } else { columns.len() };
+            let row = columns.flags[..rows].iter().rposition(|flags| Kind::of(*flags) == Kind::Trade)?;
+            Some((block.times()[row], columns.price_qty(row).0))
+        });
+        found.next()
+    }
+
+    /// Whether any row tells of the book.
+    pub fn has_book(&self) -> bool {
+        let book = 1 << Kind::Delta as u8 | 1 << Kind::Clear as u8 | 1 << Kind::Level as u8;
+        self.blocks.iter().any(|block| block.columns().flags.iter().any(|flags| book >> (flags & 7) & 1 != 0))
     }
 
     /// First and last time of all blocks.

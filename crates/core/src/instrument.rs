@@ -86,6 +86,16 @@ pub struct Instrument {
     /// Of the notional that a liquidation closes.
     #[serde(default, with = "rate_text", skip_serializing_if = "is_zero")]
     pub liquidation_fee: i128,
+    #[serde(skip)]
+    units: Units,
+}
+
+/// What the steps of a definition amount to: asked for with every order, so worked out once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Units {
+    lot_steps: Qty,
+    step_value: Money,
+    base_step_value: Money,
 }
 
 /// Fees from a traded volume on.
@@ -119,8 +129,11 @@ impl Instrument {
     /// # Errors
     /// Names the instrument, the field, its value and the rule.
     pub fn from_json(text: &str) -> Result<Self, InstrumentError> {
-        let instrument: Self = serde_json::from_str(text).map_err(|e| InstrumentError(e.to_string()))?;
+        let mut instrument: Self = serde_json::from_str(text).map_err(|e| InstrumentError(e.to_string()))?;
+        instrument.units.lot_steps = instrument.steps_of_lot();
         instrument.check()?;
+        instrument.units.step_value = instrument.value_of_step();
+        instrument.units.base_step_value = instrument.base_value_of_step();
         Ok(instrument)
     }
 
@@ -213,8 +226,14 @@ impl Instrument {
         Some([base, quote, if self.kind == InstrumentKind::InversePerpetual { base } else { quote }])
     }
 
-    /// Quantity steps in one lot; 0 where the lot is not a multiple of the step.
+    /// Quantity steps in one lot.
+    #[inline]
     pub fn lot_steps(&self) -> Qty {
+        self.units.lot_steps
+    }
+
+    /// The same, worked out; 0 where the lot is not a multiple of the step.
+    fn steps_of_lot(&self) -> Qty {
         let places = self.lot_size.decimals.max(self.quantity_step_in_data.decimals);
         let at = |step: Step| i128::from(step.mantissa) * 10_i128.pow(places - step.decimals);
         let (lot, step) = (at(self.lot_size), at(self.quantity_step_in_data));
@@ -222,7 +241,12 @@ impl Instrument {
     }
 
     /// [`Money`] in one tick times one quantity step; of an inverse perpetual, in one quantity step at any price.
+    #[inline]
     pub fn step_value(&self) -> Money {
+        self.units.step_value
+    }
+
+    fn value_of_step(&self) -> Money {
         let mantissa = self.value_steps().map(|step| i128::from(step.mantissa)).product::<i128>();
         mantissa * 10_i128.pow(MONEY_DECIMALS - self.value_decimals())
     }
@@ -234,7 +258,12 @@ impl Instrument {
     }
 
     /// [`Money`]-scaled base units in one quantity step.
+    #[inline]
     pub fn base_step_value(&self) -> Money {
+        self.units.base_step_value
+    }
+
+    fn base_value_of_step(&self) -> Money {
         let step = self.quantity_step_in_data;
         i128::from(step.mantissa) * 10_i128.pow(MONEY_DECIMALS - step.decimals)
     }

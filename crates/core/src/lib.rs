@@ -3,6 +3,8 @@
 //! Pure: no file, socket, clock, thread or unseeded randomness. Integers for price, quantity and money.
 #![forbid(unsafe_code)]
 
+/// A strategy's floats as whole ticks and steps.
+pub mod amounts;
 /// What fills were worth after the fact, and what made the PnL.
 pub mod attribution;
 /// The L2 book.
@@ -45,8 +47,12 @@ pub mod record;
 pub mod recovery;
 /// The risk gate.
 pub mod risk;
+/// Strategies without code.
+pub mod rule;
 /// Both sides joined: a backtest.
 pub mod simulation;
+/// Strategies built in, by name.
+pub mod strategies;
 /// What the engine asks of a strategy.
 pub mod strategy;
 /// Time, price, quantity, money, sides, ids.

@@ -26,9 +26,24 @@ impl Stream {
         Self { index, ..Self::new(seed, stream) }
     }
 
+    /// The stream of this [`Stream::key`], `index` draws in.
+    pub fn resumed(key: u64, index: u64) -> Self {
+        Self { key, index }
+    }
+
     /// How many numbers have been drawn.
     pub fn index(&self) -> u64 {
         self.index
+    }
+
+    /// What the numbers are made from, beside how many were drawn: for code that draws on its own.
+    pub fn key(&self) -> u64 {
+        self.key
+    }
+
+    /// Goes on as if `index` numbers had been drawn.
+    pub fn go_to(&mut self, index: u64) {
+        self.index = index;
     }
 
     /// 64 random bits.

@@ -44,7 +44,8 @@ impl<'a> Simulation<'a> {
         Self { engine, venues, theirs, ours, reports, span: None, prompt: false }
     }
 
-    /// Adds an instrument with its recorded blocks; returns its index.
+    /// Adds an instrument with its recorded blocks; returns its index. Where they have no book, the price of the last
+    /// trade is the market, for the venue and for us: see [`crate::book::Book::of_trades`].
     pub fn add_instrument(
         &mut self,
         instrument: Instrument,
@@ -57,11 +58,17 @@ impl<'a> Simulation<'a> {
             self.span = Some((start.min(first), end.max(last)));
         }
         self.prompt |= settings.latency.entry + settings.latency.response == 0;
-        self.venues.push(VenueModel::new(instrument.clone(), settings));
+        let has_book = theirs.has_book();
+        let venue = if has_book { VenueModel::new } else { VenueModel::of_trades };
+        self.venues.push(venue(instrument.clone(), settings));
         self.theirs.push(theirs);
         self.ours.push(ours);
         self.reports.push(Reports::default());
-        self.engine.add_instrument(instrument)
+        let index = self.engine.add_instrument(instrument);
+        if !has_book {
+            self.engine.takes_trades_for_book(index);
+        }
+        index
     }
 
     /// First and last moment of the data: the run begins with the first venue event and ends with the last arrival.
@@ -102,6 +109,15 @@ impl<'a> Simulation<'a> {
 
     fn run_in_bulk(&mut self, until: Nanos) {
         while self.engine.faults().is_empty() {
+            // While the venues have nothing to say, nobody needs to keep up with them: only what a strategy asks for
+            // has to reach them, and then they catch up to it.
+            if self.venues.iter().all(VenueModel::is_quiet) {
+                self.engine.advance(&mut self.ours, &mut self.reports, until, true);
+                if !self.send() {
+                    return self.catch_up(until);
+                }
+                continue;
+            }
             let wake = self.engine.next_wake(&mut self.ours, &self.reports);
             let mut horizon = wake.map_or(until, |wake| wake.min(until));
             for (ix, venue) in self.venues.iter_mut().enumerate() {
@@ -117,6 +133,13 @@ impl<'a> Simulation<'a> {
             if !self.send() && !waiting {
                 return;
             }
+        }
+    }
+
+    /// Brings the venues, which have nothing to say, to `until`.
+    fn catch_up(&mut self, until: Nanos) {
+        for (ix, venue) in self.venues.iter_mut().enumerate() {
+            venue.advance(&mut self.theirs[ix], until, false, &mut self.reports[ix]);
         }
     }
 

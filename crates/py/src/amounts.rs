@@ -3,6 +3,7 @@
 //! A float within 10⁻³ tick of a tick is that tick, else it snaps away from the touch (a size: down). A `Decimal` or an
 //! `int` means exactly what it says: between two ticks it is an error. `kedge.Ticks` counts ticks.
 
+use kedge_core::amounts;
 use kedge_core::decimal::Step;
 use kedge_core::feature;
 use kedge_core::instrument::Instrument;
@@ -11,9 +12,6 @@ use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyInt, PyString};
 
 use crate::errors::kedge_error;
-
-/// How near a float must be to a step to be that step, in steps.
-const NEAR: f64 = 1e-3;
 
 fn refuse(message: String, hint: &str) -> PyErr {
     kedge_error("StrategyError", message, hint)
@@ -29,9 +27,7 @@ pub(crate) fn price(value: &Bound<'_, PyAny>, instrument: &Instrument, side: Sid
         return value.extract();
     }
     if value.is_instance_of::<PyFloat>() {
-        let ticks = tick.steps_in(value.extract::<f64>()?);
-        let away = if side == Side::Buy { ticks.floor() } else { ticks.ceil() };
-        return snap(ticks, away).ok_or_else(|| {
+        return amounts::ticks(value.extract()?, instrument, side).ok_or_else(|| {
             refuse(format!("price must be a finite number, was {value}"), "check the arithmetic that made it")
         });
     }
@@ -51,9 +47,7 @@ pub(crate) fn price(value: &Bound<'_, PyAny>, instrument: &Instrument, side: Sid
 pub(crate) fn size(value: &Bound<'_, PyAny>, instrument: &Instrument) -> PyResult<Qty> {
     let lot = instrument.lot_steps();
     if value.is_instance_of::<PyFloat>() {
-        let lots = instrument.lot_size.steps_in(value.extract::<f64>()?);
-        let lots = snap(lots, lots.trunc()).and_then(|lots| lots.checked_mul(lot));
-        return lots.ok_or_else(|| {
+        return amounts::steps(value.extract()?, instrument).ok_or_else(|| {
             refuse(format!("size must be a finite number, was {value}"), "check the arithmetic that made it")
         });
     }
@@ -81,13 +75,6 @@ pub(crate) fn positive_size(value: &Bound<'_, PyAny>, instrument: &Instrument) -
         format!("size must be at least one lot ({lot}), was {value}"),
         "to sell, call ctx.sell with a positive size",
     ))
-}
-
-#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
-fn snap(steps: f64, otherwise: f64) -> Option<i64> {
-    let nearest = steps.round();
-    let snapped = if (steps - nearest).abs() <= NEAR { nearest } else { otherwise };
-    (snapped.abs() < i64::MAX as f64).then_some(snapped as i64)
 }
 
 /// Whole steps in an `int` or `Decimal`; `None` for anything else, and between two steps.

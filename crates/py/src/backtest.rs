@@ -18,7 +18,8 @@ use serde_json::Value;
 
 use crate::columns::HeldColumns;
 use crate::errors::kedge_error;
-use crate::strategy::{PythonStrategy, Raised};
+use crate::kinds;
+use crate::strategy::Raised;
 use crate::tables;
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -62,14 +63,9 @@ fn run_backtest<'py>(
     for (at, limits, strategy, base) in &strategies {
         let instrument =
             instruments.get(usize::from(*at)).ok_or_else(|| invalid("strategies", "no such instrument"))?;
-        let strategy = PythonStrategy::new(strategy, base, Rc::clone(&raised))?;
-        let seat = Seat {
-            instrument: *at,
-            interest: strategy.interest(),
-            limits: parse_limits(limits, instrument)?,
-            ..Seat::default()
-        };
-        simulation.engine().add_strategy(seat, Box::new(strategy));
+        let (interest, strategy) = kinds::seated(strategy, base, Rc::clone(&raised))?;
+        let seat = Seat { instrument: *at, interest, limits: parse_limits(limits, instrument)?, ..Seat::default() };
+        simulation.engine().add_strategy(seat, strategy);
     }
     run(py, &mut simulation, if step { Pace::Step } else { Pace::Bulk }, on_slice.as_ref(), &raised)?;
     let end = simulation.span().map_or(0, |span| span.1);

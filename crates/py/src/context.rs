@@ -2,13 +2,14 @@
 
 use kedge_core::instrument::money_to_f64;
 use kedge_core::order::Order;
-use kedge_core::types::{OrderKind, Side, TimeInForce};
+use kedge_core::types::{OrderKind, Qty, Side, Ticks, TimeInForce};
 use pyo3::prelude::*;
+use pyo3::types::PyFloat;
 
 use crate::amounts;
 use crate::clocks::Clocks;
 use crate::errors::kedge_error;
-use crate::happenings::{PyOrder, PyQuote};
+use crate::happenings::{PyOrder, PyQuote, Told};
 use crate::indicators::{self, Argument, Handle, PyAdx, PyBands, PyIndicator, PyMacd, PyStochastic};
 use crate::views::{PyBook, PyRandom};
 use crate::window::Window;
@@ -34,11 +35,31 @@ impl PyContext {
         Ok(Self { window, book, random, series: None })
     }
 
+    /// A price in ticks. That of a float, which is most of them, is found without a copy of the instrument.
+    fn price(&self, price: &Bound<'_, PyAny>, side: Side) -> PyResult<Ticks> {
+        if let Ok(float) = price.cast_exact::<PyFloat>().map(|float| float.value())
+            && let Some(ticks) = self.window.look(|ctx| kedge_core::amounts::ticks(float, ctx.instrument(), side))?
+        {
+            return Ok(ticks);
+        }
+        amounts::price(price, &self.window.look(|ctx| ctx.instrument().clone())?, side)
+    }
+
+    /// A size above zero in quantity steps, likewise.
+    fn positive_size(&self, size: &Bound<'_, PyAny>) -> PyResult<Qty> {
+        if let Ok(float) = size.cast_exact::<PyFloat>().map(|float| float.value())
+            && let Some(steps) = self.window.look(|ctx| kedge_core::amounts::steps(float, ctx.instrument()))?
+            && steps > 0
+        {
+            return Ok(steps);
+        }
+        amounts::positive_size(size, &self.window.look(|ctx| ctx.instrument().clone())?)
+    }
+
     fn order(&self, side: Side, size: &Bound<'_, PyAny>, price: Option<&Bound<'_, PyAny>>, tif: &str) -> PyResult<u64> {
-        let instrument = self.window.look(|ctx| ctx.instrument().clone())?;
-        let qty = amounts::positive_size(size, &instrument)?;
+        let qty = self.positive_size(size)?;
         let kind = if price.is_some() { OrderKind::Limit } else { OrderKind::Market };
-        let ticks = price.map(|price| amounts::price(price, &instrument, side)).transpose()?.unwrap_or(0);
+        let ticks = price.map(|price| self.price(price, side)).transpose()?.unwrap_or(0);
         let time_in_force = match (kind, tif) {
             (OrderKind::Market, "gtc" | "ioc") | (OrderKind::Limit, "ioc") => TimeInForce::Ioc,
             (_, "fok") => TimeInForce::Fok,
@@ -111,6 +132,12 @@ impl PyContext {
         self.window.look(|ctx| ctx.instrument().qty_to_f64(ctx.position()))
     }
 
+    /// What the position cost on average, in quote currency; None without one.
+    #[getter]
+    fn average_price(&self) -> PyResult<Option<f64>> {
+        self.window.look(|ctx| ctx.average_price().map(|ticks| ctx.instrument().tick_size.times(ticks)))
+    }
+
     /// Made so far after fees, in quote currency, at the middle of the book.
     #[getter]
     fn pnl(&self) -> PyResult<f64> {
@@ -162,7 +189,7 @@ impl PyContext {
     }
 
     /// An exponential moving average of the closes, begun at the mean of the first or (`seed="first"`) at the first.
-    #[pyo3(signature = (period, *, seed=None, on=None))]
+    #[pyo3(signature = (period, *, seed=None, on=None), text_signature = "($self, period, *, seed=\"mean\", on=None)")]
     fn ema(
         &self,
         period: &Bound<'_, PyAny>,
@@ -185,13 +212,16 @@ impl PyContext {
     }
 
     /// The relative strength index, from 0 to 100.
-    #[pyo3(signature = (period=None, *, on=None))]
+    #[pyo3(signature = (period=None, *, on=None), text_signature = "($self, period=14, *, on=None)")]
     fn rsi(&self, period: Option<&Bound<'_, PyAny>>, on: Option<&str>) -> PyResult<PyIndicator> {
         Ok(self.ask("rsi", &[("period", period)], on)?.output(0))
     }
 
     /// Two averages' difference, its own average and the difference of both.
-    #[pyo3(signature = (fast=None, slow=None, signal=None, *, on=None))]
+    #[pyo3(
+        signature = (fast=None, slow=None, signal=None, *, on=None),
+        text_signature = "($self, fast=12, slow=26, signal=9, *, on=None)"
+    )]
     fn macd(
         &self,
         py: Python<'_>,
@@ -204,19 +234,22 @@ impl PyContext {
     }
 
     /// The average true range.
-    #[pyo3(signature = (period=None, *, on=None))]
+    #[pyo3(signature = (period=None, *, on=None), text_signature = "($self, period=14, *, on=None)")]
     fn atr(&self, period: Option<&Bound<'_, PyAny>>, on: Option<&str>) -> PyResult<PyIndicator> {
         Ok(self.ask("atr", &[("period", period)], on)?.output(0))
     }
 
     /// The average directional index and its two directional indicators.
-    #[pyo3(signature = (period=None, *, on=None))]
+    #[pyo3(signature = (period=None, *, on=None), text_signature = "($self, period=14, *, on=None)")]
     fn adx(&self, py: Python<'_>, period: Option<&Bound<'_, PyAny>>, on: Option<&str>) -> PyResult<PyAdx> {
         self.ask("adx", &[("period", period)], on)?.adx(py)
     }
 
     /// So many standard deviations about the mean of the closes.
-    #[pyo3(signature = (period=None, deviations=None, *, on=None))]
+    #[pyo3(
+        signature = (period=None, deviations=None, *, on=None),
+        text_signature = "($self, period=20, deviations=2.0, *, on=None)"
+    )]
     fn bollinger(
         &self,
         py: Python<'_>,
@@ -228,7 +261,10 @@ impl PyContext {
     }
 
     /// A multiple of the average true range about an average of the closes.
-    #[pyo3(signature = (period=None, multiplier=None, atr=None, *, on=None))]
+    #[pyo3(
+        signature = (period=None, multiplier=None, atr=None, *, on=None),
+        text_signature = "($self, period=20, multiplier=2.0, atr=10, *, on=None)"
+    )]
     fn keltner(
         &self,
         py: Python<'_>,
@@ -241,13 +277,16 @@ impl PyContext {
     }
 
     /// The highest high and the lowest low, and halfway between.
-    #[pyo3(signature = (period=None, *, on=None))]
+    #[pyo3(signature = (period=None, *, on=None), text_signature = "($self, period=20, *, on=None)")]
     fn donchian(&self, py: Python<'_>, period: Option<&Bound<'_, PyAny>>, on: Option<&str>) -> PyResult<PyBands> {
         self.ask("donchian", &[("period", period)], on)?.bands(py)
     }
 
     /// Where the close lies between low and high, in per cent, smoothed (`k`), and that smoothed again (`d`).
-    #[pyo3(signature = (period=None, smooth=None, signal=None, *, on=None))]
+    #[pyo3(
+        signature = (period=None, smooth=None, signal=None, *, on=None),
+        text_signature = "($self, period=14, smooth=3, signal=3, *, on=None)"
+    )]
     fn stochastic(
         &self,
         py: Python<'_>,
@@ -266,7 +305,7 @@ impl PyContext {
     }
 
     /// The volume-weighted average price since midnight UTC, or of the last `period` bars.
-    #[pyo3(signature = (period=None, *, on=None))]
+    #[pyo3(signature = (period=None, *, on=None), text_signature = "($self, period=0, *, on=None)")]
     fn vwap(&self, period: Option<&Bound<'_, PyAny>>, on: Option<&str>) -> PyResult<PyIndicator> {
         Ok(self.ask("vwap", &[("period", period)], on)?.output(0))
     }
@@ -296,12 +335,9 @@ impl PyContext {
     /// Asks for a new price and whole size of an order.
     #[pyo3(signature = (order, price=None, size=None))]
     fn amend(&self, order: u64, price: Option<&Bound<'_, PyAny>>, size: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-        let Some((open, instrument)) = self.window.look(|ctx| Some((*ctx.order(order)?, ctx.instrument().clone())))?
-        else {
-            return Ok(());
-        };
-        let ticks = price.map(|price| amounts::price(price, &instrument, open.request.side)).transpose()?;
-        let qty = size.map(|size| amounts::positive_size(size, &instrument)).transpose()?;
+        let Some(open) = self.window.look(|ctx| ctx.order(order).copied())? else { return Ok(()) };
+        let ticks = price.map(|price| self.price(price, open.request.side)).transpose()?;
+        let qty = size.map(|size| self.positive_size(size)).transpose()?;
         let (ticks, qty) = (ticks.unwrap_or(open.request.price), qty.unwrap_or(open.request.qty));
         self.window.look(|ctx| ctx.amend(order, ticks, qty))
     }
@@ -313,13 +349,12 @@ impl PyContext {
         ask: Option<&Bound<'_, PyAny>>,
         size: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        let instrument = self.window.look(|ctx| ctx.instrument().clone())?;
-        let qty = amounts::positive_size(size, &instrument)?;
+        let qty = self.positive_size(size)?;
         let empty =
             self.window.look(|ctx| [Side::Buy, Side::Sell].iter().any(|side| ctx.book().best(*side).is_none()))?;
         let side_price = |price: Option<&Bound<'_, PyAny>>, side| {
             let given = price.filter(|price| !(empty && price.extract::<f64>().is_ok_and(f64::is_nan)));
-            given.map(|price| amounts::price(price, &instrument, side)).transpose()
+            given.map(|price| self.price(price, side)).transpose()
         };
         let (bid, ask) = (side_price(bid, Side::Buy)?, side_price(ask, Side::Sell)?);
         self.window.look(|ctx| ctx.quote(bid, ask, qty))

@@ -10,7 +10,8 @@ use pyo3::types::PyBytes;
 
 use crate::backtest::{Settings, parse_limits};
 use crate::errors::kedge_error;
-use crate::strategy::{PythonStrategy, Raised};
+use crate::kinds;
+use crate::strategy::Raised;
 
 /// (Index of the instrument, limits as JSON, strategy object, base class).
 pub(crate) type SeatArguments<'py> = (InstrumentIx, String, Bound<'py, PyAny>, Bound<'py, PyAny>);
@@ -41,12 +42,9 @@ impl Seated {
                 return Err(kedge_error("UsageError", format!("there is no instrument {at}, only {count}"), ""));
             }
             let own = Raised::default();
-            let strategy = PythonStrategy::new(object, base, Rc::clone(&own))?;
+            let (interest, strategy) = kinds::seated(object, base, Rc::clone(&own))?;
             let limits = parse_limits(limits, engine.instrument(*at))?;
-            engine.add_strategy(
-                Seat { instrument: *at, interest: strategy.interest(), limits, ..Seat::default() },
-                Box::new(strategy),
-            );
+            engine.add_strategy(Seat { instrument: *at, interest, limits, ..Seat::default() }, strategy);
             strategies.push(object.clone().unbind());
             raised.push(own);
         }

@@ -9,7 +9,7 @@ use kedge_core::strategy::{Fault, Interest, Strategy, Wake};
 use pyo3::prelude::*;
 
 use crate::context::PyContext;
-use crate::happenings::{PyBar, PyFill, PyOrder, PyQuote, PyTrade};
+use crate::happenings::{PyBar, PyFill, PyOrder, PyQuote, PyTrade, tell};
 use crate::views::PyBook;
 use crate::window::Window;
 
@@ -24,6 +24,16 @@ static CALLBACKS: AtomicU64 = AtomicU64::new(0);
 #[pyfunction]
 fn callback_count() -> u64 {
     CALLBACKS.load(Ordering::Relaxed)
+}
+
+/// One callback, counted while it runs. Only the thread that holds the interpreter's lock counts, so that a store after
+/// a load loses nothing.
+pub(crate) fn counted<R>(callback: impl FnOnce() -> R) -> R {
+    let step = || CALLBACKS.store(CALLBACKS.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    step();
+    let outcome = callback();
+    step();
+    outcome
 }
 
 /// The exception that stopped a strategy, for whoever runs the engine.
@@ -48,7 +58,16 @@ pub(crate) struct PythonStrategy {
     ctx: Py<PyContext>,
     book: Py<PyBook>,
     callbacks: [Option<Py<PyAny>>; CALLBACK_NAMES.len()],
+    told: Told,
     raised: Raised,
+}
+
+/// The objects that tell of what happens often.
+#[derive(Default)]
+struct Told {
+    trade: Option<Py<PyTrade>>,
+    quote: Option<Py<PyQuote>>,
+    bar: Option<Py<PyBar>>,
 }
 
 impl PythonStrategy {
@@ -71,6 +90,7 @@ impl PythonStrategy {
             book: Py::new(py, PyBook { window: window.clone() })?,
             window,
             callbacks,
+            told: Told::default(),
             raised,
         })
     }
@@ -89,7 +109,8 @@ impl PythonStrategy {
         }
     }
 
-    fn call(&self, py: Python<'_>, wake: &Wake, ctx: &mut Context<'_>) -> PyResult<()> {
+    #[allow(clippy::cast_precision_loss)]
+    fn call(&mut self, py: Python<'_>, wake: &Wake, ctx: &mut Context<'_>) -> PyResult<()> {
         let at = match wake {
             Wake::Start => 0,
             Wake::Book => 1,
@@ -102,33 +123,41 @@ impl PythonStrategy {
             Wake::Order(_) => 8,
             Wake::Stop => 9,
         };
-        let Some(callback) = &self.callbacks[at] else { return Ok(()) };
-        let told = told(py, wake, ctx, &self.book)?;
-        CALLBACKS.fetch_add(1, Ordering::Relaxed);
-        let outcome = self.window.open(ctx, || match told {
-            None => callback.call1(py, (&self.ctx,)),
-            Some(told) => callback.call1(py, (&self.ctx, told)),
+        let Self { window, ctx: own, book, callbacks, told, .. } = self;
+        let Some(callback) = &callbacks[at] else { return Ok(()) };
+        let instrument = ctx.instrument();
+        let fresh;
+        let told: Option<&Py<PyAny>> = match wake {
+            Wake::Start | Wake::Stop => None,
+            Wake::Book => Some(book.as_any()),
+            Wake::Trade(event) => Some(tell(py, &mut told.trade, event, instrument)?.as_any()),
+            Wake::Quote(quote) => Some(tell(py, &mut told.quote, quote, instrument)?.as_any()),
+            Wake::Bar(_, bar) => Some(tell(py, &mut told.bar, bar, instrument)?.as_any()),
+            Wake::Funding(rate) => {
+                fresh = (*rate as f64 / 1e9).into_pyobject(py)?.into_any().unbind();
+                Some(&fresh)
+            }
+            Wake::Timer(timer) => {
+                fresh = timer.into_pyobject(py)?.into_any().unbind();
+                Some(&fresh)
+            }
+            Wake::Fill(order, fill) => {
+                fresh = Py::new(py, PyFill::new(order, fill, instrument))?.into_any();
+                Some(&fresh)
+            }
+            Wake::Order(order) => {
+                fresh = Py::new(py, PyOrder::new(order, instrument))?.into_any();
+                Some(&fresh)
+            }
+        };
+        let outcome = window.open(ctx, || {
+            counted(|| match told {
+                None => callback.call1(py, (&*own,)),
+                Some(told) => callback.call1(py, (&*own, told)),
+            })
         });
-        CALLBACKS.fetch_add(1, Ordering::Relaxed);
         outcome.map(|_| ())
     }
-}
-
-/// The second argument of a callback; `None` for those that take `ctx` alone.
-#[allow(clippy::cast_precision_loss)]
-fn told(py: Python<'_>, wake: &Wake, ctx: &Context<'_>, book: &Py<PyBook>) -> PyResult<Option<Py<PyAny>>> {
-    let instrument = ctx.instrument();
-    Ok(Some(match wake {
-        Wake::Start | Wake::Stop => return Ok(None),
-        Wake::Book => book.clone_ref(py).into_any(),
-        Wake::Trade(event) => Py::new(py, PyTrade::new(event, instrument))?.into_any(),
-        Wake::Quote(quote) => Py::new(py, PyQuote::new(quote, instrument))?.into_any(),
-        Wake::Bar(_, bar) => Py::new(py, PyBar::new(bar, instrument))?.into_any(),
-        Wake::Funding(rate) => (*rate as f64 / 1e9).into_pyobject(py)?.into_any().unbind(),
-        Wake::Timer(timer) => timer.into_pyobject(py)?.into_any().unbind(),
-        Wake::Fill(order, fill) => Py::new(py, PyFill::new(order, fill, instrument))?.into_any(),
-        Wake::Order(order) => Py::new(py, PyOrder::new(order, instrument))?.into_any(),
-    }))
 }
 
 impl Strategy for PythonStrategy {

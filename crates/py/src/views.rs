@@ -107,10 +107,7 @@ impl PyBook {
     /// Between the bests, nearer to the side with less: (bid × ask size + ask × bid size) / (bid size + ask size).
     #[getter]
     fn microprice(&self) -> PyResult<f64> {
-        self.of_touch(|[bid, ask]| {
-            let (bid_size, ask_size) = (bid.1 as f64, ask.1 as f64);
-            (bid.0 as f64 * ask_size + ask.0 as f64 * bid_size) / (bid_size + ask_size)
-        })
+        self.window.look(|ctx| ctx.instrument().tick_size.times(ctx.microprice()))
     }
 
     /// Best ask less best bid.

@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
+
 from kedge.backtest.markets import Market
 from kedge.backtest.spec import RunSpec
+from kedge.model.columns import CLEAR, DELTA, KIND, LEVEL, MarketColumns
 from kedge.model.settings import Settings
 
 _QUEUE = {
@@ -48,6 +51,10 @@ def assumptions(settings: Settings, spec: RunSpec, market: Market) -> list[str]:
             "latency counts as none."
         )
     return said
+
+
+def _has_book(blocks: Sequence[MarketColumns]) -> bool:
+    return any(bool(np.isin(block.flags & KIND, (DELTA, CLEAR, LEVEL)).any()) for block in blocks)
 
 
 def _queue(settings: Settings) -> str:
@@ -99,6 +106,12 @@ def warnings(market: Market, results: Mapping[str, Any], instruments: Sequence[M
         )
     if any(stream.instrument["kind"] != "spot" for stream in market.streams):
         said.append("Funding is left out (--funding none): a perpetual pays or receives it every few hours.")
+    for stream in market.streams:
+        if not _has_book(stream.blocks):
+            said.append(
+                f"The data of {stream.instrument['id']} has trades and no book: an order that takes gets the last trade's "
+                "price, whatever its size and without a spread. A real one pays both."
+            )
     if results["gaps"]:
         said.append(
             f"The recording has {results['gaps']:,} gaps; the book was out of sync, and no order passed, until each of "

@@ -140,7 +140,7 @@ def _seats(request: BacktestRequest, definitions: Sequence[Mapping[str, Any]]) -
     settings, ids = request.settings, [str(definition["id"]) for definition in definitions]
     if request.strategy is not None:
         source = read_source(str(request.strategy))
-        stem = Path(source.file).stem.replace("_", "-")
+        stem = source.stem
         return [
             Seat(
                 _seat_name(stem, definition, ids),
@@ -215,7 +215,7 @@ def _tables(
     tables = run_folder.RunTables(
         **_frames(request, spec, outcome, _meta(request, spec, market, created)),
         candles=built[0].vstack(built[1]) if len(built) == 2 else built[0],
-        sources={Path(seat.source.file).name: seat.source.text for seat in spec.seats},
+        sources={seat.source.file_name: seat.source.text for seat in spec.seats},
     )
     results = metrics.results(tables) | _engine_results(market, outcome, [seat.name for seat in spec.seats])
     results["start"], results["end"] = tables.equity["ts"].min(), tables.equity["ts"].max()
@@ -261,16 +261,16 @@ def _plain(units: int) -> int | Decimal:
 
 def _meta(request: BacktestRequest, spec: RunSpec, market: markets.Market, created: datetime) -> dict[str, Any]:
     data = [{**source, "instrument": stream.instrument["id"]} for stream in market.streams for source in stream.sources]
-    name = Path(str(request.strategy)).stem if request.strategy is not None else "strategies"
+    name = spec.seats[0].source.stem if request.strategy is not None else "strategies"
     return {
         "kedge": _core.__version__,
         "created": created,
-        "name": name.replace("_", "-"),
+        "name": name,
         "command": _command(request),
         "strategies": [
             {
                 "name": seat.name,
-                "file": Path(seat.source.file).name,
+                "file": seat.source.file_name,
                 "sha256": seat.source.sha256,
                 "instrument": spec.instruments[seat.instrument]["id"],
                 "params": dict(seat.params),

@@ -33,6 +33,8 @@ import polars as pl
 from kedge.model.errors import DataError, UsageError
 
 SCHEMA_VERSION: Final = 2
+SOURCES: Final = (".py", ".toml")
+"""What the names of strategies' sources end in."""
 
 _Kinds = dict[str, pl.DataType | type[pl.DataType]]
 
@@ -252,8 +254,8 @@ def _write_files(tables: RunTables, folder: Path) -> None:
         checked(name, getattr(tables, name)).write_parquet(folder / f"{name}.parquet")
     (folder / "strategies").mkdir()
     for file, source in tables.sources.items():
-        if Path(file).name != file or not file.endswith(".py"):
-            raise DataError(f"source `{file}` must be a plain file name ending in .py")
+        if Path(file).name != file or not file.endswith(SOURCES):
+            raise DataError(f"source `{file}` must be a plain file name ending in {' or '.join(SOURCES)}")
         (folder / "strategies" / file).write_text(source, encoding="utf-8")
     text = json.dumps(_checked_meta(tables.meta), indent=2, ensure_ascii=False, allow_nan=False)
     (folder / "run.json").write_text(text + "\n", encoding="utf-8")

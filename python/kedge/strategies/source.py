@@ -14,8 +14,13 @@ from pathlib import Path
 from types import ModuleType
 
 from kedge.model.errors import UsageError
+from kedge.strategies import built_in
 from kedge.strategies.faults import explain
+from kedge.strategies.rules import rule_class
 from kedge.strategies.strategy import Param, Strategy, declared
+
+BUILT_IN = "rust:"
+"""What the name of a strategy that is built in begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +35,24 @@ class StrategySource:
     class_name: str = ""
 
     @property
+    def stem(self) -> str:
+        """A short name for tables and folders: of `examples/quoting.py` and of `rust:quoting`, `quoting`."""
+        return Path(self.file.removeprefix(BUILT_IN)).stem.replace("_", "-")
+
+    @property
+    def file_name(self) -> str:
+        """The file of a run folder that keeps its text."""
+        return f"rust-{self.stem}.toml" if self.file.startswith(BUILT_IN) else Path(self.file).name
+
+    @property
     def sha256(self) -> str:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
 def read_source(name: str) -> StrategySource:
-    """Reads `FILE` or `FILE:CLASS`. Raises `UsageError` if there is no such file or it is no text."""
+    """Reads `FILE`, `FILE:CLASS` or `rust:NAME`. Raises `UsageError` if there is no such file or it is no text."""
+    if name.startswith(BUILT_IN):
+        return StrategySource(name, built_in.describe(name.removeprefix(BUILT_IN)))
     file, _, class_name = name.partition(".py:")
     path = Path(f"{file}.py" if class_name else name)
     try:
@@ -47,11 +64,15 @@ def read_source(name: str) -> StrategySource:
 
 
 def strategy_class(source: StrategySource) -> type[Strategy]:
-    """Runs the file and returns the strategy it defines.
+    """Runs the file, or reads the rule (`.toml`), and returns the strategy it defines.
 
-    Raises `StrategyError` with file and line if running it raises, `UsageError` if it does not define exactly one
-    strategy, or not the one named.
+    Raises `StrategyError` with file and line if running it raises or a rule means nothing, `UsageError` if it does not
+    define exactly one strategy, or not the one named.
     """
+    if source.file.endswith(".toml"):
+        return rule_class(source.file, source.text)
+    if source.file.startswith(BUILT_IN):
+        return built_in.strategy_class(source.file.removeprefix(BUILT_IN))
     module = ModuleType(f"kedge_strategy_{Path(source.file).stem}")
     module.__file__ = source.file
     # Tracebacks show the text that ran, also when it came from a journal.

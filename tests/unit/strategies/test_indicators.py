@@ -59,7 +59,9 @@ ORACLES: dict[str, Callable[[Arrays], dict[str, Any]]] = {
     "stochastic": lambda b: dict(
         zip(("k", "d"), talib.STOCH(b["high"], b["low"], b["close"], 14, 3, 0, 3, 0), strict=True)
     ),
-    "stochastic-fast": lambda b: dict(zip(("k", "d"), talib.STOCHF(b["high"], b["low"], b["close"], 5, 3, 0), strict=True)),
+    "stochastic-fast": lambda b: dict(
+        zip(("k", "d"), talib.STOCHF(b["high"], b["low"], b["close"], 5, 3, 0), strict=True)
+    ),
     "obv": lambda b: {"value": talib.OBV(b["close"], b["volume"])},
 }
 
@@ -136,7 +138,12 @@ def test_an_indicator_equals_talib(told, bars, name):
         assert worst <= 1e-9, f"{output} is {worst} off"
     warm = [now[name] for now in told.warm]
     assert warm.index(True) == told.warmups[name] - 1
-    assert all(math.isnan(value) for now in told.values[: told.warmups[name] - 1] for key, value in now.items() if key[0] == name)
+    assert all(
+        math.isnan(value)
+        for now in told.values[: told.warmups[name] - 1]
+        for key, value in now.items()
+        if key[0] == name
+    )
 
 
 def test_previous_is_the_value_of_the_bar_before(told):

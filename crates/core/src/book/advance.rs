@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::{Book, OFFSET, PAGE, PAGE_BITS};
-use crate::event::{Columns, Event, Kind, flag};
-use crate::types::{Nanos, Side, Ticks};
+use crate::event::{Columns, Event, Kind, flag, side_of};
+use crate::types::{Nanos, Qty, Side, Ticks};
 
 /// Which rows the caller wants to handle itself.
 ///
@@ -104,6 +104,21 @@ const TABLES: ([i64; CODES], [usize; CODES], [usize; CODES]) = {
     (mirror, side, page)
 };
 
+/// A row that the watch held back, before it is applied.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Touch {
+    /// A trade, or else a delta.
+    pub(crate) is_trade: bool,
+    /// Of the book, or the aggressor's.
+    pub(crate) side: Side,
+    /// In ticks.
+    pub(crate) price: Ticks,
+    /// What the level holds; 0 for a trade.
+    pub(crate) previous: Qty,
+    /// What it will hold; what was traded.
+    pub(crate) qty: Qty,
+}
+
 impl Book {
     /// Applies these rows of `columns` while `times[row] <= until` and `watch` lets them pass.
     ///
@@ -116,76 +131,116 @@ impl Book {
         until: Nanos,
         watch: Watch,
     ) -> Stop {
+        if self.is_of_trades {
+            return self.pass(columns, times, rows, until, watch);
+        }
         let end = rows_until(times, &rows, until);
-        let next = self.rows(columns, rows.start..end, &watch.limits);
+        let next = self.sweep(columns, times, rows.start..end, watch, |_| false);
+        if next < end { Stop::Row(next) } else { Stop::Time(next) }
+    }
+
+    /// Applies rows, whatever their times, up to the first that is not a delta or a trade or that `watch` holds back and
+    /// `pass` does not let pass. Returns that row, not applied, or the end.
+    pub(crate) fn sweep(
+        &mut self,
+        columns: &Columns<'_>,
+        times: &[Nanos],
+        rows: Range<usize>,
+        watch: Watch,
+        mut pass: impl FnMut(&Touch) -> bool,
+    ) -> usize {
+        let mut next = rows.start;
+        while next < rows.end {
+            let (at, to_map) = self.sweep_mapped(columns, next..rows.end, &watch.limits, &mut pass);
+            next = at;
+            let Some((side, price, qty)) = to_map else { break };
+            self.set(side, price, qty);
+            next += 1;
+        }
         self.find_bests();
         let book = |code: &u8| code & flag::KIND == Kind::Delta as u8;
         if let Some(last) = columns.flags[rows.start..next].iter().rposition(book) {
             self.updated = times[rows.start + last];
         }
-        if next < end { Stop::Row(next) } else { Stop::Time(next) }
+        next
     }
 
-    /// Applies deltas up to the first row that is not for it to apply, or `rows.end`. Bests may be gone afterwards.
-    fn rows(&mut self, columns: &Columns<'_>, rows: Range<usize>, limits: &[i64; 4]) -> usize {
-        let mut at = rows.start;
-        while at < rows.end {
-            at = self.plain_rows(columns, at..rows.end, limits);
-            if at == rows.end {
-                break;
-            }
-            // The caller's row, a new best, or a page to be mapped.
-            let code = columns.flags[at];
-            let (side, price) = (usize::from(code >> 4 & 1), columns.price_base + i64::from(columns.price[at]));
-            if code & (flag::KIND | flag::WIDE) > Kind::Trade as u8
-                || price ^ (side as i64 - 1) <= limits[usize::from(code & 1) * 2 + side]
-            {
-                break;
-            }
-            if code & flag::KIND == Kind::Delta as u8 {
-                self.set(side, price, columns.qty_scale * i64::from(columns.qty[at]));
-            }
-            at += 1;
-        }
-        at
-    }
-
-    /// The loop over rows that change no best and whose pages are there. Trades write to page 0, so that they need no
-    /// branch: one row in seven is one, in no order.
+    /// The loop. Ends also at a delta whose page is not there, which it returns: all it still needs is to be set.
+    ///
+    /// Trades write to page 0, so that they need no branch: one row in seven is one, in no order. Bests may be gone
+    /// afterwards.
     #[inline]
-    fn plain_rows(&mut self, columns: &Columns<'_>, rows: Range<usize>, limits: &[i64; 4]) -> usize {
+    fn sweep_mapped(
+        &mut self,
+        columns: &Columns<'_>,
+        rows: Range<usize>,
+        limits: &[i64; 4],
+        pass: &mut impl FnMut(&Touch) -> bool,
+    ) -> (usize, Option<(usize, Ticks, Qty)>) {
         let scale = columns.qty_scale;
         let shift = self.pages.first_page << PAGE_BITS;
         let base = columns.price_base - shift;
         let (mirror, sides, pages) = &TABLES;
-        // At or below it a row is news: the caller's, or a new best.
-        let mut limit = [0; CODES];
-        limit[0] = limits[0].max(self.best[0] - 1).saturating_add(shift);
-        limit[1] = limits[2].saturating_add(shift);
-        limit[usize::from(flag::SELL)] = limits[1].max(self.best[1] - 1).saturating_sub(shift);
-        limit[usize::from(flag::SELL) + 1] = limits[3].saturating_sub(shift);
+        let mut news = news(limits, self.best, shift);
         let (cells, directory) = (self.pages.cells.as_mut_slice(), self.pages.directory.as_slice());
-        let all = columns.flags[rows.clone()].iter().zip(&columns.price[rows.clone()]).zip(&columns.qty[rows.clone()]);
-        let mut applied = rows.start;
-        for ((&code, &price), &qty) in all {
-            let price = base + i64::from(price);
+        let (flags, prices) = (&columns.flags[..rows.end], &columns.price[..rows.end]);
+        let qtys = &columns.qty[..rows.end];
+        let mut row = rows.start;
+        while row < rows.end {
+            let (code, price) = (flags[row], base + i64::from(prices[row]));
             let at = usize::from(code & CODE);
-            let Some(&page) = directory.get(price as usize >> PAGE_BITS) else { break };
-            if code & (flag::KIND | flag::WIDE) > Kind::Trade as u8 || price ^ mirror[at] <= limit[at] || page == 0 {
-                break;
+            let page = directory.get(price as usize >> PAGE_BITS).map_or(0, |&page| page as usize);
+            let best = price ^ mirror[at];
+            if code & (flag::KIND | flag::WIDE) > Kind::Trade as u8 || best <= news[at] || page == 0 {
+                if code & (flag::KIND | flag::WIDE) > Kind::Trade as u8 {
+                    break;
+                }
+                let (is_trade, side) = (code & 1 != 0, side_of(code));
+                let qty = scale * i64::from(qtys[row]);
+                let cell = page + sides[at] + (price & OFFSET) as usize;
+                let price = price + shift;
+                if price ^ side.mirror() <= limits[usize::from(code & 1) * 2 + side as usize] {
+                    let previous = if is_trade || page == 0 { 0 } else { cells[cell] };
+                    if !pass(&Touch { is_trade, side, price, previous, qty }) {
+                        break;
+                    }
+                }
+                if !is_trade && page > 0 {
+                    cells[cell] = qty;
+                    let best = price ^ side.mirror();
+                    if qty != 0 && best < self.best[side as usize] {
+                        self.best[side as usize] = best;
+                        news = self::news(limits, self.best, shift);
+                    }
+                } else if !is_trade && qty != 0 {
+                    return (row, Some((side as usize, price, qty)));
+                }
+                row += 1;
+                continue;
             }
-            let cell = (page as usize & pages[at]) + sides[at] + (price & OFFSET) as usize;
+            let cell = (page & pages[at]) + sides[at] + (price & OFFSET) as usize;
             let Some(cell) = cells.get_mut(cell) else { break };
-            *cell = scale * i64::from(qty);
-            applied += 1;
+            *cell = scale * i64::from(qtys[row]);
+            row += 1;
         }
-        applied
+        (row, None)
     }
+}
+
+/// At or below it a row of a code is news: the caller's, or a new best. Prices are counted from `shift`.
+#[inline]
+fn news(limits: &[i64; 4], best: [i64; 2], shift: i64) -> [i64; CODES] {
+    let mut news = [0; CODES];
+    news[0] = limits[0].max(best[0] - 1).saturating_add(shift);
+    news[1] = limits[2].saturating_add(shift);
+    news[usize::from(flag::SELL)] = limits[1].max(best[1] - 1).saturating_sub(shift);
+    news[usize::from(flag::SELL) + 1] = limits[3].saturating_sub(shift);
+    news
 }
 
 /// The first of `rows` later than `until`, or their end. Found ahead, one look a cache line, in order: so the rows
 /// themselves need no look at the time, and the times still come from memory before they are asked for.
-fn rows_until(times: &[Nanos], rows: &Range<usize>, until: Nanos) -> usize {
+pub(crate) fn rows_until(times: &[Nanos], rows: &Range<usize>, until: Nanos) -> usize {
     const LINE: usize = 8;
     let times = &times[rows.clone()];
     let (lines, _) = times.as_chunks::<LINE>();

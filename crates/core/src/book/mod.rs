@@ -5,8 +5,10 @@
 //! they are. So hardly a row decides a branch that a processor could guess wrong.
 
 mod advance;
+mod stand_in;
 
 pub use advance::{Stop, Watch};
+pub(crate) use advance::{Touch, rows_until};
 
 use crate::event::{Event, Kind};
 use crate::types::{NO_TIME, Nanos, Qty, Side, Ticks};
@@ -54,6 +56,7 @@ pub struct Book {
     state: Sync,
     updated: Nanos,
     ignored: u64,
+    is_of_trades: bool,
 }
 
 impl Pages {
@@ -144,7 +147,8 @@ impl Pages {
 
 impl Default for Book {
     fn default() -> Self {
-        Self { pages: Pages::new(), best: [NONE; 2], state: Sync::Syncing, updated: NO_TIME, ignored: 0 }
+        let (best, state) = ([NONE; 2], Sync::Syncing);
+        Self { pages: Pages::new(), best, state, updated: NO_TIME, ignored: 0, is_of_trades: false }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::state::{State, Timer, TimerKind};
 use crate::book::Book;
+use crate::event::Kind;
 use crate::feature::{Clock, IndicatorId, Reading, Series, Spec, Units};
 use crate::instrument::Instrument;
 use crate::order::{Order, OrderRequest, Terms};
@@ -43,6 +44,21 @@ impl Context<'_> {
     #[inline]
     pub fn book(&self) -> &Book {
         &self.state.view_of(self.strategy).book
+    }
+
+    /// Between the bests, nearer to the side with less: (bid × ask size + ask × bid size) / (bid size + ask size), in
+    /// ticks. NaN where a side is empty.
+    #[allow(clippy::cast_precision_loss)]
+    pub fn microprice(&self) -> f64 {
+        let book = self.book();
+        let (Some(bid), Some(ask)) = (book.best(Side::Buy), book.best(Side::Sell)) else { return f64::NAN };
+        let (bid_size, ask_size) = (book.qty(Side::Buy, bid) as f64, book.qty(Side::Sell, ask) as f64);
+        (bid as f64 * ask_size + ask as f64 * bid_size) / (bid_size + ask_size)
+    }
+
+    /// The id that the next order asked for gets.
+    pub fn next_order(&self) -> OrderId {
+        self.state.orders.next_id()
     }
 
     /// Price of the last trade in ticks.
@@ -107,6 +123,7 @@ impl Context<'_> {
             view.bar_listeners.push((series, self.strategy));
         }
         view.trade_bars_heard |= !matches!(view.series[usize::from(series)].clock(), Clock::Time(_));
+        view.sought |= u8::from(view.trade_bars_heard) << Kind::Trade as u8;
         series
     }
 

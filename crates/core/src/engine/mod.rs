@@ -113,11 +113,18 @@ impl Engine {
             bar_listeners: Vec::new(),
             trade_bars_heard: false,
             closed: Vec::new(),
+            sought: 0,
+            hears_reports: false,
             last_trade: None,
             quote: Quote::default(),
             counts: Counts::default(),
         });
         (self.state.views.len() - 1) as InstrumentIx
+    }
+
+    /// An instrument's data has no book: the last trade's price stands in for it.
+    pub fn takes_trades_for_book(&mut self, instrument: InstrumentIx) {
+        self.state.views[usize::from(instrument)].book = Book::of_trades();
     }
 
     /// Adds a strategy; returns its index. Panics if its instrument is not there.
@@ -149,6 +156,7 @@ impl Engine {
             pnl_before: 0,
         });
         self.strategies.push(strategy);
+        self.state.listen_anew();
         index
     }
 
@@ -205,6 +213,7 @@ impl Engine {
     /// Lets a strategy that was stopped be called again.
     pub fn run_strategy(&mut self, strategy: StrategyIx) {
         self.state.slots[usize::from(strategy)].running = true;
+        self.state.listen_anew();
     }
 
     /// Cancels one open order, whoever's it is; of one that has ended nothing comes.
@@ -219,6 +228,7 @@ impl Engine {
     pub fn stop_strategy(&mut self, strategy: StrategyIx, now: Nanos) {
         self.state.now = now;
         self.state.slots[usize::from(strategy)].running = false;
+        self.state.listen_anew();
         self.state.log.add(&Decision::Stopped { ts: now, strategy });
         self.state.cancel_all(strategy);
     }
@@ -306,8 +316,7 @@ impl Engine {
 
     /// Whether a report of this instrument could wake somebody.
     pub fn hears_reports(&self, instrument: InstrumentIx) -> bool {
-        let on = |slot: &&Slot| slot.instrument == instrument && slot.running;
-        self.state.slots.iter().filter(on).any(|slot| slot.interest.fill || slot.interest.order)
+        self.state.views[usize::from(instrument)].hears_reports
     }
 
     /// Notes every strategy's value now.

@@ -25,25 +25,14 @@ impl Engine {
     /// The earliest time at which a strategy may act on what is known now: rows it subscribed to, reports that are on
     /// their way, timers.
     pub fn next_wake(&self, feeds: &mut [Feed<'_>], reports: &[Reports]) -> Option<Nanos> {
-        let rows =
-            feeds.iter_mut().enumerate().filter_map(|(ix, feed)| feed.find(self.sought(ix)).map(|found| found.0));
+        let rows = feeds
+            .iter_mut()
+            .enumerate()
+            .filter_map(|(ix, feed)| feed.find(self.state.views[ix].sought).map(|found| found.0));
         let heard = reports.iter().enumerate().filter(|(ix, _)| self.hears_reports(*ix as InstrumentIx));
         let reports = heard.filter_map(|(_, queue)| queue.front().map(|report| report.ts_recv));
         let timer = self.state.timers.peek().map(|timer| timer.0.at);
         rows.chain(reports).chain(timer).min()
-    }
-
-    /// The kinds of rows that strategies on an instrument subscribed to, as bits `1 << kind`.
-    fn sought(&self, instrument: usize) -> u8 {
-        let mut kinds = u8::from(self.state.views[instrument].trade_bars_heard) << Kind::Trade as u8;
-        for slot in self.state.slots.iter().filter(|slot| usize::from(slot.instrument) == instrument && slot.running) {
-            let book = 1 << Kind::Delta as u8 | 1 << Kind::Clear as u8 | 1 << Kind::Level as u8 | 1 << Kind::Gap as u8;
-            kinds |= if slot.interest.book { book } else { 0 };
-            kinds |= u8::from(slot.interest.trade) << Kind::Trade as u8;
-            kinds |= u8::from(slot.interest.quote) << Kind::Quote as u8;
-            kinds |= u8::from(slot.interest.funding) << Kind::Funding as u8;
-        }
-        kinds
     }
 
     /// Takes in everything up to `until`, waking strategies on the way. `feeds` and `reports` are per instrument.
@@ -52,17 +41,24 @@ impl Engine {
     /// answer may come in the same moment, before what is left of it.
     pub fn advance(&mut self, feeds: &mut [Feed<'_>], reports: &mut [Reports], until: Nanos, prompt: bool) {
         let faults = self.faults.len();
-        while let Some((at, next, row)) = self.next(feeds, reports, until) {
+        loop {
+            if self.tell_next(feeds, reports, until) {
+                if self.faults.len() > faults || prompt && !self.state.commands.is_empty() {
+                    return;
+                }
+                continue;
+            }
+            let Some((at, next, row)) = self.next(feeds, reports, until) else { break };
             match next {
                 Next::Row(ix) => {
                     // Instruments ahead in their order have had this moment; those behind have not.
-                    for (other, feed) in feeds.iter_mut().enumerate() {
-                        let (until, last) = if other == ix { (at, row) } else { (at - i64::from(other > ix), None) };
-                        self.state.views[other].run(feed, until, last);
+                    for (other, feed) in feeds.iter_mut().enumerate().filter(|(other, _)| *other != ix) {
+                        self.state.views[other].run(feed, at - i64::from(other > ix), None);
                     }
+                    self.state.views[ix].run(&mut feeds[ix], at, row);
                     self.state.now = self.state.now.max(at);
-                    let last = row.and_then(|row| feeds[ix].row(row));
-                    last.into_iter().for_each(|event| self.tell(ix, &event));
+                    let event = row.and_then(|row| feeds[ix].row(row));
+                    event.into_iter().for_each(|event| self.tell(ix, &event));
                 }
                 Next::Report(ix) => {
                     let hears = self.hears_reports(ix as InstrumentIx);
@@ -88,6 +84,21 @@ impl Engine {
         self.state.now = self.state.now.max(until);
     }
 
+    /// With one instrument, takes its next row if somebody subscribed to it and nothing comes before it: the way of a
+    /// strategy that is told of every row, where looking for what comes next would cost more than telling it.
+    #[inline]
+    fn tell_next(&mut self, feeds: &mut [Feed<'_>], reports: &[Reports], until: Nanos) -> bool {
+        let ([feed], [reports]) = (feeds, reports) else { return false };
+        let report = reports.front().map_or(until, |report| report.ts_recv);
+        let timer = self.state.timers.peek().map_or(until, |timer| timer.0.at);
+        let view = &mut self.state.views[0];
+        let Some((at, event)) = feed.pop_if(view.sought, until.min(report).min(timer)) else { return false };
+        view.row(&event, at);
+        self.state.now = self.state.now.max(at);
+        self.tell(0, &event);
+        true
+    }
+
     fn run_views(&mut self, feeds: &mut [Feed<'_>], until: Nanos) {
         for (view, feed) in self.state.views.iter_mut().zip(feeds) {
             view.run(feed, until, None);
@@ -96,7 +107,7 @@ impl Engine {
 
     fn next(&self, feeds: &mut [Feed<'_>], reports: &[Reports], until: Nanos) -> Option<(Nanos, Next, Option<Row>)> {
         let rows = feeds.iter_mut().enumerate().filter_map(|(ix, feed)| {
-            let (at, row) = feed.find(self.sought(ix))?;
+            let (at, row) = feed.find(self.state.views[ix].sought)?;
             Some((at, Next::Row(ix), Some(row)))
         });
         let reports = reports.iter().enumerate();

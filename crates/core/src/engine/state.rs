@@ -30,6 +30,10 @@ pub(super) struct View {
     pub(super) trade_bars_heard: bool,
     /// Series of which the last row closed a bar that nobody was told of yet.
     pub(super) closed: Vec<u16>,
+    /// The kinds of rows that running strategies on it subscribed to, as bits `1 << kind`.
+    pub(super) sought: u8,
+    /// Whether one of them is woken by reports.
+    pub(super) hears_reports: bool,
     pub(super) last_trade: Option<Ticks>,
     pub(super) quote: Quote,
     pub(super) counts: Counts,
@@ -180,7 +184,9 @@ impl View {
             // The book lets trades pass unless there are bars; of those that passed only the last is of interest.
             let trade = |code: &u8| Kind::of(*code) == Kind::Trade;
             if let Some(passed) = columns.flags[at.row..next].iter().rposition(trade) {
-                self.last_trade = Some(columns.price_qty(at.row + passed).0);
+                let price = columns.price_qty(at.row + passed).0;
+                self.last_trade = Some(price);
+                self.book.trade(price, times[at.row + passed]);
             }
             if let Stop::Time(next) = stop {
                 let done = next < columns.len();
@@ -197,11 +203,13 @@ impl View {
     }
 
     /// Takes in one row.
+    #[inline]
     pub(super) fn row(&mut self, event: &Event, now: Nanos) {
         self.counts.events += 1;
         match event.kind() {
             Kind::Trade => {
                 self.last_trade = Some(event.price);
+                self.book.trade(event.price, now);
                 let by_buyer = event.side() == Side::Buy;
                 for (ix, series) in self.series.iter_mut().enumerate() {
                     if series.trade(now, event.price, event.qty, by_buyer) && self.trade_bars_heard {
@@ -242,6 +250,25 @@ impl View {
 }
 
 impl State {
+    /// What each instrument's strategies listen to. Called whenever one comes, stops or goes on.
+    pub(super) fn listen_anew(&mut self) {
+        for (ix, view) in self.views.iter_mut().enumerate() {
+            let on = |slot: &&Slot| usize::from(slot.instrument) == ix && slot.running;
+            view.sought = u8::from(view.trade_bars_heard) << Kind::Trade as u8;
+            view.hears_reports = false;
+            for slot in self.slots.iter().filter(on) {
+                let interest = slot.interest;
+                let book = [Kind::Delta, Kind::Clear, Kind::Level, Kind::Gap].map(|kind| (interest.book, kind));
+                let others =
+                    [(interest.trade, Kind::Trade), (interest.quote, Kind::Quote), (interest.funding, Kind::Funding)];
+                for (wanted, kind) in book.into_iter().chain(others) {
+                    view.sought |= u8::from(wanted) << kind as u8;
+                }
+                view.hears_reports |= interest.fill || interest.order;
+            }
+        }
+    }
+
     #[inline]
     pub(super) fn view_of(&self, strategy: StrategyIx) -> &View {
         &self.views[usize::from(self.slots[usize::from(strategy)].instrument)]

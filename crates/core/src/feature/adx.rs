@@ -2,34 +2,36 @@
 //!
 //! The sums of directional movement and true range begin with `period − 1` bars; the mean of the first `period` indices
 //! begins the average. A bar without movement adds nothing to that mean, and later leaves the average where it is.
+//!
+//! Which of two movements is greater is asked of prices as floats, as TA-Lib asks it: where both are the same number of
+//! ticks neither should count, but the floats' last bits may let one. Asked of ticks the index would differ by points.
 
-use super::atr::true_range;
-use super::{Bar, COLD, Indicator, Outputs};
+use super::{Bar, COLD, Indicator, Outputs, Units};
 
 #[derive(Clone, Debug)]
 pub(super) struct Adx {
     period: u32,
     seen: u32,
-    last: Option<Bar>,
+    last: Option<[f64; 3]>,
     plus: f64,
     minus: f64,
     range: f64,
     /// The sum of the first indices, then the average.
     average: f64,
+    units: Units,
 }
 
 impl Adx {
-    pub(super) fn new(period: u32) -> Self {
-        Self { period, seen: 0, last: None, plus: 0.0, minus: 0.0, range: 0.0, average: 0.0 }
+    pub(super) fn new(period: u32, units: Units) -> Self {
+        Self { period, seen: 0, last: None, plus: 0.0, minus: 0.0, range: 0.0, average: 0.0, units }
     }
 
-    /// Movement up and down, and the true range, of a bar after another.
-    #[allow(clippy::cast_precision_loss)]
-    fn movement(bar: &Bar, last: &Bar) -> (f64, f64, f64) {
-        let (up, down) = (bar.high.saturating_sub(last.high), last.low.saturating_sub(bar.low));
-        let plus = if up > 0 && up > down { up } else { 0 };
-        let minus = if down > 0 && up < down { down } else { 0 };
-        (plus as f64, minus as f64, true_range(bar, last.close) as f64)
+    /// Movement up and down, and the true range, of (high, low, close) after another.
+    fn movement([high, low, _]: [f64; 3], [last_high, last_low, last_close]: [f64; 3]) -> (f64, f64, f64) {
+        let (up, down) = (high - last_high, last_low - low);
+        let plus = if up > 0.0 && up > down { up } else { 0.0 };
+        let minus = if down > 0.0 && up < down { down } else { 0.0 };
+        (plus, minus, (high - low).max((high - last_close).abs()).max((low - last_close).abs()))
     }
 
     /// Both directional indicators and, where there is movement, the index.
@@ -44,9 +46,11 @@ impl Adx {
 }
 
 impl Indicator for Adx {
+    #[allow(clippy::cast_precision_loss)]
     fn update(&mut self, bar: &Bar) -> Outputs {
-        let Some(last) = self.last.replace(*bar) else { return COLD };
-        let (plus, minus, range) = Self::movement(bar, &last);
+        let prices = [bar.high, bar.low, bar.close].map(|ticks| self.units.price(ticks as f64));
+        let Some(last) = self.last.replace(prices) else { return COLD };
+        let (plus, minus, range) = Self::movement(prices, last);
         self.seen = self.seen.saturating_add(1);
         let n = f64::from(self.period);
         let kept = |sum: f64| if self.seen < self.period { sum } else { sum - sum / n };

@@ -29,6 +29,7 @@ pub use clock::{Clock, duration};
 pub use ema::{Ema, EmaSeed};
 pub use imbalance::Imbalance;
 pub use series::{IndicatorId, Reading, Series};
+pub(crate) use spec::did_you_mean;
 pub use spec::{DEFINITIONS, Definition, FeatureError, Given, Parameter, Spec};
 
 use crate::decimal::Step;

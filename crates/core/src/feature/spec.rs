@@ -197,7 +197,7 @@ impl Spec {
             "rsi" => Box::new(Rsi::new(a)),
             "macd" => Box::new(Macd::new(a, b, c, units)),
             "atr" => Box::new(Atr::new(a, units)),
-            "adx" => Box::new(Adx::new(a)),
+            "adx" => Box::new(Adx::new(a, units)),
             "bollinger" => Box::new(Bollinger::new(a, second, units)),
             "keltner" => Box::new(Keltner::new(a, second, c, units)),
             "donchian" => Box::new(Donchian::new(a, units)),

@@ -6,7 +6,7 @@ use super::resting::{OwnFill, Resting, RestingOrders};
 use super::special::Special;
 use super::taker::{self, Consumed};
 use super::{Listing, Reports, Request, VenueSettings, expiry, fees};
-use crate::book::{Sync, Watch};
+use crate::book::{Sync, Touch, Watch};
 use crate::event::Event;
 use crate::order::{Fill, Order, Reason, Report, ReportKind, TriggerBy};
 use crate::types::{Liquidity, Nanos, OrderId, Qty, Side, Ticks, TimeInForce};
@@ -21,6 +21,8 @@ pub(super) struct Lane {
     last_trade: u64,
     /// What concerns it.
     pub(super) watch: Watch,
+    /// Whether nothing concerns it but what touches its resting orders.
+    only_rests: bool,
     pub(super) fills: Vec<OwnFill>,
     /// Executed so far, bought less sold, in steps.
     pub(super) position: Qty,
@@ -39,6 +41,7 @@ impl Lane {
             response: Wire::new(settings.latency.response),
             last_trade: 0,
             watch: Watch::NONE,
+            only_rests: true,
             fills: Vec::new(),
             position: 0,
             special: None,
@@ -46,12 +49,25 @@ impl Lane {
         }
     }
 
+    /// Whether no row of the feed can make it report.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.resting.iter().next().is_none() && self.special.as_ref().is_none_or(|special| special.held.is_empty())
+    }
+
     pub(super) fn look_anew(&mut self) {
-        self.watch = self.consumed.watch(self.resting.watch());
+        let own = self.resting.watch();
+        self.watch = self.consumed.watch(own);
         if let Some(special) = &self.special {
             self.watch = if special.waits_for_trades() { self.watch.with_trades() } else { self.watch };
             self.expires = self.next_expiry();
         }
+        self.only_rests = self.consumed.is_empty() && self.watch == own;
+    }
+
+    /// Whether a row does no more to it than to move orders in their queues. It may say no where that is not known.
+    #[inline]
+    pub(super) fn lets_pass(&self, touch: &Touch, lot: Qty) -> bool {
+        self.only_rests && self.resting.lets_pass(touch, lot)
     }
 
     /// A level that concerns it changed from `previous`. Whether it looks for something else now.

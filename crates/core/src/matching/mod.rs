@@ -19,12 +19,13 @@ mod special;
 mod taker;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 pub use latency::{Latency, Wire};
 pub use queue::{Place, QueueModel};
 
-use crate::book::{Book, Stop, Sync, Watch};
-use crate::event::{Event, Kind};
+use crate::book::{Book, Sync, Watch, rows_until};
+use crate::event::{Columns, Event, Kind};
 use crate::feed::Feed;
 use crate::instrument::{Instrument, InstrumentKind};
 use crate::order::{Order, OrderRequest, Reason, Report, TriggerBy};
@@ -146,7 +147,10 @@ pub struct VenueModel {
     requests: VecDeque<(Nanos, u16, Request)>,
     /// What concerns any lane.
     watch: Watch,
-    /// When the first order of any lane ends by its terms.
+    is_watch_old: bool,
+    /// Quantity steps in a lot.
+    lot: Qty,
+    /// No order of any lane ends by its terms before then.
     expires: Nanos,
 }
 
@@ -157,6 +161,8 @@ impl VenueModel {
     pub fn new(instrument: Instrument, settings: VenueSettings) -> Self {
         let filters = Filters::new(&instrument);
         Self {
+            lot: instrument.lot_steps(),
+            is_watch_old: false,
             listing: Listing { instrument, settings, book: Book::default(), filters, mark: None, last: None },
             lanes: Vec::new(),
             lane_of: Vec::new(),
@@ -164,6 +170,13 @@ impl VenueModel {
             watch: Watch::NONE,
             expires: expiry::NEVER,
         }
+    }
+
+    /// The same for data without a book: who takes, takes at the price of the last trade.
+    pub fn of_trades(instrument: Instrument, settings: VenueSettings) -> Self {
+        let mut venue = Self::new(instrument, settings);
+        venue.listing.book = Book::of_trades();
+        venue
     }
 
     /// The venue's book.
@@ -189,6 +202,11 @@ impl VenueModel {
             self.lanes.push(Lane::new(&self.listing.settings));
         }
         self.lane_of[account]
+    }
+
+    /// Whether it has nothing to say, whatever its rows: nothing rests here and nothing is on its way.
+    pub fn is_quiet(&self) -> bool {
+        self.requests.is_empty() && self.lanes.iter().all(Lane::is_quiet)
     }
 
     /// When the next request arrives.
@@ -234,24 +252,35 @@ impl VenueModel {
         let before = out.queue.len();
         while let Some((block, at)) = feed.current() {
             let (columns, times) = (block.columns(), block.times());
-            match self.listing.book.advance(&columns, times, at.row..columns.len(), until, self.watch) {
-                Stop::Time(next) => {
-                    let done = next < columns.len();
-                    feed.seek(next);
-                    if done {
-                        return;
-                    }
-                }
-                Stop::Row(next) => {
-                    let (event, now) = (columns.get(next), times[next]);
-                    feed.seek(next + 1);
-                    self.row(&event, now, false, out);
-                    if stop_at_report && out.queue.len() > before {
-                        return;
-                    }
-                }
+            let end = rows_until(times, &(at.row..columns.len()), until);
+            let next = self.quiet_rows(&columns, times, at.row..end);
+            let is_later = next == end && end < columns.len();
+            let row = (next < end).then(|| (columns.get(next), times[next]));
+            feed.seek(next + usize::from(row.is_some()));
+            if let Some((event, now)) = row {
+                self.row(&event, now, false, out);
+            }
+            if is_later || stop_at_report && out.queue.len() > before {
+                return;
             }
         }
+    }
+
+    /// Applies rows as long as all they do to orders is to move them in their queues; returns the first that does more.
+    fn quiet_rows(&mut self, columns: &Columns<'_>, times: &[Nanos], rows: Range<usize>) -> usize {
+        if self.is_watch_old {
+            self.watch = self.lanes.iter().fold(Watch::NONE, |watch, lane| watch.or(lane.watch));
+            self.is_watch_old = false;
+        }
+        let (lot, queue) = (self.lot, self.listing.settings.queue);
+        let lanes = &mut self.lanes;
+        self.listing.book.sweep(columns, times, rows, self.watch, |touch| {
+            let passes = lanes.iter().all(|lane| lane.lets_pass(touch, lot));
+            if passes {
+                lanes.iter_mut().for_each(|lane| lane.resting.queue(touch, queue, lot));
+            }
+            passes
+        })
     }
 
     /// The one-event case of [`VenueModel::advance`]: the next row or request, whichever is first. Every lane is handed
@@ -273,6 +302,7 @@ impl VenueModel {
             self.expire(out);
         } else if let Some((at, lane, request)) = request {
             self.requests.pop_front();
+            self.look_at_trades(feed);
             self.request(at, lane, request, feed, out);
         }
     }
@@ -283,7 +313,17 @@ impl VenueModel {
         for lane in self.lanes.iter_mut().filter(|lane| lane.expires <= now) {
             lane.expire(now, out);
         }
+        self.expires = self.lanes.iter().fold(expiry::NEVER, |at, lane| at.min(lane.expires));
         self.look_anew();
+    }
+
+    /// Trades pass a book unseen; where there is none, the last of them is the market.
+    fn look_at_trades(&mut self, feed: &Feed<'_>) {
+        if self.listing.book.is_of_trades()
+            && let Some((at, price)) = feed.last_trade()
+        {
+            self.listing.book.trade(price, at);
+        }
     }
 
     /// When the next row or request is due.
@@ -300,7 +340,10 @@ impl VenueModel {
                 self.listing.book.apply(event, now);
                 self.each_lane(event, all, |lane, listing| lane.delta(listing, event, previous, now, out));
             }
-            Kind::Trade => self.each_lane(event, all, |lane, listing| lane.trade(listing, event, now, out)),
+            Kind::Trade => {
+                self.listing.book.trade(event.price, now);
+                self.each_lane(event, all, |lane, listing| lane.trade(listing, event, now, out));
+            }
             Kind::Clear | Kind::Level | Kind::Gap => {
                 self.listing.book.apply(event, now);
                 if self.listing.book.state() == Sync::InSync && event.is_last() {
@@ -332,9 +375,9 @@ impl VenueModel {
         }
     }
 
+    /// What concerns any lane is put together again before the next rows.
     fn look_anew(&mut self) {
-        self.watch = self.lanes.iter().fold(Watch::NONE, |watch, lane| watch.or(lane.watch));
-        self.expires = self.lanes.iter().fold(expiry::NEVER, |at, lane| at.min(lane.expires));
+        self.is_watch_old = true;
     }
 
     fn request(&mut self, now: Nanos, lane: u16, request: Request, feed: &Feed<'_>, out: &mut Reports) {
@@ -345,8 +388,10 @@ impl VenueModel {
             Request::Amend { .. } => self.listing.filters.needs_price(),
             Request::Cancel(_) => false,
         };
-        self.listing.last = if needs { feed.last_trade() } else { None };
-        self.lanes[usize::from(lane)].request(&self.listing, now, request, out);
+        self.listing.last = if needs { feed.last_trade().map(|trade| trade.1) } else { None };
+        let lane = &mut self.lanes[usize::from(lane)];
+        lane.request(&self.listing, now, request, out);
+        self.expires = self.expires.min(lane.expires);
         self.look_anew();
     }
 

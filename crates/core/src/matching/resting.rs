@@ -1,7 +1,7 @@
 //! Our orders that rest at the venue, and what rows of the feed do to them.
 
 use super::queue::{Place, QueueModel};
-use crate::book::Watch;
+use crate::book::{Touch, Watch};
 use crate::types::{OrderId, Qty, Side, Ticks, TimeInForce};
 
 /// One resting order.
@@ -152,7 +152,38 @@ impl RestingOrders {
         orders.retain(|order| order.leaves > 0);
     }
 
-    /// Every resting order, for tests of invariants.
+    /// Whether a row fills nothing: no order is reached or passed, and no queue traded away.
+    #[inline]
+    pub(super) fn lets_pass(&self, touch: &Touch, lot: Qty) -> bool {
+        let against = touch.side.opposite();
+        let (orders, x) = (&self.sides[against as usize], touch.price ^ against.mirror());
+        match orders.first() {
+            Some(first) if touch.is_trade => {
+                first.x > x
+                    || first.x == x
+                        && touch.qty > 0
+                        && orders.iter().take_while(|order| order.x == x).all(|order| order.place.waits(touch.qty, lot))
+            }
+            Some(first) => first.x > x || touch.qty <= 0,
+            None => true,
+        }
+    }
+
+    /// Moves the orders in their queues that a row moves which [passes](Self::lets_pass).
+    #[inline]
+    pub(super) fn queue(&mut self, touch: &Touch, model: QueueModel, lot: Qty) {
+        let side = if touch.is_trade { touch.side.opposite() } else { touch.side };
+        let x = touch.price ^ side.mirror();
+        for order in &mut self.sides[side as usize] {
+            if order.x == x && touch.is_trade {
+                order.place.trade(touch.qty, lot);
+            } else if order.x == x {
+                order.place.level(model, touch.previous, touch.qty);
+            }
+        }
+    }
+
+    /// Every resting order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Resting> {
         self.sides.iter().flatten()
     }

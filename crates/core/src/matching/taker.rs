@@ -43,6 +43,10 @@ impl Consumed {
         self.levels.retain(|level| (level.0, level.1) != (side, price));
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.levels.is_empty()
+    }
+
     pub(super) fn clear(&mut self) {
         self.levels.clear();
     }
@@ -67,8 +71,13 @@ impl Lane {
             Side::Sell => price >= limit,
         };
         let levels = listing.book.levels(against).take_while(move |level| within(level.0));
+        let is_of_trades = listing.book.is_of_trades();
         levels
-            .map(move |(price, qty)| (price, (qty - self.consumed.at(against, price)) / lot * lot))
+            .map(move |(price, qty)| match is_of_trades {
+                // Nothing is known of how much there is: as much as anybody asks for.
+                true => (price, Qty::MAX / lot * lot),
+                false => (price, (qty - self.consumed.at(against, price)) / lot * lot),
+            })
             .filter(|offer| offer.1 > 0)
     }
 
@@ -98,7 +107,9 @@ impl Lane {
         while leaves > 0 {
             let Some((price, offered)) = self.offers(listing, side, limit).next() else { break };
             let filled = leaves.min(offered);
-            self.consumed.add(side.opposite(), price, filled);
+            if !listing.book.is_of_trades() {
+                self.consumed.add(side.opposite(), price, filled);
+            }
             let fill = OwnFill { id: order, side, price, qty: filled };
             self.report_fill(listing, now, fill, Liquidity::Taker, out);
             leaves -= filled;

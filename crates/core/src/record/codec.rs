@@ -72,16 +72,32 @@ pub fn encode(decision: &Decision, out: &mut Vec<u8>) {
     }
 }
 
-fn put(out: &mut Vec<u8>, values: &[i64]) {
-    values.iter().for_each(|value| out.extend_from_slice(&value.to_le_bytes()));
+#[inline]
+fn put<const N: usize>(out: &mut Vec<u8>, values: &[i64; N]) {
+    out.extend_from_slice(values.map(i64::to_le_bytes).as_flattened());
 }
 
+/// Parts put together on the stack, so that a record is a few appends and not one for each part.
+#[inline]
+fn joined<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
+    let (mut all, mut at) = ([0; N], 0);
+    for part in parts {
+        all[at..at + part.len()].copy_from_slice(part);
+        at += part.len();
+    }
+    all
+}
+
+#[inline]
 fn put_request(out: &mut Vec<u8>, request: &OrderRequest) {
-    out.extend_from_slice(&request.strategy.to_le_bytes());
-    out.extend_from_slice(&request.instrument.to_le_bytes());
     let terms = if request.terms.is_plain() { 0 } else { HAS_TERMS };
-    out.extend_from_slice(&[request.side as u8, request.kind as u8 | terms, request.time_in_force as u8]);
-    put(out, &[request.price, request.qty]);
+    out.extend_from_slice(&joined::<23>(&[
+        &request.strategy.to_le_bytes(),
+        &request.instrument.to_le_bytes(),
+        &[request.side as u8, request.kind as u8 | terms, request.time_in_force as u8],
+        &request.price.to_le_bytes(),
+        &request.qty.to_le_bytes(),
+    ]));
     if terms != 0 {
         put_terms(out, &request.terms);
     }
@@ -121,17 +137,25 @@ fn put_report(out: &mut Vec<u8>, kind: &ReportKind) {
     }
 }
 
+#[inline]
 fn put_fill(out: &mut Vec<u8>, fill: &Fill) {
-    out.push(fill.liquidity as u8);
-    put(out, &[fill.trade as i64, fill.price, fill.qty]);
-    out.extend_from_slice(&fill.fee.to_le_bytes());
+    out.extend_from_slice(&joined::<41>(&[
+        &[fill.liquidity as u8],
+        &fill.trade.to_le_bytes(),
+        &fill.price.to_le_bytes(),
+        &fill.qty.to_le_bytes(),
+        &fill.fee.to_le_bytes(),
+    ]));
 }
 
+#[inline]
 fn put_posting(out: &mut Vec<u8>, line: &Posting) {
-    out.extend_from_slice(&line.owner.to_le_bytes());
-    out.push(line.account as u8);
-    out.extend_from_slice(&line.currency.to_le_bytes());
-    out.extend_from_slice(&line.amount.to_le_bytes());
+    out.extend_from_slice(&joined::<21>(&[
+        &line.owner.to_le_bytes(),
+        &[line.account as u8],
+        &line.currency.to_le_bytes(),
+        &line.amount.to_le_bytes(),
+    ]));
 }
 
 /// Reads one record; `None` if the bytes are not exactly one.

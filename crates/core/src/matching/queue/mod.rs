@@ -85,11 +85,21 @@ impl Place {
     pub fn trade(&mut self, qty: Qty, lot: Qty) -> Qty {
         self.front -= qty as f64;
         self.traded += qty;
+        if self.front > 0.0 {
+            return 0;
+        }
         let reached = (libm::round(-self.front / lot as f64) as Qty).max(0).saturating_mul(lot);
         if reached > 0 {
             self.front = 0.0;
         }
         reached
+    }
+
+    /// Whether a trade at the order's price does not reach it.
+    #[inline]
+    #[allow(clippy::cast_precision_loss)]
+    pub fn waits(&self, qty: Qty, lot: Qty) -> bool {
+        (qty as f64 - self.front) / (lot as f64) < 0.5
     }
 
     /// The level changed from `previous` to `now` steps.

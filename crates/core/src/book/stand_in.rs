@@ -1,0 +1,82 @@
+//! What stands in for the book where the data has trades and no book.
+
+use std::ops::Range;
+
+use super::advance::rows_until;
+use super::{Book, Stop, Sync, Watch};
+use crate::event::{Columns, Kind};
+use crate::types::{Nanos, Side, Ticks};
+
+impl Book {
+    /// A stand-in for the book of a market whose data has no book: the last trade's price is the best on both sides, and
+    /// no quantity is known.
+    pub fn of_trades() -> Self {
+        Self { is_of_trades: true, ..Self::default() }
+    }
+
+    /// Whether it is such a stand-in.
+    #[inline]
+    pub fn is_of_trades(&self) -> bool {
+        self.is_of_trades
+    }
+
+    /// Somebody traded, which moves a stand-in and no other book.
+    #[inline]
+    pub fn trade(&mut self, price: Ticks, now: Nanos) {
+        if self.is_of_trades {
+            self.best = [price ^ Side::Buy.mirror(), price ^ Side::Sell.mirror()];
+            (self.state, self.updated) = (Sync::InSync, now);
+        }
+    }
+
+    /// [`Book::advance`] of a stand-in: passes over trades, which its owner tells it of.
+    pub(super) fn pass(
+        &self,
+        columns: &Columns<'_>,
+        times: &[Nanos],
+        rows: Range<usize>,
+        until: Nanos,
+        watch: Watch,
+    ) -> Stop {
+        let end = rows_until(times, &rows, until);
+        let mut rows = rows.start..end;
+        let is_callers = |row: &usize| {
+            Kind::of(columns.flags[*row]) != Kind::Trade || watch != Watch::NONE && watch.concerns(&columns.get(*row))
+        };
+        rows.find(is_callers).map_or(Stop::Time(end), Stop::Row)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{ColumnsBuf, Event};
+
+    #[test]
+    fn the_last_trade_is_the_market_and_a_real_book_takes_no_notice() {
+        let (mut book, mut real) = (Book::of_trades(), Book::default());
+        assert_eq!((book.state(), book.best(Side::Buy)), (Sync::Syncing, None));
+        for (price, now) in [(100, 5), (90, 6)] {
+            book.trade(price, now);
+            real.trade(price, now);
+            assert_eq!([Side::Buy, Side::Sell].map(|side| book.best(side)), [Some(price); 2]);
+            assert_eq!((book.state(), book.updated(), book.qty(Side::Buy, price)), (Sync::InSync, now, 0));
+        }
+        assert_eq!((real.state(), real.best(Side::Buy)), (Sync::Syncing, None));
+    }
+
+    #[test]
+    fn it_passes_over_trades_up_to_one_that_is_watched_for() {
+        let trades = [(1, 10), (2, 7), (3, 12)];
+        let rows: Vec<Event> =
+            trades.iter().map(|&(at, price)| Event::new(at, at, Kind::Trade, Side::Sell, price, 1)).collect();
+        let (columns, times) = (ColumnsBuf::pack(&rows), [1, 2, 3]);
+        let mut book = Book::of_trades();
+        book.trade(11, 0);
+        let mut to = |until, watch| book.advance(&columns.view(), &times, 0..3, until, watch);
+        assert_eq!(to(2, Watch::NONE), Stop::Time(2));
+        assert_eq!(to(9, Watch::NONE), Stop::Time(3));
+        assert_eq!(to(9, Watch::NONE.with_trades()), Stop::Row(0));
+        assert_eq!(book.best(Side::Sell), Some(11));
+    }
+}

@@ -1,0 +1,95 @@
+"""A rule: a strategy without code. A TOML file of conditions over indicators, which the core reads and trades."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, ClassVar, Final
+
+from kedge import _core
+from kedge.model.errors import StrategyError
+from kedge.strategies.strategy import Param, Strategy, declared
+
+_NEEDED: Final = ("bars", "size")
+_CONDITIONS: Final = ("enter", "exit", "enter_short", "exit_short")
+_DISTANCES: Final = ("stop", "target")
+_KEYS: Final = (*_NEEDED, *_CONDITIONS, *_DISTANCES, "params")
+_PARAM_KEYS: Final = ("default", "low", "high", "unit")
+
+
+class Rule(Strategy):
+    """A strategy made by `rule_class`: the core trades it, and none of its callbacks is called."""
+
+    _file: ClassVar[str]
+    _definition: ClassVar[str]
+
+    @property
+    def __rule__(self) -> tuple[str, str, dict[str, float]]:
+        """What the engine needs: the file's name, the rule as JSON, the values of its parameters."""
+        return self._file, self._definition, {name: float(getattr(self, name)) for name in declared(type(self))}
+
+
+def rule_class(file: str, text: str) -> type[Strategy]:
+    """The strategy that a rule's text describes.
+
+    Raises `StrategyError` naming the file, the key and, within a condition, the column and what was expected there.
+    """
+    try:
+        keys = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise StrategyError(f"{file}: {error}", "correct the line") from None
+    _known(file, keys, _KEYS, "key")
+    for key in _NEEDED:
+        if key not in keys:
+            raise StrategyError(f"{file}: `{key}` is missing", 'a rule needs bars = "1m" and size = "0.01"')
+    params = {name: _param(file, name, given) for name, given in _table(file, keys.get("params", {})).items()}
+    definition = {key: _text(file, key, value) for key, value in keys.items() if key != "params"}
+    _check(file, definition, {name: float(param.default) for name, param in params.items()})
+    for name, param in params.items():
+        param.__set_name__(Rule, name)
+    body: dict[str, Any] = {"__doc__": "A rule.", "_file": file, "_definition": json.dumps(definition), **params}
+    return type("Rule", (Rule,), body)
+
+
+def _check(file: str, definition: Mapping[str, str], values: dict[str, float]) -> None:
+    try:
+        _core.check_rule(json.dumps(definition), values)
+    except StrategyError as error:
+        raise StrategyError(f"{file}: {error.message}", error.hint) from None
+
+
+def _known(file: str, given: Mapping[str, Any], known: tuple[str, ...], what: str) -> None:
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean `{near[0]}`?" if near else f"there is: {', '.join(known)}"
+            raise StrategyError(f"{file}: there is no {what} `{name}`", hint)
+
+
+def _table(file: str, given: object) -> Mapping[str, Any]:
+    if not isinstance(given, Mapping):
+        raise StrategyError(f"{file}: params must be a table, was {given!r}", "[params], then fast = 20")
+    return given
+
+
+def _text(file: str, key: str, value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if key not in _CONDITIONS and isinstance(value, (int, Decimal)) and not isinstance(value, bool):
+        return f"{value:f}" if isinstance(value, Decimal) else str(value)
+    raise StrategyError(f"{file}: {key} must be text, was {value!r}", f'write {key} = "…"')
+
+
+def _param(file: str, name: str, given: object) -> Param:
+    table = given if isinstance(given, Mapping) else {"default": given}
+    _known(file, table, _PARAM_KEYS, f"key of params.{name}")
+    numbers = {key: table.get(key) for key in ("default", "low", "high")}
+    for key, value in numbers.items():
+        is_number = isinstance(value, (int, Decimal)) and not isinstance(value, bool)
+        if not is_number and (value is not None or key == "default"):
+            raise StrategyError(f"{file}: params.{name}: {key} must be a number, was {value!r}", f"{name} = 20")
+    default, low, high = (float(n) if isinstance(n, Decimal) else n for n in numbers.values())
+    return Param(default or 0, low, high, str(table.get("unit", "")))
