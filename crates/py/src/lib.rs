@@ -31,6 +31,7 @@ mod seated;
 mod session;
 mod strategy;
 mod tables;
+mod terms;
 mod views;
 mod window;
 
