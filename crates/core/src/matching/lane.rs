@@ -1,11 +1,12 @@
 //! One account at a venue: its resting orders, what it took off the book, its connection.
 
+use super::fees::Fees;
 use super::latency::Wire;
 use super::queue::Place;
 use super::resting::{OwnFill, Resting, RestingOrders};
 use super::special::Special;
 use super::taker::{self, Consumed};
-use super::{Listing, Reports, Request, VenueSettings, expiry, fees};
+use super::{Listing, Reports, Request, expiry};
 use crate::book::{Sync, Touch, Watch};
 use crate::event::Event;
 use crate::order::{Fill, Order, Reason, Report, ReportKind, TriggerBy};
@@ -18,6 +19,7 @@ pub(super) struct Lane {
     pub(super) consumed: Consumed,
     pub(super) entry: Wire,
     response: Wire,
+    fees: Fees,
     last_trade: u64,
     /// What concerns it.
     pub(super) watch: Watch,
@@ -33,12 +35,14 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(settings: &VenueSettings) -> Self {
+    pub(super) fn new(listing: &Listing) -> Self {
+        let settings = &listing.settings;
         Self {
             resting: RestingOrders::default(),
             consumed: Consumed::default(),
             entry: Wire::new(settings.latency.entry),
             response: Wire::new(settings.latency.response),
+            fees: Fees::new(&listing.instrument),
             last_trade: 0,
             watch: Watch::NONE,
             only_rests: true,
@@ -57,11 +61,12 @@ impl Lane {
     pub(super) fn look_anew(&mut self) {
         let own = self.resting.watch();
         self.watch = self.consumed.watch(own);
+        self.only_rests = self.consumed.is_empty() && self.watch == own;
         if let Some(special) = &self.special {
             self.watch = if special.waits_for_trades() { self.watch.with_trades() } else { self.watch };
+            self.only_rests = false;
             self.expires = self.next_expiry();
         }
-        self.only_rests = self.consumed.is_empty() && self.watch == own;
     }
 
     /// Whether a row does no more to it than to move orders in their queues. It may say no where that is not known.
@@ -158,13 +163,22 @@ impl Lane {
         self.last_trade += 1;
         self.position += fill.side.sign() * fill.qty;
         let (price, qty) = (fill.price, fill.qty);
-        let fee = fees::fee(&listing.instrument, fill.side, price, qty, liquidity);
+        let fee = self.fees.charge(now, &listing.instrument, fill.side, price, qty, liquidity);
         let fill = (fill.id, Fill { trade: self.last_trade, price, qty, liquidity, fee });
         self.report(now, fill.0, ReportKind::Filled(fill.1), out);
     }
 
     pub(super) fn report(&mut self, now: Nanos, order: OrderId, kind: ReportKind, out: &mut Reports) {
         out.add(Report { order, ts_venue: now, ts_recv: self.response.arrival(now), kind });
+    }
+
+    /// Takes a level's offer for a position that is closed, without an order.
+    pub(super) fn liquidated(&mut self, listing: &Listing, now: Nanos, side: Side, price: Ticks, qty: Qty) -> Fill {
+        self.last_trade += 1;
+        self.position += side.sign() * qty;
+        self.consumed.add(side.opposite(), price, qty);
+        let fee = self.fees.of_liquidation(now, &listing.instrument, side, price, qty);
+        Fill { trade: self.last_trade, price, qty, liquidity: Liquidity::Taker, fee }
     }
 
     /// A request that has arrived.

@@ -8,6 +8,7 @@ mod conditional;
 mod expiry;
 mod fees;
 mod filters;
+mod house;
 mod iceberg;
 mod lane;
 mod latency;
@@ -106,6 +107,8 @@ pub struct Reports {
     queue: VecDeque<Report>,
     /// When the first of those made since [`Reports::forget`] reaches us.
     earliest: Option<Nanos>,
+    /// Those made since they were last taken, for the venue's own books; not kept where there are none.
+    fresh: Option<Vec<Report>>,
 }
 
 impl Reports {
@@ -126,9 +129,22 @@ impl Reports {
     }
 
     pub(super) fn add(&mut self, report: Report) {
+        if let Some(fresh) = &mut self.fresh {
+            fresh.push(report);
+        }
         self.earliest = Some(self.earliest.map_or(report.ts_recv, |earliest| earliest.min(report.ts_recv)));
         let later = self.queue.iter().rev().take_while(|other| other.ts_recv > report.ts_recv).count();
         self.queue.insert(self.queue.len() - later, report);
+    }
+
+    /// From now on keeps a copy of what is made for [`Reports::take_fresh`].
+    pub(crate) fn keep_fresh(&mut self) {
+        self.fresh = Some(Vec::new());
+    }
+
+    /// What was made since the last call, in the order it was made.
+    pub(crate) fn take_fresh(&mut self) -> Vec<Report> {
+        self.fresh.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     fn forget(&mut self) {
@@ -150,8 +166,10 @@ pub struct VenueModel {
     is_watch_old: bool,
     /// Quantity steps in a lot.
     lot: Qty,
-    /// No order of any lane ends by its terms before then.
+    /// When the first order of any lane ends by its terms.
     expires: Nanos,
+    /// The funding rate told last.
+    rate: Option<Qty>,
 }
 
 const NO_LANE: u16 = u16::MAX;
@@ -169,6 +187,7 @@ impl VenueModel {
             requests: VecDeque::new(),
             watch: Watch::NONE,
             expires: expiry::NEVER,
+            rate: None,
         }
     }
 
@@ -199,7 +218,7 @@ impl VenueModel {
         }
         if self.lane_of[account] == NO_LANE {
             self.lane_of[account] = self.lanes.len() as u16;
-            self.lanes.push(Lane::new(&self.listing.settings));
+            self.lanes.push(Lane::new(&self.listing));
         }
         self.lane_of[account]
     }
@@ -307,6 +326,15 @@ impl VenueModel {
         }
     }
 
+    /// Trades pass a book unseen; where there is none, the last of them is the market.
+    fn look_at_trades(&mut self, feed: &Feed<'_>) {
+        if self.listing.book.is_of_trades()
+            && let Some((at, price)) = feed.last_trade()
+        {
+            self.listing.book.trade(price, at);
+        }
+    }
+
     #[cold]
     fn expire(&mut self, out: &mut Reports) {
         let now = self.expires;
@@ -315,15 +343,6 @@ impl VenueModel {
         }
         self.expires = self.lanes.iter().fold(expiry::NEVER, |at, lane| at.min(lane.expires));
         self.look_anew();
-    }
-
-    /// Trades pass a book unseen; where there is none, the last of them is the market.
-    fn look_at_trades(&mut self, feed: &Feed<'_>) {
-        if self.listing.book.is_of_trades()
-            && let Some((at, price)) = feed.last_trade()
-        {
-            self.listing.book.trade(price, at);
-        }
     }
 
     /// When the next row or request is due.
@@ -358,7 +377,8 @@ impl VenueModel {
                     self.look_anew();
                 }
             }
-            Kind::Quote | Kind::Funding => {}
+            Kind::Funding => self.rate = Some(event.qty),
+            Kind::Quote => {}
         }
     }
 
@@ -391,6 +411,7 @@ impl VenueModel {
         self.listing.last = if needs { feed.last_trade().map(|trade| trade.1) } else { None };
         let lane = &mut self.lanes[usize::from(lane)];
         lane.request(&self.listing, now, request, out);
+        // It may be that of an order that has gone: then nothing ends when it comes.
         self.expires = self.expires.min(lane.expires);
         self.look_anew();
     }

@@ -183,6 +183,7 @@ fn text(kind: ReportKind) -> String {
         ReportKind::Unknown => "unknown".into(),
         ReportKind::Triggered { queue_ahead: -1 } => "triggered".into(),
         ReportKind::Triggered { queue_ahead } => format!("triggered behind {queue_ahead}"),
+        ReportKind::Account(event) => format!("{event:?}"),
     }
 }
 
