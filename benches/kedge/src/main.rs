@@ -92,6 +92,14 @@ pub(crate) fn cpu_time() -> Duration {
     Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
 }
 
+/// Memory of this process in MB, as the system counts it.
+pub(crate) fn rss_mb() -> Result<f64, String> {
+    let status = std::fs::read_to_string("/proc/self/status").map_err(|e| format!("/proc/self/status: {e}"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("the system tells no VmRSS")?;
+    let kib: f64 = line.trim().trim_end_matches(" kB").parse().map_err(|e| format!("VmRSS {line}: {e}"))?;
+    Ok(kib * 1024.0 / 1e6)
+}
+
 fn json(events: usize, wall: Duration, cpu: Duration, outcome: &Outcome) -> String {
     serde_json::json!({
         "engine": "kedge",

@@ -12,8 +12,8 @@ use kedge_core::strategy::Interest;
 use kedge_core::types::StrategyIx;
 
 use crate::columns::Market;
-use crate::cpu_time;
 use crate::w1::{LATENCY, Maker, Seen, Setup, WAKE, limits};
+use crate::{cpu_time, rss_mb};
 
 /// Runs `strategies` of them to the end, 100 ms at a time, and tells what each such step took.
 ///
@@ -62,6 +62,7 @@ pub(crate) fn run(market: &Market, setup: Setup, strategies: u16) -> Result<serd
         "step_us_p50": at(50),
         "step_us_p99": at(99),
         "step_us_max": at(100),
+        "rss_mb": rss_mb()?,
         "requests": seen.iter().map(|own| own.get().requests).sum::<u64>(),
         "fills": engine.blotter().fills.len(),
         "position": market.instrument.qty_to_f64(position.qty),
