@@ -245,7 +245,7 @@ fn the_venues_tier_bounds_leverage_and_a_short_on_spot_stands_on_margin() {
     let lent = Standing { instrument: &spot, lent: Some((money("600").unwrap(), 0)), ..standing };
     assert_eq!(gate.check(&sell(2_000_000), &lent), enough);
     assert_eq!(gate.check(&sell(2_001_000), &lent), short);
-    assert_eq!(gate.check(&sell(1_000), &Standing { lent: None, ..lent }), Err(Refusal::NoShort));
+    assert_eq!(gate.check(&sell(1_000_000), &Standing { lent: None, ..lent }), Err(Refusal::NoShort));
     let held = Standing { position: 1_000_000, base_available: 1_000_000, ..lent };
     assert_eq!(gate.check(&sell(3_000_000), &held), enough, "a third of it is delivered");
     assert_eq!(held.sellable(&gate.limits), None);
