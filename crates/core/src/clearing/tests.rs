@@ -249,7 +249,8 @@ fn funding_is_paid_at_its_time_by_the_mark_price_and_the_rate_in_force() {
 fn a_series_pays_at_its_own_times_and_rows_only_where_a_rate_was_told() {
     let series = vec![(EIGHT - 5 * SECOND, 900_000), (EIGHT - 500 * MILLISECOND, -200_000), (EIGHT + 1, 100_000)];
     let story = Story::of(LINEAR, "", &funded(), LONG).with(|s| s.clears.funding = vec![Funding::Series(series)]);
-    // The first is not after the beginning; the others count at the next whole second: 2 × 105 × 0.02 %, 2 × 107 × 0.01 %.
+    // The first is not after the beginning; the others count at the next whole second: 2 × 105 × 0.02 % and
+    // 2 × 107 × 0.01 %.
     assert_eq!(story.told().payments(), [(0, usdt("0.042")), (1_000, usdt("-0.0214"))]);
     let silent: Vec<Vec<Event>> = funded().into_iter().filter(|rows| rows[0].kind() != Kind::Funding).collect();
     let unknown = Story::of(LINEAR, "", &silent, LONG).with(|s| s.clears.funding = vec![Funding::Rows]).told();

@@ -11,6 +11,11 @@ use crate::strategy::Wake;
 use crate::types::{AccountIx, InstrumentIx, Money, Nanos, OrderKind, Qty, Side, StrategyIx, TimeInForce};
 
 impl Engine {
+    /// Lets a spot instrument be sold short: its base currency is lent, behind the account's margin.
+    pub fn lend(&mut self, instrument: InstrumentIx) {
+        self.state.views[usize::from(instrument)].lends = true;
+    }
+
     /// Books a funding payment of the shared account on an instrument (negative: paid), in the currency it settles in.
     ///
     /// It is shared between the strategies that stand on the side of the account's net position, by their size, to the
@@ -54,8 +59,8 @@ impl Engine {
     }
 }
 
-/// A liquidation's parts: the quantity as the strategies hold it, the fee by quantity, what is over with the first. Fees
-/// are such as the venue charges: what settles, and in base currency whole quantity steps.
+/// A liquidation's parts: the quantity as the strategies hold it, the fee by quantity, what is over with the first.
+/// Fees are such as the venue charges: what settles, and in base currency whole quantity steps.
 pub(crate) fn split(
     held: &[(StrategyIx, Qty)],
     fill: &Fill,

@@ -131,11 +131,6 @@ impl Engine {
         self.state.views[usize::from(instrument)].book = Book::of_trades();
     }
 
-    /// Lets a spot instrument be sold short: its base currency is lent, behind the account's margin.
-    pub fn lend(&mut self, instrument: InstrumentIx) {
-        self.state.views[usize::from(instrument)].lends = true;
-    }
-
     /// Adds a strategy; returns its index. Panics if its instrument is not there.
     pub fn add_strategy(&mut self, seat: Seat, strategy: Box<dyn Strategy>) -> StrategyIx {
         assert!(usize::from(seat.instrument) < self.state.views.len(), "the strategy's instrument must be added first");
@@ -269,11 +264,6 @@ impl Engine {
     /// Whether [`Engine::start`] was called.
     pub fn has_begun(&self) -> bool {
         self.has_begun
-    }
-
-    /// How often a strategy was woken.
-    pub fn wakes(&self, strategy: StrategyIx) -> u64 {
-        self.state.slots[usize::from(strategy)].wakes
     }
 
     /// Takes a strategy's wake-up of this number for a failed one, whatever it says: so a replay obeys what stopped it

@@ -11,7 +11,8 @@ pub struct Position {
     /// Held, in quantity steps; negative when short. A spot buyer's fee is taken from it.
     pub qty: Qty,
     /// What is held cost: notional of the opening trades, negative when short. That of an inverse perpetual is of base
-    /// currency and has the other sign: who is long owes the contracts' worth in base, and it shrinks as the price rises.
+    /// currency and has the other sign: who is long owes the contracts' worth in base, which shrinks as the price
+    /// rises.
     pub cost: Money,
     /// Made by closing, before fees, in the currency that the instrument settles in (quote, but of inverse perpetuals).
     pub realised: Money,
