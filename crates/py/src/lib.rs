@@ -3,6 +3,7 @@
 mod amounts;
 mod backtest;
 mod build_info;
+mod clearing;
 mod clocks;
 mod columns;
 mod commands;
@@ -11,6 +12,7 @@ mod context;
 mod decision;
 mod errors;
 mod exchange;
+mod features;
 mod follower;
 mod follower_rows;
 mod guarded;
@@ -31,6 +33,8 @@ mod seated;
 mod session;
 mod strategy;
 mod tables;
+mod terms;
+mod venue_settings;
 mod views;
 mod window;
 
@@ -43,6 +47,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     strategy::register(module)?;
     compiled::register(module)?;
     kinds::register(module)?;
+    features::register(module)?;
     context::register(module)?;
     views::register(module)?;
     indicators::register(module)?;

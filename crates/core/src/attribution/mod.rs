@@ -86,7 +86,8 @@ fn split_of(engine: &Engine, strategy: StrategyIx, later: &[[Option<Ticks>; HORI
         twice_mid: mid_at(fill),
         twice_later: later[ADVERSE].unwrap_or(end),
     });
-    Split::of(instrument, trades, end, funding(engine, strategy))
+    let interest = engine.blotter().interest.iter().filter(|paid| paid.strategy == strategy);
+    Split::of(instrument, trades, interest.map(|paid| (paid.price, paid.qty)), end, funding(engine, strategy))
 }
 
 /// Bid + ask at a fill: the venue's just before it where it tells, else ours when we heard of it.
