@@ -1,4 +1,4 @@
-"""A part of `_core.pyi`: bars and indicators of features.rs and indicators.rs. Nothing of this name exists at run time."""
+"""A part of `_core.pyi`: bars and indicators. Nothing of this name exists at run time."""
 
 from decimal import Decimal
 from typing import final
