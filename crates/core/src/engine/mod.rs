@@ -7,6 +7,7 @@
 mod charges;
 mod checkpoint;
 mod context;
+mod features;
 mod groups;
 mod intents;
 mod moments;
