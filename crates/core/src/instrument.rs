@@ -83,6 +83,9 @@ pub struct Instrument {
     /// Fees by traded volume; empty where `maker_fee` and `taker_fee` hold at any volume.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fee_tiers: Vec<FeeTier>,
+    /// What the account traded in the thirty days before, in quote currency: where its fees begin.
+    #[serde(default, with = "money_text", skip_serializing_if = "is_zero")]
+    pub traded_before: Money,
     /// Of the notional that a liquidation closes.
     #[serde(default, with = "rate_text", skip_serializing_if = "is_zero")]
     pub liquidation_fee: i128,

@@ -143,7 +143,8 @@ impl Life {
             ReportKind::CancelRejected(_)
             | ReportKind::AmendRejected(_)
             | ReportKind::Unknown
-            | ReportKind::Triggered { .. } => {}
+            | ReportKind::Triggered { .. }
+            | ReportKind::Account(_) => {}
         }
         self.reports.push((ts_venue, ts_recv, kind));
     }

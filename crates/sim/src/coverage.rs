@@ -132,5 +132,6 @@ fn name(kind: ReportKind) -> String {
         ReportKind::AmendRejected(reason) => format!("amend refused {}", reason.name()),
         ReportKind::Unknown => "unknown".into(),
         ReportKind::Triggered { .. } => "triggered".into(),
+        ReportKind::Account(_) => "account".into(),
     }
 }

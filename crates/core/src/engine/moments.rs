@@ -64,7 +64,7 @@ impl Engine {
                     let hears = self.hears_reports(ix as InstrumentIx);
                     let Some(report) = reports[ix].pop_front() else { continue };
                     // A fill is noted with the middle of the book at its time.
-                    if hears || matches!(report.kind, ReportKind::Filled(_)) {
+                    if hears || matches!(report.kind, ReportKind::Filled(_) | ReportKind::Account(_)) {
                         self.run_views(feeds, at);
                     }
                     self.report(&report);
@@ -148,7 +148,7 @@ impl Engine {
     fn tell(&mut self, instrument: usize, event: &Event) {
         let view = &self.state.views[instrument];
         let wake = match event.kind() {
-            Kind::Delta | Kind::Clear | Kind::Level | Kind::Gap => Wake::Book,
+            Kind::Delta | Kind::Clear | Kind::Level | Kind::Gap | Kind::Add | Kind::Change | Kind::Remove => Wake::Book,
             Kind::Trade => Wake::Trade(*event),
             Kind::Quote => Wake::Quote(view.quote),
             Kind::Funding => Wake::Funding(event.qty),

@@ -37,6 +37,8 @@ pub(super) struct View {
     pub(super) last_trade: Option<Ticks>,
     pub(super) quote: Quote,
     pub(super) counts: Counts,
+    /// Whether its base currency can be borrowed to sell it short (spot).
+    pub(super) lends: bool,
 }
 
 /// What came in on one instrument.
@@ -116,6 +118,21 @@ pub struct FillRow {
     pub twice_mid: Ticks,
 }
 
+/// A position of an account that the venue closed, or a part of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Liquidation {
+    /// When we heard of it.
+    pub ts: Nanos,
+    /// Whose.
+    pub account: AccountIx,
+    /// In which instrument.
+    pub instrument: InstrumentIx,
+    /// Of the venue's order.
+    pub side: Side,
+    /// What was executed.
+    pub fill: Fill,
+}
+
 /// The value of a strategy at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
@@ -138,6 +155,8 @@ pub struct Blotter {
     pub ended: Vec<Order>,
     /// Executions.
     pub fills: Vec<FillRow>,
+    /// Positions that the venue closed.
+    pub liquidations: Vec<Liquidation>,
     /// Values over time.
     pub samples: Vec<Sample>,
     /// Reports that fitted no order's life.
@@ -275,7 +294,8 @@ impl State {
     pub(super) fn pnl(&self, strategy: StrategyIx) -> Money {
         let view = self.view_of(strategy);
         let position = self.ledger.position(strategy);
-        let received = -self.ledger.balance(strategy + 1, Account::Funding, view.currencies.quote);
+        let settle = view.currencies.settled_in(view.instrument.kind);
+        let received = -self.ledger.balance(strategy + 1, Account::Funding, settle);
         let unrealised = if position.qty == 0 { 0 } else { view.unrealised(position) };
         position.realised + unrealised - position.fees + received
     }
@@ -310,6 +330,7 @@ impl State {
         } else {
             (self.quote_free(strategy, without), 0)
         };
+        let lent = view.lends.then(|| self.margin(strategy));
         Standing {
             now: self.now,
             halted: self.halted || !slot.running,
@@ -320,6 +341,7 @@ impl State {
             quote_available,
             notional_elsewhere,
             base_available: self.base_free(strategy, without),
+            lent,
             day_pnl,
         }
     }
@@ -370,16 +392,21 @@ impl State {
         Qty::try_from((self.ledger.cash(account, mine.currencies.base) - sold) / step).unwrap_or(Qty::MAX)
     }
 
-    /// Equity of the account, and the notional of the other strategies' perpetual positions.
+    /// Equity of the account in the currency that a strategy's instrument settles in, and the notional of the other
+    /// strategies' positions on margin.
     fn margin(&self, strategy: StrategyIx) -> (Money, Money) {
-        let quote = self.view_of(strategy).currencies.quote;
-        let (mut equity, mut elsewhere) = (self.ledger.cash(self.slots[usize::from(strategy)].account, quote), 0);
+        let settle = |view: &View| view.currencies.settled_in(view.instrument.kind);
+        let currency = settle(self.view_of(strategy));
+        let (mut equity, mut elsewhere) = (self.ledger.cash(self.slots[usize::from(strategy)].account, currency), 0);
         for other in self.members(strategy) {
             let (view, position) = (self.view_of(other), self.ledger.position(other));
-            if position.qty == 0 || view.currencies.quote != quote || !Position::may_be_short(&view.instrument) {
+            let short = view.lends && position.qty < 0;
+            let margined = Position::may_be_short(&view.instrument) || short;
+            if position.qty == 0 || settle(view) != currency || !margined {
                 continue;
             }
-            equity += view.unrealised(position);
+            // What a short on spot was sold for is cash already.
+            equity += if short { view.value(position) } else { view.unrealised(position) };
             if other != strategy {
                 elsewhere += view.value(position).abs();
             }

@@ -1,12 +1,13 @@
 //! One account at a venue: its resting orders, what it took off the book, its connection.
 
+use super::fees::Fees;
 use super::latency::Wire;
 use super::queue::Place;
 use super::resting::{OwnFill, Resting, RestingOrders};
 use super::special::Special;
 use super::taker::{self, Consumed};
-use super::{Listing, Reports, Request, VenueSettings, expiry, fees};
-use crate::book::{Sync, Touch, Watch};
+use super::{Listing, Reports, Request, expiry};
+use crate::book::{OrderChange, Sync, Touch, Watch};
 use crate::event::Event;
 use crate::order::{Fill, Order, Reason, Report, ReportKind, TriggerBy};
 use crate::random::Stream;
@@ -23,6 +24,7 @@ pub(super) struct Lane {
     pub(super) consumed: Consumed,
     pub(super) entry: Wire,
     response: Wire,
+    fees: Fees,
     last_trade: u64,
     /// What concerns it.
     pub(super) watch: Watch,
@@ -38,12 +40,14 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(settings: &VenueSettings, random: &Stream) -> Self {
+    pub(super) fn new(listing: &Listing, random: &Stream) -> Self {
+        let settings = &listing.settings;
         Self {
             resting: RestingOrders::default(),
             consumed: Consumed::default(),
             entry: Wire::new(settings.latency.entry.clone(), random.branch(ENTRY)),
             response: Wire::new(settings.latency.response.clone(), random.branch(RESPONSE)),
+            fees: Fees::new(&listing.instrument),
             last_trade: 0,
             watch: Watch::NONE,
             only_rests: true,
@@ -96,6 +100,32 @@ impl Lane {
         self.report_fills(listing, now, out);
         if self.special.is_some() {
             self.after(listing, event, false, now, out);
+        }
+        true
+    }
+
+    /// Of an L3 book, a level that concerns it changed; `came` is what an order added. Looks for something else now.
+    #[cold]
+    pub(super) fn order_row(
+        &mut self,
+        listing: &Listing,
+        change: &OrderChange,
+        came: &Event,
+        now: Nanos,
+        out: &mut Reports,
+    ) -> bool {
+        self.consumed.replenish(change.side, change.price);
+        if change.left > 0 {
+            self.resting.leave(change.side, change.price, change.left, change.place);
+        }
+        if came.qty > 0 {
+            let fills = listing.settings.fills;
+            self.resting.cross(fills, change.side.opposite(), change.price, came.qty, &mut self.fills);
+        }
+        self.look_anew();
+        self.report_fills(listing, now, out);
+        if self.special.is_some() {
+            self.after(listing, came, false, now, out);
         }
         true
     }
@@ -163,13 +193,22 @@ impl Lane {
         self.last_trade += 1;
         self.position += fill.side.sign() * fill.qty;
         let (price, qty) = (fill.price, fill.qty);
-        let fee = fees::fee(&listing.instrument, fill.side, price, qty, liquidity);
+        let fee = self.fees.charge(now, &listing.instrument, fill.side, price, qty, liquidity);
         let fill = (fill.id, Fill { trade: self.last_trade, price, qty, liquidity, fee });
         self.report(now, fill.0, ReportKind::Filled(fill.1), out);
     }
 
     pub(super) fn report(&mut self, now: Nanos, order: OrderId, kind: ReportKind, out: &mut Reports) {
         out.add(Report { order, ts_venue: now, ts_recv: self.response.arrival(now), kind });
+    }
+
+    /// Takes a level's offer for a position that is closed, without an order.
+    pub(super) fn liquidated(&mut self, listing: &Listing, now: Nanos, side: Side, price: Ticks, qty: Qty) -> Fill {
+        self.last_trade += 1;
+        self.position += side.sign() * qty;
+        self.consumed.add(side.opposite(), price, qty);
+        let fee = self.fees.of_liquidation(now, &listing.instrument, side, price, qty);
+        Fill { trade: self.last_trade, price, qty, liquidity: Liquidity::Taker, fee }
     }
 
     /// A request that has arrived.
@@ -245,7 +284,7 @@ impl Lane {
         leaves: Qty,
         time_in_force: TimeInForce,
     ) {
-        let place = Place::behind(listing.book.qty(side, price));
+        let place = Place::behind(listing.book.qty(side, price)).before(listing.book.next_place());
         self.resting.add(side, Resting { id, x: price ^ side.mirror(), leaves, filled, place, time_in_force });
     }
 

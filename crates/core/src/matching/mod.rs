@@ -9,6 +9,7 @@ mod expiry;
 mod fees;
 mod fills;
 mod filters;
+mod house;
 mod iceberg;
 mod lane;
 mod latency;
@@ -27,7 +28,7 @@ pub use latency::{Delay, Latency, Lognormal, Measured, Quantiles, VENUES, Wire};
 pub use queue::{Place, QueueModel};
 
 use crate::book::{Book, Sync, Watch, rows_until};
-use crate::event::{Columns, Event, Kind};
+use crate::event::{Columns, Event, Kind, flag};
 use crate::feed::Feed;
 use crate::instrument::{Instrument, InstrumentKind};
 use crate::order::{Order, OrderRequest, Reason, Report, TriggerBy};
@@ -109,6 +110,8 @@ pub struct Reports {
     queue: VecDeque<Report>,
     /// When the first of those made since [`Reports::forget`] reaches us.
     earliest: Option<Nanos>,
+    /// Those made since they were last taken, for the venue's own books; not kept where there are none.
+    fresh: Option<Vec<Report>>,
 }
 
 impl Reports {
@@ -129,9 +132,22 @@ impl Reports {
     }
 
     pub(super) fn add(&mut self, report: Report) {
+        if let Some(fresh) = &mut self.fresh {
+            fresh.push(report);
+        }
         self.earliest = Some(self.earliest.map_or(report.ts_recv, |earliest| earliest.min(report.ts_recv)));
         let later = self.queue.iter().rev().take_while(|other| other.ts_recv > report.ts_recv).count();
         self.queue.insert(self.queue.len() - later, report);
+    }
+
+    /// From now on keeps a copy of what is made for [`Reports::take_fresh`].
+    pub(crate) fn keep_fresh(&mut self) {
+        self.fresh = Some(Vec::new());
+    }
+
+    /// What was made since the last call, in the order it was made.
+    pub(crate) fn take_fresh(&mut self) -> Vec<Report> {
+        self.fresh.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     fn forget(&mut self) {
@@ -157,6 +173,8 @@ pub struct VenueModel {
     lot: Qty,
     /// When the first order of any lane ends by its terms.
     expires: Nanos,
+    /// The funding rate told last.
+    rate: Option<Qty>,
 }
 
 const NO_LANE: u16 = u16::MAX;
@@ -176,6 +194,7 @@ impl VenueModel {
             requests: VecDeque::new(),
             watch: Watch::NONE,
             expires: expiry::NEVER,
+            rate: None,
         }
     }
 
@@ -212,7 +231,7 @@ impl VenueModel {
         if self.lane_of[account] == NO_LANE {
             self.lane_of[account] = self.lanes.len() as u16;
             let random = self.streams.get(account).cloned().unwrap_or_else(|| Stream::new(0, account as u64));
-            self.lanes.push(Lane::new(&self.listing.settings, &random));
+            self.lanes.push(Lane::new(&self.listing, &random));
         }
         self.lane_of[account]
     }
@@ -354,6 +373,7 @@ impl VenueModel {
                 self.each_lane(event, all, |lane, listing| lane.delta(listing, event, previous, now, out));
             }
             Kind::Trade => self.each_lane(event, all, |lane, listing| lane.trade(listing, event, now, out)),
+            Kind::Add | Kind::Change | Kind::Remove => self.order_row(event, now, all, out),
             Kind::Clear | Kind::Level | Kind::Gap => {
                 self.listing.book.apply(event, now);
                 if self.listing.book.state() == Sync::InSync && event.is_last() {
@@ -368,7 +388,29 @@ impl VenueModel {
                     self.look_anew();
                 }
             }
-            Kind::Quote | Kind::Funding => {}
+            Kind::Funding => self.rate = Some(event.qty),
+            Kind::Quote => {}
+        }
+    }
+
+    /// A row about a single order.
+    #[cold]
+    fn order_row(&mut self, event: &Event, now: Nanos, all: bool, out: &mut Reports) {
+        let kind = event.kind();
+        if kind == Kind::Change && !self.listing.book.keeps_place(event) {
+            // Who goes to the back of a queue leaves it and comes again.
+            let of = |kind: Kind, drop: u8| Event { flags: event.flags & !(flag::KIND | drop) | kind as u8, ..*event };
+            self.order_row(&of(Kind::Remove, flag::LAST), now, all, out);
+            return self.order_row(&of(Kind::Add, 0), now, all, out);
+        }
+        let before = self.listing.book.state();
+        let Some(change) = self.listing.book.apply_order(event, now) else { return };
+        let qty = if kind == Kind::Add { event.qty } else { 0 };
+        let came = Event::new(now, now, Kind::Delta, change.side, change.price, qty);
+        self.each_lane(&came, all, |lane, listing| lane.order_row(listing, &change, &came, now, out));
+        if before != self.listing.book.state() {
+            self.lanes.iter_mut().for_each(|lane| lane.resync(&self.listing, now, out));
+            self.look_anew();
         }
     }
 

@@ -86,6 +86,14 @@ impl RestingOrders {
         }
     }
 
+    /// An order of somebody else's at this price became smaller, or went.
+    pub(super) fn leave(&mut self, side: Side, price: Ticks, left: Qty, place: u64) {
+        let x = price ^ side.mirror();
+        for order in self.sides[side as usize].iter_mut().filter(|order| order.x == x) {
+            order.place.leave(left, place);
+        }
+    }
+
     /// After a snapshot: nobody is further back than the level is long.
     pub(super) fn requeue(&mut self, level: impl Fn(Side, Ticks) -> Qty) {
         for side in [Side::Buy, Side::Sell] {

@@ -9,6 +9,7 @@ use crate::event::{ColumnsBuf, flag};
 use crate::order::{OrderRequest, ReportKind};
 use crate::types::{Liquidity, OrderKind, Side, TimeInForce};
 
+mod exact;
 mod orders;
 
 const RISK_AVERSE: VenueSettings = settings(QueueModel::RiskAverse, FillModel::Partial);
@@ -184,6 +185,7 @@ fn text(kind: ReportKind) -> String {
         ReportKind::Unknown => "unknown".into(),
         ReportKind::Triggered { queue_ahead: -1 } => "triggered".into(),
         ReportKind::Triggered { queue_ahead } => format!("triggered behind {queue_ahead}"),
+        ReportKind::Account(event) => format!("{event:?}"),
     }
 }
 

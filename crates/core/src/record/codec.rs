@@ -2,7 +2,9 @@
 
 use super::Decision;
 use crate::ledger::{Account, Posting, Transaction};
-use crate::order::{Fill, OrderRequest, Reason, Report, ReportKind, SelfTrade, Terms, Trigger, TriggerBy};
+use crate::order::{
+    AccountEvent, Fill, OrderRequest, Reason, Report, ReportKind, SelfTrade, Terms, Trigger, TriggerBy,
+};
 use crate::risk::Refusal;
 use crate::types::{Liquidity, OrderKind, Side, TimeInForce};
 
@@ -134,7 +136,34 @@ fn put_report(out: &mut Vec<u8>, kind: &ReportKind) {
             out.push(9);
             put(out, &[*queue_ahead]);
         }
+        ReportKind::Account(event) => put_event(out, event),
     }
+}
+
+fn put_event(out: &mut Vec<u8>, event: &AccountEvent) {
+    match event {
+        AccountEvent::Funding { account, instrument, amount } => {
+            out.push(10);
+            put_whose(out, *account, *instrument);
+            out.extend_from_slice(&amount.to_le_bytes());
+        }
+        AccountEvent::Interest { strategy, instrument, price, qty } => {
+            out.push(11);
+            put_whose(out, *strategy, *instrument);
+            put(out, &[*price, *qty]);
+        }
+        AccountEvent::Liquidated { account, instrument, side, fill } => {
+            out.push(12);
+            put_whose(out, *account, *instrument);
+            out.push(*side as u8);
+            put_fill(out, fill);
+        }
+    }
+}
+
+fn put_whose(out: &mut Vec<u8>, whose: u16, instrument: u16) {
+    out.extend_from_slice(&whose.to_le_bytes());
+    out.extend_from_slice(&instrument.to_le_bytes());
 }
 
 #[inline]
@@ -249,6 +278,7 @@ impl Reader<'_> {
             7 => ReportKind::AmendRejected(self.reason()?),
             8 => ReportKind::Unknown,
             9 => ReportKind::Triggered { queue_ahead: self.int()? },
+            code @ 10..=12 => ReportKind::Account(self.event(code)?),
             _ => return None,
         })
     }
@@ -260,6 +290,20 @@ impl Reader<'_> {
             price: self.int()?,
             qty: self.int()?,
             fee: self.take().map(i128::from_le_bytes)?,
+        })
+    }
+
+    fn event(&mut self, code: u8) -> Option<AccountEvent> {
+        let (whose, instrument) = (self.short()?, self.short()?);
+        Some(match code {
+            10 => AccountEvent::Funding { account: whose, instrument, amount: self.take().map(i128::from_le_bytes)? },
+            11 => AccountEvent::Interest { strategy: whose, instrument, price: self.int()?, qty: self.int()? },
+            _ => AccountEvent::Liquidated {
+                account: whose,
+                instrument,
+                side: *[Side::Buy, Side::Sell].get(self.index()?)?,
+                fill: self.fill()?,
+            },
         })
     }
 
@@ -324,6 +368,9 @@ mod tests {
             report(ReportKind::AmendRejected(Reason::BelowFilled)),
             report(ReportKind::Unknown),
             report(ReportKind::Triggered { queue_ahead: 12 }),
+            report(ReportKind::Account(AccountEvent::Funding { account: 1, instrument: 2, amount: -(1 << 90) })),
+            report(ReportKind::Account(AccountEvent::Interest { strategy: 3, instrument: 4, price: 5, qty: 6 })),
+            report(ReportKind::Account(AccountEvent::Liquidated { account: 7, instrument: 8, side: Side::Sell, fill })),
             report(ReportKind::Rejected(Reason::IcebergParts)),
             Decision::Posting { ts: 4, order: 0, transaction: Transaction::from_lines(&[line; 8]).unwrap() },
             Decision::Posting { ts: 4, order: 0, transaction: Transaction::from_lines(&[]).unwrap() },
