@@ -11,6 +11,7 @@ mod fills;
 mod filters;
 mod house;
 mod iceberg;
+mod impact;
 mod lane;
 mod latency;
 mod linked;
@@ -24,6 +25,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 pub use fills::FillModel;
+pub use impact::SquareRoot;
 pub use latency::{Delay, Latency, Lognormal, Measured, Quantiles, VENUES, Wire};
 pub use queue::{Place, QueueModel};
 
@@ -86,6 +88,8 @@ pub(super) struct Listing {
     filters: Filters,
     /// The mark price told last.
     pub(super) mark: Option<Ticks>,
+    /// What takers do to the price where there is no book.
+    pub(super) impact: Option<SquareRoot>,
     /// The price of the last trade, at the arrival of a request that needs it; trades pass unseen otherwise.
     pub(super) last: Option<Ticks>,
 }
@@ -187,7 +191,15 @@ impl VenueModel {
         Self {
             lot: instrument.lot_steps(),
             is_watch_old: false,
-            listing: Listing { instrument, settings, book: Book::default(), filters, mark: None, last: None },
+            listing: Listing {
+                instrument,
+                settings,
+                book: Book::default(),
+                filters,
+                mark: None,
+                last: None,
+                impact: None,
+            },
             lanes: Vec::new(),
             streams: Vec::new(),
             lane_of: Vec::new(),
@@ -203,6 +215,11 @@ impl VenueModel {
         let mut venue = Self::new(instrument, settings);
         venue.listing.book = Book::of_trades();
         venue
+    }
+
+    /// Lets takers move the price by this law where there is no book.
+    pub fn set_impact(&mut self, impact: Option<SquareRoot>) {
+        self.listing.impact = impact;
     }
 
     /// The venue's book.
