@@ -48,8 +48,8 @@ def impact(streams: Sequence[RecordedStream], scale: float) -> dict[str, Any]:
 def intrabar(streams: Sequence[RecordedStream], fills: pl.DataFrame) -> dict[str, Any]:
     """Of runs on bars: fills whose order is the path rule's and not the market's, and the PnL realised in them.
 
-    Those are fills on both sides within one bar: had the extremes been reached the other way round, they would have
-    been filled the other way round, or not at all.
+    Those are resting orders' fills on both sides within one bar: had the extremes been reached the other way round,
+    they would have been filled the other way round, or not at all.
     """
     bars = {
         str(stream.instrument["id"]): (source["bar_first_ns"], source["bar_ns"])
@@ -64,7 +64,9 @@ def intrabar(streams: Sequence[RecordedStream], fills: pl.DataFrame) -> dict[str
         if instrument not in bars:
             continue
         first, every = bars[str(instrument)]
-        own = own.with_columns(bar=(pl.col("ts").dt.epoch("ns") - first) // every)
+        own = own.filter(pl.col("liquidity") == "maker").with_columns(
+            bar=(pl.col("ts").dt.epoch("ns") - first) // every
+        )
         both = own.filter(pl.col("side").n_unique().over("strategy", "bar") > 1)
         count += len(both)
         pnl += float(both["realised_pnl"].sum() or 0)
