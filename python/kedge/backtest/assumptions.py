@@ -34,14 +34,7 @@ _FILLS = {
 
 def assumptions(settings: Settings, spec: RunSpec, market: Market) -> list[str]:
     """What the simulation takes for granted, most flattering first."""
-    perpetual = any(definition["kind"] != "spot" for definition in spec.instruments)
-    said = ["Your orders do not move the market: others trade as they did without you."]
-    if perpetual:
-        said.insert(0, "Funding is not paid or received (--funding none).")
-        said.append(
-            f"Margin is only a limit: positions may reach {settings.risk.leverage:f} times the account's equity, and "
-            "nothing is liquidated."
-        )
+    said = [*_clearing(spec), "Your orders do not move the market: others trade as they did without you."]
     said.append("What you take off the book stays taken until the venue's feed changes that level.")
     said.append(_queue(settings))
     said.append(_FILLS[settings.backtest.fill_model])
@@ -86,7 +79,9 @@ def _legs(where: str, latency: LatencySettings) -> str:
 
 def _fees(instruments: Any) -> str:
     fees = (f"{i['id']} maker {_percent(i['maker_fee'])}, taker {_percent(i['taker_fee'])}" for i in instruments)
-    return f"Fees, without rebates for volume: {'; '.join(fees)}. A spot buy pays its fee in the base currency."
+    tiered = any(i.get("fee_tiers") for i in instruments)
+    volume = "by what each instrument's own trades of 30 days reach" if tiered else "without rebates for volume"
+    return f"Fees, {volume}: {'; '.join(fees)}. A spot buy pays its fee in the base currency."
 
 
 def _percent(rate: str) -> str:
@@ -102,10 +97,65 @@ _MISTAKES = {
 """Refusals that no bound of the settings explains: the strategy asked for what no venue takes."""
 
 
-def warnings(market: Market, results: Mapping[str, Any], instruments: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What at the head of a report a reader must not miss."""
+def _clearing(spec: RunSpec) -> list[str]:
+    """What of funding, margin and interest is simulated, and how."""
+    rules = spec.engine.get("clearing") or {"margin": "none", "funding": [], "borrow": []}
     said = []
-    least = ", ".join(f"{Decimal(str(entry['min_notional'])):f} of {entry['id']}" for entry in instruments)
+    if any(definition["kind"] != "spot" for definition in spec.instruments):
+        paid = any(rate is not None for rate in rules["funding"])
+        said.append(
+            "Funding is paid at its times, position × mark price × rate; without mark prices in the data the middle of "
+            "the book stands for them."
+            if paid
+            else "Funding is not paid or received (--funding none)."
+        )
+    if rules["margin"] != "none":
+        what = "the whole account" if rules["margin"] == "cross" else f"its notional over {rules['leverage']}"
+        closed = "whole" if rules["liquidation"] == "whole" else "tier by tier"
+        said.append(
+            f"Behind a position stands {what} ({rules['margin']} margin), looked at each whole second at the mark "
+            f"price; below its maintenance margin it is closed {closed} at what the book offers. Neither the insurance "
+            "fund nor auto-deleveraging is simulated."
+        )
+    elif any(definition["kind"] != "spot" for definition in spec.instruments):
+        said.append("Margin is only a limit on new orders: nothing is liquidated.")
+    if any(rate is not None for rate in rules["borrow"]):
+        said.append("What is sold short on spot is borrowed at a fixed hourly rate, and always to be had.")
+    return said
+
+
+def _cleared(results: Mapping[str, Any], spec: RunSpec) -> list[str]:
+    """Warnings of what was liquidated, and of what was not looked at."""
+    rules = spec.engine.get("clearing") or {"margin": "none", "funding": []}
+    perpetuals = [definition for definition in spec.instruments if definition["kind"] != "spot"]
+    said = []
+    if results["liquidations"]:
+        said.append(f"{results['liquidations']:,} times the venue closed positions for want of margin.")
+    if perpetuals and not any(rate is not None for rate in rules["funding"]):
+        said.append("Funding is left out (--funding none): a perpetual pays or receives it every few hours.")
+    if results["unknown_funding_rates"]:
+        said.append(
+            f"{results['unknown_funding_rates']:,} funding times passed without a rate in the data: nothing was paid."
+        )
+    untiered = [str(definition["id"]) for definition in perpetuals if not definition.get("margin_tiers")]
+    if untiered and rules["margin"] == "none":
+        said.append(f"The margin tiers of {', '.join(untiered)} are not known: nothing is liquidated.")
+    elif perpetuals and rules["margin"] == "none":
+        said.append('Nothing is liquidated (margin = "none").')
+    return said
+
+
+def _stopped(results: Mapping[str, Any]) -> list[str]:
+    """The strategies that raised, the first few by name."""
+    stopped = list(results["stopped"].items())
+    said = [f"Strategy {name} was stopped at {told['at']}: {told['why']}." for name, told in stopped[:5]]
+    return said + ([f"So were {len(stopped) - 5:,} others."] if len(stopped) > 5 else [])
+
+
+def warnings(market: Market, results: Mapping[str, Any], spec: RunSpec) -> list[str]:
+    """What at the head of a report a reader must not miss."""
+    said = _stopped(results)
+    least = ", ".join(f"{Decimal(str(entry['min_notional'])):f} of {entry['id']}" for entry in spec.instruments)
     for reason, meant in _MISTAKES.items():
         if count := results["refusals"].get(reason):
             said.append(f"{count:,} orders were not sent: {meant.format(least=least)} (`{reason}`).")
@@ -120,11 +170,10 @@ def warnings(market: Market, results: Mapping[str, Any], instruments: Sequence[M
     backwards = sum(source.get("recv_backwards", 0) for stream in market.streams for source in stream.sources)
     if backwards:
         said.append(
-            f"{backwards:,} messages were received before the one ahead of them in the recording (its clock was set "
-            "back); they are taken to arrive right after it."
+            f"{backwards:,} messages were received before one ahead of them in the recording (its clock was set back); "
+            "they are taken to arrive right after it."
         )
-    if any(stream.instrument["kind"] != "spot" for stream in market.streams):
-        said.append("Funding is left out (--funding none): a perpetual pays or receives it every few hours.")
+    said.extend(_cleared(results, spec))
     for stream in market.streams:
         if not _has_book(stream.blocks):
             said.append(

@@ -87,10 +87,42 @@ class Section(BaseModel):
 
 
 class AccountSettings(Section):
-    """What the account holds when a backtest starts."""
+    """What the account holds when a backtest starts, and what its venue asks of it."""
 
     balances: dict[Currency, Annotated[Number, Field(ge=0, le=LARGEST)]] = Field(
         {"USDT": Decimal(10_000)}, description="Cash by currency", examples=['{ USDT = "10000" }']
+    )
+    margin: Literal["auto", "none", "cross", "isolated"] = Field(
+        "auto", description="What stands behind positions", examples=['"isolated"']
+    )
+    leverage: int = Field(20, ge=1, le=125, description="Leverage of isolated positions", examples=["10"])
+    tiers: str = Field("", description="File of margin tiers, as Binance gives them", examples=['"brackets.json"'])
+    liquidation: Literal["whole", "tier"] = Field(
+        "whole", description="How much a liquidation closes", examples=['"tier"']
+    )
+    borrow: dict[Currency, Annotated[Number, Field(ge=0, le=1)]] = Field(
+        {}, description="Hourly interest of currencies lent to sell them short", examples=['{ BTC = "0.0000012" }']
+    )
+
+
+class FeeTier(Section):
+    """Fees from a traded volume on."""
+
+    volume: Annotated[Number, Field(ge=0, le=LARGEST)] = Field(
+        description="Traded in 30 days, quote currency", examples=["1_000_000"]
+    )
+    maker: Annotated[Number, Field(gt=-1, lt=1)] = Field(description="Of notional", examples=["0.0002"])
+    taker: Annotated[Number, Field(gt=-1, lt=1)] = Field(description="Of notional", examples=["0.0005"])
+
+
+class FeeSettings(Section):
+    """Fees in a backtest, over those of the instruments' definitions."""
+
+    tiers: Annotated[tuple[FeeTier, ...], Field(strict=False)] = Field(
+        (), description="By traded volume", examples=["[{ volume = 0, maker = 0.0002, taker = 0.0005 }]"]
+    )
+    volume: Annotated[Number, Field(ge=0, le=LARGEST)] = Field(
+        Decimal(0), description="Traded in the 30 days before, quote currency", examples=["2_000_000"]
     )
 
 
@@ -121,6 +153,9 @@ class BacktestSettings(Section):
     )
     memory_gb: Annotated[float, BeforeValidator(_float), Field(gt=0, allow_inf_nan=False)] | None = Field(
         None, description="Most memory the market data may take; else what the machine has free", examples=["8"]
+    )
+    funding: str = Field(
+        "data", min_length=1, description="Funding rates: of the data, none, or a file", examples=['"funding.parquet"']
     )
     out: str = Field("runs", min_length=1, description="Folder that run folders go to", examples=['"runs"'])
 
@@ -186,13 +221,21 @@ class ExecutionSettings(Section):
 
 
 class StrategySettings(Section):
-    """One strategy on one instrument."""
+    """One strategy on one instrument, or many of it."""
 
     name: Name = Field(description="Its name in tables and reports", examples=['"quoting-btc"'])
-    file: str = Field(min_length=1, description="Its Python file", examples=['"examples/quoting.py"'])
+    file: str = Field(
+        min_length=1, description="Its Python file, its rule, or rust:NAME", examples=['"examples/quoting.py"']
+    )
     instrument: InstrumentId = Field(description="What it trades", examples=['"BTC/USDT@binance"'])
     params: dict[str, Parameter] = Field({}, description="Its parameters", examples=["{ half_spread = 1.0 }"])
     limits: Limits = Field(Limits(), description="Its own limits", examples=["{ order_notional = 1_000 }"])
+    own_account: bool = Field(False, description="Whether it has an account of its own (backtests)", examples=["true"])
+    seed: int | None = Field(None, ge=0, le=2**63 - 1, description="Seed of its ctx.rng", examples=["7"])
+    copies: int = Field(1, ge=1, le=10_000, description="How many of it run (backtests)", examples=["1_000"])
+    grid: dict[str, Annotated[tuple[Parameter, ...], Field(strict=False, min_length=1)]] = Field(
+        {}, description="Parameters whose values are all tried (backtests)", examples=["{ half_spread = [1.0, 2.0] }"]
+    )
 
 
 class TraderSettings(Section):
@@ -256,6 +299,7 @@ class Settings(Section):
     """The whole file."""
 
     account: AccountSettings = AccountSettings()
+    fees: FeeSettings = FeeSettings()
     backtest: BacktestSettings = BacktestSettings()
     latency: LatencySettings = LatencySettings()
     risk: RiskSettings = RiskSettings()
@@ -277,6 +321,7 @@ class Settings(Section):
 
 SECTIONS: Mapping[str, type[Section]] = {
     "account": AccountSettings,
+    "fees": FeeSettings,
     "backtest": BacktestSettings,
     "latency": LatencySettings,
     "risk": RiskSettings,

@@ -125,15 +125,15 @@ def test_a_run_with_drawn_times_is_the_same_in_bulk_by_step_and_again(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("q.csv").write_text("latency\n1\n5\n90\n")
-    settings = Settings.model_validate({"latency": legs, "risk": {"leverage": 10}})
     quoting = ROOT / "examples" / "quoting.py"
 
-    def trace(seed: int, step: bool) -> str:
+    def trace(seed: int, step: bool, out: str) -> str:
+        settings = Settings.model_validate({"latency": legs, "backtest": {"out": out}})
         request = BacktestRequest(settings, quoting, seeded=20 * SECOND, seed=seed, step=step)
         run = json.loads((backtest(request) / "run.json").read_text())
         assert run["results"]["orders"] > 20
         return str(run["results"]["trace_hash"])
 
-    traces = {trace(1, False), trace(1, True), trace(1, False)}
+    traces = {trace(1, False, "bulk"), trace(1, True, "step"), trace(1, False, "again")}
     assert len(traces) == 1
-    assert trace(2, False) not in traces
+    assert trace(2, False, "other") not in traces

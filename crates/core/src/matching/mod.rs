@@ -305,8 +305,10 @@ impl VenueModel {
             let next = self.quiet_rows(&columns, times, at.row..end);
             let is_later = next == end && end < columns.len();
             let row = (next < end).then(|| (columns.get(next), times[next]));
-            feed.seek(next + usize::from(row.is_some()));
+            feed.seek(next);
             if let Some((event, now)) = row {
+                self.look_at_trades(feed);
+                feed.seek(next + 1);
                 self.row(&event, now, false, out);
             }
             if is_later || stop_at_report && out.queue.len() > before {
@@ -317,6 +319,10 @@ impl VenueModel {
 
     /// Applies rows as long as all they do to orders is to move them in their queues; returns the first that does more.
     fn quiet_rows(&mut self, columns: &Columns<'_>, times: &[Nanos], rows: Range<usize>) -> usize {
+        // Requests of many lanes that arrive at once: nobody looks in between.
+        if rows.is_empty() {
+            return rows.start;
+        }
         if self.is_watch_old {
             self.watch = self.lanes.iter().fold(Watch::NONE, |watch, lane| watch.or(lane.watch));
             self.is_watch_old = false;
@@ -336,6 +342,7 @@ impl VenueModel {
     /// every row, so that what a lane watches is held to what concerns it.
     pub fn step(&mut self, feed: &mut Feed<'_>, out: &mut Reports) {
         if feed.next_time().is_some_and(|row| row <= self.next_due()) {
+            self.look_at_trades(feed);
             if let Some((now, event)) = feed.pop() {
                 self.row(&event, now, true, out);
             }
@@ -389,7 +396,10 @@ impl VenueModel {
                 self.listing.book.apply(event, now);
                 self.each_lane(event, all, |lane, listing| lane.delta(listing, event, previous, now, out));
             }
-            Kind::Trade => self.each_lane(event, all, |lane, listing| lane.trade(listing, event, now, out)),
+            Kind::Trade => {
+                self.listing.book.trade(event.price, now);
+                self.each_lane(event, all, |lane, listing| lane.trade(listing, event, now, out));
+            }
             Kind::Add | Kind::Change | Kind::Remove => self.order_row(event, now, all, out),
             Kind::Clear | Kind::Level | Kind::Gap => {
                 self.listing.book.apply(event, now);

@@ -24,6 +24,8 @@ pub(super) struct OwnFill {
     pub(super) side: Side,
     pub(super) price: Ticks,
     pub(super) qty: Qty,
+    /// What was ahead of it before this, in steps; −1 of a taker.
+    pub(super) queue_ahead: Qty,
 }
 
 /// Resting orders of both sides, each best price first and first come first at a price.
@@ -133,6 +135,7 @@ impl RestingOrders {
             if left <= 0 {
                 break;
             }
+            let queue_ahead = order.place.ahead();
             let reached = order.place.trade(left, lot);
             if reached == 0 || !fills.at_the_price() {
                 continue;
@@ -141,7 +144,7 @@ impl RestingOrders {
             order.leaves -= qty;
             order.filled += qty;
             left -= if partial { qty } else { 0 };
-            out.push(OwnFill { id: order.id, side, price, qty });
+            out.push(OwnFill { id: order.id, side, price, qty, queue_ahead });
         }
         self.sides[side as usize].retain(|order| order.leaves > 0);
     }
@@ -157,7 +160,8 @@ impl RestingOrders {
             order.leaves -= qty;
             order.filled += qty;
             left -= qty;
-            out.push(OwnFill { id: order.id, side, price: order.x ^ side.mirror(), qty });
+            let queue_ahead = order.place.ahead();
+            out.push(OwnFill { id: order.id, side, price: order.x ^ side.mirror(), qty, queue_ahead });
         }
         orders.retain(|order| order.leaves > 0);
     }

@@ -117,7 +117,7 @@ impl Lane {
                 }
                 price = impact.price(side, price, filled);
             }
-            let fill = OwnFill { id: order, side, price, qty: filled };
+            let fill = OwnFill { id: order, side, price, qty: filled, queue_ahead: -1 };
             self.report_fill(listing, now, fill, Liquidity::Taker, out);
             leaves -= filled;
             if listing.impact.is_some() {

@@ -215,7 +215,15 @@ fn report(order: OrderId, at: Nanos, kind: ReportKind) -> Report {
 }
 
 fn fill(trade: u64, qty: Qty) -> ReportKind {
-    ReportKind::Filled(Fill { trade, price: 99, qty, liquidity: Liquidity::Maker, fee: 0 })
+    ReportKind::Filled(Fill {
+        trade,
+        price: 99,
+        qty,
+        liquidity: Liquidity::Maker,
+        fee: 0,
+        queue_ahead: -1,
+        twice_mid: 0,
+    })
 }
 
 const TAKEN: ReportKind = ReportKind::Accepted { queue_ahead: 0 };
