@@ -328,7 +328,8 @@ mod tests {
                 (any::<i64>(), any::<i64>(), -(1_i64 << 40)..(1_i64 << 40), 0..1_i64 << 50, 0_u8..64), 0..50
             )
         ) {
-            let event = |&(ts_event, ts_recv, price, qty, flags)| Event { ts_event, ts_recv, price, qty, flags, order: 0 };
+            let order = 0;
+            let event = |&(ts_event, ts_recv, price, qty, flags)| Event { ts_event, ts_recv, price, qty, flags, order };
             let events: Vec<Event> = rows.iter().map(event).collect();
             let packed = ColumnsBuf::pack(&events);
             prop_assert!(packed.view().check().is_ok());

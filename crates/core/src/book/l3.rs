@@ -21,8 +21,8 @@ pub struct OrderChange {
 }
 
 impl Book {
-    /// Where the next order to come will stand: whoever has a smaller place at its price stands ahead of it. 0 in a book
-    /// that was never told orders.
+    /// Where the next order to come will stand: whoever has a smaller place at its price stands ahead of it. 0 in a
+    /// book that was never told orders.
     pub fn next_place(&self) -> u64 {
         self.orders.as_ref().map_or(0, |orders| orders.next_place())
     }
@@ -92,5 +92,46 @@ impl Book {
         self.set(side as usize, price, now);
         self.find_bests();
         now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::flag;
+    use crate::random::Stream;
+    use std::collections::BTreeMap;
+
+    /// Levels are the sums of their orders, whatever comes, changes, moves and goes.
+    #[test]
+    fn levels_are_the_sums_of_their_orders() {
+        let (mut book, mut held, mut random) = (Book::default(), BTreeMap::new(), Stream::new(2, 0));
+        let row = |kind, side, price, qty, order| {
+            let event = Event::new(1, 1, kind, side, price, qty);
+            Event { order, flags: event.flags | flag::LAST, ..event }
+        };
+        book.apply(&row(Kind::Clear, Side::Buy, 0, 0, 0), 1);
+        for _ in 0..5_000 {
+            let (id, qty) = (1 + random.below(60), 1 + random.below(9) as Qty);
+            let old: Option<(Side, Ticks, Qty)> = held.get(&id).copied();
+            let side = old.map_or(if id % 2 == 0 { Side::Buy } else { Side::Sell }, |old| old.0);
+            let price = 500 - side.sign() * random.below(5) as i64;
+            let kind = [Kind::Add, Kind::Change, Kind::Remove][random.below(3) as usize];
+            book.apply(&row(kind, side, price, qty, id), 1);
+            match (kind, old) {
+                (Kind::Remove, _) => _ = held.remove(&id),
+                (Kind::Change, None) => {}
+                _ => _ = held.insert(id, (side, price, qty)),
+            }
+            let mut levels = BTreeMap::new();
+            for (side, price, qty) in held.values() {
+                *levels.entry((*side, *price)).or_insert(0) += qty;
+            }
+            let found = [Side::Buy, Side::Sell]
+                .into_iter()
+                .flat_map(|side| book.levels(side).map(move |(price, qty)| ((side, price), qty)))
+                .collect::<BTreeMap<_, _>>();
+            assert_eq!(found, levels);
+        }
     }
 }

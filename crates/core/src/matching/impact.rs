@@ -57,7 +57,7 @@ mod tests {
         assert_eq!(law.price(Side::Buy, 60_000, 10_000), 60_120);
         assert_eq!(law.price(Side::Sell, 60_000, 10_000), 59_880);
         assert_eq!(law.price(Side::Sell, 60_001, 10_000), 59_880, "to the tick beyond");
-        assert_eq!(law.price(Side::Sell, 3, 1_000_000_000), 2);
+        assert_eq!(law.price(Side::Sell, 3, 9_000_000_000), 1, "a price stays above 0");
     }
 
     #[test]

@@ -115,8 +115,8 @@ impl RestingOrders {
     /// A trade whose aggressor hit `side` at `price`.
     ///
     /// Orders priced better would have been hit first and fill at their own price; orders at the price fill once the
-    /// queue ahead of them is traded away, if at all. Where they fill in part, all of them together get no more than was
-    /// traded; else each fills whole or not at all.
+    /// queue ahead of them is traded away, if at all. Where they fill in part, all of them together get no more than
+    /// was traded; else each fills whole or not at all.
     pub(super) fn trade(
         &mut self,
         fills: FillModel,
