@@ -70,6 +70,7 @@ fn read(folder: &Path, name: &str, about: &Value) -> Result<ColumnsBuf, String> 
         wide_qty: numbers(&path("wide_qty.i64"), i64::from_le_bytes)?,
         price_base: integer(about, "price_base")?,
         qty_scale: integer(about, "qty_scale")?,
+        order: Vec::new(),
     };
     columns.view().check().map_err(|e| format!("{name}: {e}"))?;
     Ok(columns)
@@ -102,6 +103,7 @@ fn repeated(once: &ColumnsBuf, repeats: usize, period: i64) -> ColumnsBuf {
         wide_qty: once.wide_qty.clone(),
         price_base: once.price_base,
         qty_scale: once.qty_scale,
+        order: Vec::new(),
     }
 }
 

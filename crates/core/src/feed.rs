@@ -125,7 +125,7 @@ impl<'a> Feed<'a> {
         let mut at = self.skip_ended(self.searched.max(self.at));
         while let Some(block) = self.blocks.get(at.block) {
             let flags = &block.columns().flags[at.row..];
-            let ends = |f: u8| kinds >> (f & 7) & 1 != 0 && (f & flag::LAST != 0 || Kind::of(f) == Kind::Trade);
+            let ends = |f: u8| kinds >> sought(f) & 1 != 0 && (f & flag::LAST != 0 || Kind::of(f) == Kind::Trade);
             if let Some(found) = flags.iter().position(|&f| ends(f)) {
                 at.row += found;
                 self.searched = at;
@@ -152,7 +152,7 @@ impl<'a> Feed<'a> {
         let block = self.blocks.get(self.at.block)?;
         let (columns, row) = (block.columns(), self.at.row);
         let code = *columns.flags.get(row)?;
-        let ends = kinds >> (code & 7) & 1 != 0 && (code & flag::LAST != 0 || Kind::of(code) == Kind::Trade);
+        let ends = kinds >> sought(code) & 1 != 0 && (code & flag::LAST != 0 || Kind::of(code) == Kind::Trade);
         if !ends || block.times[row] > until {
             return None;
         }
@@ -235,6 +235,12 @@ impl Late<'_> {
     }
 }
 
+/// The number of a row's kind among those that can be sought: L3 rows count as deltas.
+#[inline]
+fn sought(flags: u8) -> u8 {
+    flags & 7 & (flags >> 3 & 1).wrapping_sub(1)
+}
+
 /// When each row happened at the venue, and whether that is the order in which the rows stand.
 struct VenueOrder {
     /// (time, block, row) of every row but the quotes.
@@ -256,7 +262,7 @@ impl VenueOrder {
                 }
                 let told = columns.ts_event[i];
                 let mut time = if told == NO_TIME { columns.ts_recv[i] } else { told };
-                if matches!(kind, Kind::Delta | Kind::Clear | Kind::Level | Kind::Gap) {
+                if !matches!(kind, Kind::Trade | Kind::Funding | Kind::Mark) {
                     book = book.max(time);
                     time = book;
                 }

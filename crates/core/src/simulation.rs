@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use crate::event::Columns;
 use crate::feed::Feed;
 use crate::instrument::Instrument;
-use crate::matching::{Reports, VenueModel, VenueSettings};
+use crate::matching::{Reports, SquareRoot, VenueModel, VenueSettings};
 use crate::types::{InstrumentIx, Nanos};
 
 /// How a simulation goes through time. Both give the same decisions.
@@ -78,6 +78,11 @@ impl<'a> Simulation<'a> {
             self.engine.takes_trades_for_book(index);
         }
         index
+    }
+
+    /// Lets takers of an instrument whose data has no book move its price by this law.
+    pub fn set_impact(&mut self, instrument: InstrumentIx, impact: Option<SquareRoot>) {
+        self.venues[usize::from(instrument)].set_impact(impact);
     }
 
     /// From now on a strategy that cannot go on stops alone, and the run goes on with the others.

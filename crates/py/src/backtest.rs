@@ -57,7 +57,8 @@ fn run_backtest<'py>(
 
     let mut simulation = Simulation::new(Engine::new(settings.engine));
     for (instrument, blocks) in instruments.iter().zip(&blocks) {
-        simulation.add_instrument(instrument.clone(), settings.venues.of(instrument), blocks);
+        let ix = simulation.add_instrument(instrument.clone(), settings.venues.of(instrument), blocks);
+        simulation.set_impact(ix, settings.venues.impact(instrument));
     }
     for (currency, amount) in &settings.deposits {
         simulation.engine().deposit(currency, *amount);

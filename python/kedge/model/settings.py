@@ -141,6 +141,12 @@ class BacktestSettings(Section):
     partial_fills: bool = Field(
         True, description="Without `fills`: `partial`, or if not true `whole`", examples=["true"]
     )
+    bar_path: Literal["nearer_first", "farther_first", "high_first", "low_first"] = Field(
+        "nearer_first", description="Order in which a bar's extremes are reached", examples=['"farther_first"']
+    )
+    impact: Annotated[float, BeforeValidator(_float), Field(ge=0, le=10, allow_inf_nan=False)] = Field(
+        1.0, description="Scale of the square-root impact where the data has no book; 0: none", examples=["0.0"]
+    )
     sample_seconds: int = Field(1, ge=1, le=86_400, description="Spacing of the equity curve", examples=["1"])
     callback_seconds: Annotated[float, BeforeValidator(_float), Field(gt=0, le=3_600, allow_inf_nan=False)] = Field(
         2.0, description="Longest a strategy's callback may run", examples=["2.0"]

@@ -7,7 +7,7 @@ use crate::event::{ColumnsBuf, Event, Kind, flag};
 use crate::feed::Feed;
 use crate::instrument::money;
 use crate::ledger::Account;
-use crate::matching::{Delay, FillModel, Latency, QueueModel, VenueSettings};
+use crate::matching::{FillModel, Latency, QueueModel, VenueSettings};
 use crate::order::OrderState;
 use crate::random::Stream;
 use crate::record::{Decision, decode, split};
@@ -23,7 +23,7 @@ const EIGHT: Nanos = 20_000 * 24 * HOUR + 8 * HOUR;
 const VENUE: VenueSettings = VenueSettings {
     queue: QueueModel::RiskAverse,
     fills: FillModel::Partial,
-    latency: Latency { feed: None, entry: Delay::Constant(MILLISECOND), response: Delay::Constant(2 * MILLISECOND) },
+    latency: Latency::constant(MILLISECOND, 2 * MILLISECOND),
 };
 const LINEAR: &str = r#""id": "X/USDT:USDT@venue", "kind": "linear_perpetual""#;
 const INVERSE: &str = r#""id": "X/USDT:X@venue", "kind": "inverse_perpetual", "contract_multiplier": "100""#;
