@@ -7,15 +7,16 @@ use kedge_core::event::{ColumnsBuf, Event, Kind, flag};
 use kedge_core::feed::Feed;
 use kedge_core::instrument::{Instrument, money};
 use kedge_core::market::{Params, SeededMarket};
-use kedge_core::matching::{Latency, QueueModel, VenueSettings};
+use kedge_core::matching::{Delay, FillModel, Latency, QueueModel, VenueSettings};
+use kedge_core::random::Stream;
 use kedge_core::simulation::{Pace, Simulation};
 use kedge_core::strategy::{Fault, Strategy, Wake};
 use kedge_core::types::{Nanos, OrderKind, Qty, SECOND, Side, Ticks, TimeInForce};
 
 const VENUE: VenueSettings = VenueSettings {
     queue: QueueModel::RiskAverse,
-    partial_fills: true,
-    latency: Latency { feed: Some(3), entry: 1, response: 3 },
+    fills: FillModel::Partial,
+    latency: Latency { feed: Some(Delay::Constant(3)), entry: Delay::Constant(1), response: Delay::Constant(3) },
 };
 
 fn instrument(id: &str, fee: &str) -> Instrument {
@@ -148,23 +149,30 @@ fn the_second_look_finds_what_the_engine_saw() {
         let mut market = SeededMarket::new(5, &instrument, Params::of(&instrument), 0, 100_000_000);
         let mut rows = Vec::new();
         market.advance(300 * SECOND, &mut rows);
-        let venue = VenueSettings { latency: Latency { feed: Some(7_000_000), ..VENUE.latency }, ..VENUE };
-        let fills = run(&instrument, venue, &rows, SECOND / 7, Box::new(Quoting), |simulation, views| {
+        let venue =
+            VenueSettings { latency: Latency { feed: Some(Delay::Constant(7_000_000)), ..VENUE.latency }, ..VENUE };
+        let fills = run(&instrument, venue.clone(), &rows, SECOND / 7, Box::new(Quoting), |simulation, views| {
             let end = simulation.span().unwrap().1;
             let engine = simulation.engine();
-            let mut reader = (MidReader::default(), Feed::ours(views, venue.latency.feed));
+            let mut reader = (MidReader::default(), Feed::ours(views, venue.latency.feed.as_ref(), Stream::new(0, 0)));
             for sample in &engine.blotter().samples {
                 let found = reader.0.twice_mid(&mut reader.1, sample.ts).unwrap_or(0);
                 assert_eq!(found, sample.twice_mid, "at {}", sample.ts);
             }
-            let hindsight = attribution::attribute(engine, &mut [Feed::ours(views, venue.latency.feed)], 1, end);
+            let hindsight = attribution::attribute(
+                engine,
+                &mut [Feed::ours(views, venue.latency.feed.as_ref(), Stream::new(0, 0))],
+                1,
+                end,
+            );
             assert_eq!(hindsight.splits[0].pnl(), engine.pnl(0));
             assert_ne!(hindsight.splits[0].adverse_selection, 0);
             for (fill, later) in engine.blotter().fills.iter().zip(&hindsight.later).step_by(97) {
                 for (horizon, mid) in HORIZONS.iter().zip(later) {
                     assert_eq!(mid.is_none(), fill.ts_recv + horizon > end);
                     let Some(mid) = *mid else { continue };
-                    let mut reader = (MidReader::default(), Feed::ours(views, venue.latency.feed));
+                    let mut reader =
+                        (MidReader::default(), Feed::ours(views, venue.latency.feed.as_ref(), Stream::new(0, 0)));
                     assert_eq!(reader.0.twice_mid(&mut reader.1, fill.ts_recv + horizon), Some(mid));
                 }
             }

@@ -39,6 +39,8 @@ pub(crate) fn results<'py>(
     out.set_item("counts", counts)?;
     out.set_item("imbalance", engine.imbalance())?;
     out.set_item("odd_reports", engine.blotter().odd_reports)?;
+    out.set_item("clearing", crate::clearing::cleared(py, simulation)?)?;
+    let engine = simulation.engine();
     let mut orders = engine.blotter().ended.clone();
     for strategy in 0..strategies {
         orders.extend(engine.orders().open(strategy as StrategyIx).copied());

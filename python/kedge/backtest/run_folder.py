@@ -3,7 +3,7 @@
     <UTC yyyymmddThhmmss>-<name>-<first 8 of the trace hash>/
         run.json                what was run, on which data, under which assumptions, and its results
         orders.parquet fills.parquet equity.parquet positions.parquet candles.parquet
-        strategies/<file>.py    the sources, as they ran
+        strategies/<file>       the sources, as they ran
         report.html             written by `kedge.backtest.report`
         journal/                only where the run was journaled
 

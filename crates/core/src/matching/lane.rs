@@ -10,7 +10,12 @@ use super::{Listing, Reports, Request, expiry};
 use crate::book::{Book, Sync, Touch, Watch};
 use crate::event::Event;
 use crate::order::{Fill, Order, Reason, Report, ReportKind, TriggerBy};
+use crate::random::Stream;
 use crate::types::{Liquidity, Nanos, OrderId, Qty, Side, Ticks, TimeInForce};
+
+/// Branches of an account's randomness.
+const ENTRY: u64 = 1;
+const RESPONSE: u64 = 2;
 
 /// An account's part of a venue. It sees the book and never another account's lane.
 #[derive(Clone, Debug)]
@@ -26,33 +31,33 @@ pub(super) struct Lane {
     /// Whether nothing concerns it but what touches its resting orders.
     only_rests: bool,
     pub(super) fills: Vec<OwnFill>,
-    /// Bid + ask before the row that fills now, where that row moved the book.
-    mid_before: Option<Ticks>,
     /// Executed so far, bought less sold, in steps.
     pub(super) position: Qty,
     /// Its orders with further terms, once there was one.
     pub(super) special: Option<Box<Special>>,
     /// When the first of its orders ends by its terms.
     pub(super) expires: Nanos,
+    /// Bid + ask before the row that fills now, where that row moved the book.
+    mid_before: Option<Ticks>,
 }
 
 impl Lane {
-    pub(super) fn new(listing: &Listing) -> Self {
-        let settings = &listing.settings;
+    pub(super) fn new(listing: &Listing, random: &Stream) -> Self {
+        let latency = &listing.settings.latency;
         Self {
             resting: RestingOrders::default(),
             consumed: Consumed::default(),
-            entry: Wire::new(settings.latency.entry),
-            response: Wire::new(settings.latency.response),
+            entry: Wire::new(latency.entry.clone(), random.branch(ENTRY)),
+            response: Wire::new(latency.response.clone(), random.branch(RESPONSE)),
             fees: Fees::new(&listing.instrument),
             last_trade: 0,
             watch: Watch::NONE,
             only_rests: true,
             fills: Vec::new(),
-            mid_before: None,
             position: 0,
             special: None,
             expires: expiry::NEVER,
+            mid_before: None,
         }
     }
 
@@ -91,8 +96,7 @@ impl Lane {
         self.consumed.replenish(side, event.price);
         self.resting.level(listing.settings.queue, side, event.price, previous, event.qty);
         if event.qty > 0 {
-            let available = if listing.settings.partial_fills { event.qty } else { Qty::MAX };
-            self.resting.cross(side.opposite(), event.price, available, &mut self.fills);
+            self.resting.cross(listing.settings.fills, side.opposite(), event.price, event.qty, &mut self.fills);
         }
         // Taking the last of the consumed levels off the watch is worth as much as taking an order off.
         self.look_anew();
@@ -109,8 +113,8 @@ impl Lane {
 
     /// A trade that concerns it. Whether it looks for something else now.
     pub(super) fn trade(&mut self, listing: &Listing, event: &Event, now: Nanos, out: &mut Reports) -> bool {
-        let (lot, partial) = (listing.instrument.lot_steps(), listing.settings.partial_fills);
-        self.resting.trade(event.side().opposite(), event.price, event.qty, lot, partial, &mut self.fills);
+        let (lot, fills) = (listing.instrument.lot_steps(), listing.settings.fills);
+        self.resting.trade(fills, event.side().opposite(), event.price, event.qty, lot, &mut self.fills);
         let changed = self.report_fills(listing, now, out);
         if self.special.is_none() {
             return changed;
@@ -130,7 +134,7 @@ impl Lane {
         let book = &listing.book;
         for side in [Side::Buy, Side::Sell] {
             if let Some(best) = book.best(side.opposite()) {
-                self.resting.cross(side, best, Qty::MAX, &mut self.fills);
+                self.resting.cross(listing.settings.fills, side, best, Qty::MAX, &mut self.fills);
             }
         }
         self.resting.requeue(|side, price| book.qty(side, price));
@@ -187,8 +191,8 @@ impl Lane {
         self.position += side.sign() * qty;
         self.consumed.add(side.opposite(), price, qty);
         let fee = self.fees.of_liquidation(now, &listing.instrument, side, price, qty);
-        let (trade, liquidity, twice_mid) = (self.last_trade, Liquidity::Taker, twice_mid(&listing.book));
-        Fill { trade, price, qty, liquidity, fee, queue_ahead: -1, twice_mid }
+        let (queue_ahead, twice_mid) = (-1, twice_mid(&listing.book));
+        Fill { trade: self.last_trade, price, qty, liquidity: Liquidity::Taker, fee, queue_ahead, twice_mid }
     }
 
     /// A request that has arrived.
