@@ -18,7 +18,7 @@ use std::collections::BinaryHeap;
 pub(crate) use charges::split;
 pub use checkpoint::{Checkpoint, HeldPnl, HeldPosition};
 pub use context::Context;
-pub use state::{Blotter, Counts, FillRow, Interested, Liquidation, Sample};
+pub use state::{Blotter, Counts, FillRow, InterestPaid, Liquidation, Sample};
 
 use crate::book::Book;
 use crate::instrument::Instrument;

@@ -118,17 +118,6 @@ pub struct FillRow {
     pub twice_mid: Ticks,
 }
 
-/// Interest that a strategy owes for what it borrowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Interested {
-    /// Whose.
-    pub strategy: StrategyIx,
-    /// What the base currency was worth, in ticks.
-    pub price: Ticks,
-    /// In quantity steps.
-    pub qty: Qty,
-}
-
 /// A position of an account that the venue closed, or a part of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Liquidation {
@@ -159,6 +148,17 @@ pub struct Sample {
     pub twice_mid: Ticks,
 }
 
+/// Interest on borrowed base currency, added to what a strategy owes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InterestPaid {
+    /// Whose.
+    pub strategy: StrategyIx,
+    /// What the base currency was worth, in ticks.
+    pub price: Ticks,
+    /// In quantity steps.
+    pub qty: Qty,
+}
+
 /// What a run leaves for its report.
 #[derive(Clone, Debug, Default)]
 pub struct Blotter {
@@ -166,8 +166,8 @@ pub struct Blotter {
     pub ended: Vec<Order>,
     /// Executions.
     pub fills: Vec<FillRow>,
-    /// Interest that was charged.
-    pub interest: Vec<Interested>,
+    /// Interest paid.
+    pub interest: Vec<InterestPaid>,
     /// Positions that the venue closed.
     pub liquidations: Vec<Liquidation>,
     /// Values over time.

@@ -64,13 +64,8 @@ impl Lane {
             if offered > 0 {
                 let filled = left.min(offered);
                 self.consumed.add(side.opposite(), price, filled);
-                self.report_fill(
-                    listing,
-                    now,
-                    OwnFill { id, side, price, qty: filled, queue_ahead: -1 },
-                    Liquidity::Taker,
-                    out,
-                );
+                let fill = OwnFill { id, side, price, qty: filled, queue_ahead: -1 };
+                self.report_fill(listing, now, fill, Liquidity::Taker, out);
                 left -= filled;
                 continue;
             }
