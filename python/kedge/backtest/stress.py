@@ -63,10 +63,20 @@ STRESSES: Final = (Stress("fees × 2", 2, 1), Stress("latency × 2", 1, 2), Stre
 
 
 def _dearer(definition: Mapping[str, Any], factor: int) -> dict[str, Any]:
-    rates = {key: Decimal(str(definition[key])) for key in ("maker_fee", "taker_fee")}
     if factor == 1:
         return dict(definition)
-    return {**definition, **{key: f"{rate * factor if rate > 0 else Decimal(0):f}" for key, rate in rates.items()}}
+    dearer: dict[str, Any] = {key: _dearer_rate(definition[key], factor) for key in ("maker_fee", "taker_fee")}
+    if definition.get("fee_tiers"):
+        dearer["fee_tiers"] = [
+            {**tier, **{key: _dearer_rate(tier[key], factor) for key in ("maker", "taker")}}
+            for tier in definition["fee_tiers"]
+        ]
+    return {**definition, **dearer}
+
+
+def _dearer_rate(rate: Any, factor: int) -> str:
+    paid = Decimal(str(rate))
+    return f"{paid * factor if paid > 0 else Decimal(0):f}"
 
 
 def _later(block: MarketColumns, factor: int) -> MarketColumns:

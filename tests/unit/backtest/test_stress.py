@@ -70,9 +70,12 @@ def test_the_run_is_the_same_with_and_without_and_progress_never_falls(stressed:
 
 
 def test_a_rebate_is_taken_away() -> None:
-    spec = RunSpec(ENGINE, [{**PERPETUAL, "maker_fee": "-0.0001"}], [], {}, 1.0)
+    tiers = [{"volume": "0", "maker": "0.0001", "taker": "0.0004"}, {"volume": "9", "maker": "-0.0001", "taker": "0"}]
+    spec = RunSpec(ENGINE, [{**PERPETUAL, "maker_fee": "-0.0001", "fee_tiers": tiers}], [], {}, 1.0)
     harder = stress.Stress("", 2, 2).spec(spec)
     assert (harder.instruments[0]["maker_fee"], harder.instruments[0]["taker_fee"]) == ("0", "0.0010")
+    rates = [(tier["volume"], tier["maker"], tier["taker"]) for tier in harder.instruments[0]["fee_tiers"]]
+    assert rates == [("0", "0.0002", "0.0008"), ("9", "0", "0")]
     assert harder.engine == {"feed_ns": None, "entry_ns": 10, "response_ns": 14, "seed": 3}
     assert stress.AS_ASSUMED.spec(spec) == spec
 
