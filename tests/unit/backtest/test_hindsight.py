@@ -23,26 +23,26 @@ def look(write_run: Callable[[RunTables], Path]) -> Callable[[RunTables], View]:
 
 
 def steps(drawn: str) -> list[tuple[float, float]]:
-    """Left and right end of each bar."""
-    found = re.findall(r'<rect x="([\d.]+)" y="3" width="([\d.]+)"', drawn)
-    return [(float(left), float(left) + float(width)) for left, width in found]
+    """Where each bar begins and ends: one that rises goes to the right."""
+    found = re.findall(r'<rect x="([\d.]+)" y="3" width="([\d.]+)" height="8" class="(up|down)"', drawn)
+    ends = [(float(left), float(left) + float(width), way) for left, width, way in found]
+    return [(left, right) if way == "up" else (right, left) for left, right, way in ends]
 
 
 def test_the_steps_of_the_sum_meet(made: RunTables, look: Callable[[RunTables], View]) -> None:
     drawn = steps(hindsight.attribution(look(made)))
     assert len(drawn) >= 4
-    for before, after in itertools.pairwise(drawn[:-1]):
-        assert {round(end, 1) for end in before} & {round(end, 1) for end in after}, "a step begins where one ends"
-    # The last is the sum itself: it ends where the step before it ends.
-    assert {round(end, 1) for end in drawn[-2]} & {round(end, 1) for end in drawn[-1]}
-    assert all(0 <= left <= right <= 100.3 for left, right in drawn)
+    zero = drawn[-1][0]
+    for before, after in itertools.pairwise([(zero, zero), *drawn[:-1]]):
+        assert after[0] == pytest.approx(before[1], abs=0.2), "a step begins where the one before it ended"
+    assert drawn[-1][1] == pytest.approx(drawn[-2][1], abs=0.2), "and the last sum is the PnL"
+    assert all(0 <= end <= 100.3 for step in drawn for end in step)
 
 
 @pytest.mark.parametrize(("start", "end", "class_"), [(0, 3, "up"), (3, -2, "down"), (-2, -1, "up")])
 def test_a_step_goes_from_one_sum_to_the_next(start: float, end: float, class_: str) -> None:
     drawn = graphics.waterfall(start, end, -5, 5) or ""
-    left, right = sorted((1 + 9.8 * (start + 5), 1 + 9.8 * (end + 5)))
-    assert steps(drawn)[0] == pytest.approx((left, right), abs=0.01)
+    assert steps(drawn)[0] == pytest.approx((1 + 9.8 * (start + 5), 1 + 9.8 * (end + 5)), abs=0.01)
     assert f'class="{class_}"' in drawn
     assert graphics.waterfall(0, 0, 0, 0) is None
     assert steps(graphics.waterfall(1, 1, 0, 2) or "") == []
