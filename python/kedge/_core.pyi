@@ -27,17 +27,30 @@ def run_backtest(
     strategies: Sequence[tuple[int, str, Strategy, type[Strategy]]],
     step: bool,
     on_slice: Callable[[int, bytes], None] | None = None,
+    alone: bool = False,
 ) -> dict[str, Any]:
     """Runs a backtest and returns its tables.
 
     `settings` is JSON (`kedge.backtest.run` makes it), `streams` (definition as JSON, blocks) of each instrument,
-    `strategies` (index of the instrument, limits as JSON, instance, base class). `on_slice(time, records)` is called
-    between slices of the run. Raises `UsageError`, `DataError`, and whatever a strategy raises.
+    `strategies` (index of the instrument, limits, `own_account` and `seed` as JSON, instance, base class).
+    `on_slice(time, records)` is called between slices of the run. Raises `UsageError`, `DataError`, and whatever a
+    strategy raises; with `alone` one that raises is stopped and listed under `stopped` as (index, exception), so long
+    as another is left.
     """
 
 # strategy.rs
 def callback_count() -> int:
     """How many times a callback was begun or ended in this process; odd while one runs."""
+
+# compiled.rs
+def compiled_record() -> dict[str, Any]:
+    """The record of compiled strategies: `fields` (name, NumPy format, offset), `size`, the names of `wakes` and
+    `wishes` by code, and the addresses of the functions `uniform`, `normal` and `below` that draw random numbers.
+    """
+
+# kinds.rs
+def built_in_strategies() -> list[dict[str, Any]]:
+    """The built-in strategies: `name`, `about`, `parameters` (name, default, whether whole, low, high, unit)."""
 
 # decision.rs
 def describe_decision(record: bytes, instrument_json: str) -> str:

@@ -3,6 +3,7 @@
 mod amounts;
 mod backtest;
 mod build_info;
+mod clearing;
 mod clocks;
 mod columns;
 mod commands;
@@ -32,6 +33,7 @@ mod session;
 mod strategy;
 mod tables;
 mod terms;
+mod venue_settings;
 mod views;
 mod window;
 

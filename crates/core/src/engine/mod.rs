@@ -12,13 +12,14 @@ mod intents;
 mod moments;
 mod readout;
 mod state;
+mod streams;
 
 use std::collections::BinaryHeap;
 
 pub(crate) use charges::split;
 pub use checkpoint::{Checkpoint, HeldPnl, HeldPosition};
 pub use context::Context;
-pub use state::{Blotter, Counts, FillRow, Liquidation, Sample};
+pub use state::{Blotter, Counts, FillRow, InterestPaid, Liquidation, Sample};
 
 use crate::book::Book;
 use crate::instrument::Instrument;

@@ -150,6 +150,17 @@ pub struct Sample {
     pub twice_mid: Ticks,
 }
 
+/// Interest on borrowed base currency, added to what a strategy owes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InterestPaid {
+    /// Whose.
+    pub strategy: StrategyIx,
+    /// What the base currency was worth, in ticks.
+    pub price: Ticks,
+    /// In quantity steps.
+    pub qty: Qty,
+}
+
 /// What a run leaves for its report.
 #[derive(Clone, Debug, Default)]
 pub struct Blotter {
@@ -157,6 +168,8 @@ pub struct Blotter {
     pub ended: Vec<Order>,
     /// Executions.
     pub fills: Vec<FillRow>,
+    /// Interest paid.
+    pub interest: Vec<InterestPaid>,
     /// Positions that the venue closed.
     pub liquidations: Vec<Liquidation>,
     /// Values over time.
@@ -197,6 +210,24 @@ impl View {
                 Some(last) if last.block == at.block => (last.row + 1).max(at.row),
                 _ => columns.len(),
             };
+            // Where little comes between two trades, the book's loop would be begun for each of them.
+            let mut row = at.row;
+            while !self.series.is_empty()
+                && row < end
+                && times[row] <= until
+                && Kind::of(columns.flags[row]) == Kind::Trade
+            {
+                self.row(&columns.get(row), times[row]);
+                row += 1;
+            }
+            if row > at.row {
+                let is_over = row < columns.len() && times[row] > until;
+                feed.seek(row);
+                if is_over {
+                    return;
+                }
+                continue;
+            }
             let stop = self.book.advance(&columns, times, at.row..end, until, watch);
             let (Stop::Time(next) | Stop::Row(next)) = stop;
             self.counts.events += (next - at.row) as u64;

@@ -66,7 +66,8 @@ impl Lane {
                 if !listing.book.is_of_trades() {
                     self.consumed.add(side.opposite(), price, filled);
                 }
-                self.report_fill(listing, now, OwnFill { id, side, price, qty: filled }, Liquidity::Taker, out);
+                let fill = OwnFill { id, side, price, qty: filled, queue_ahead: -1 };
+                self.report_fill(listing, now, fill, Liquidity::Taker, out);
                 left -= filled;
                 continue;
             }

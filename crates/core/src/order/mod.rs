@@ -265,6 +265,18 @@ pub struct Fill {
     pub liquidity: Liquidity,
     /// What the venue charged: of base currency for a spot buy, else of quote (settlement) currency.
     pub fee: Money,
+    /// Quantity still ahead in the queue just before what filled it, in steps; −1 for a taker, or where the venue does
+    /// not tell.
+    pub queue_ahead: Qty,
+    /// Bid + ask in ticks of the venue's book just before; 0 where the venue does not tell.
+    pub twice_mid: Ticks,
+}
+
+impl Fill {
+    /// Whether the venue told where in its queue the order stood and where its mid was: a simulated one does.
+    pub fn is_placed(&self) -> bool {
+        (self.queue_ahead, self.twice_mid) != (-1, 0)
+    }
 }
 
 /// What a venue says about an order.

@@ -1,6 +1,7 @@
 //! Order types by fill models by account modes, one body; and what the gate makes of orders with further terms.
 
 use super::*;
+use crate::matching::FillModel;
 use crate::order::{SelfTrade, Terms, Trigger, TriggerBy};
 
 const GTC: TimeInForce = TimeInForce::Gtc;
@@ -43,80 +44,95 @@ fn say(wake: &Wake, ctx: &Context<'_>, said: &mut Vec<String>) {
     }
 }
 
-/// An order type: its name, what is asked, what is told with fills in part, and where it differs with whole fills only.
-struct Row(&'static str, Ask, &'static [&'static str], Option<&'static [&'static str]>);
+/// What is told.
+type Told = &'static [&'static str];
+
+/// An order type: its name, what is asked, what is told with fills in part, and where that differs with whole fills, and
+/// with fills only beyond the price.
+struct Row(&'static str, Ask, Told, Option<Told>, Option<Told>);
 
 /// After the orders: 99 is sold into with 7, 98 with 12, 102 is bought with 13, 104 with 3.
 const ROWS: [Row; 19] = [
     Row(
         "limit",
-        |ctx| drop(at_limit(ctx, Side::Buy, GTC, 99, 4, PLAIN)),
+        |ctx| _ = at_limit(ctx, Side::Buy, GTC, 99, 4, PLAIN),
         &["12 #1 accepted", "21 #1 made 2 at 99", "31 #1 made 2 at 99"],
         Some(&["12 #1 accepted", "21 #1 made 4 at 99"]),
+        Some(&["12 #1 accepted", "31 #1 made 4 at 99"]),
     ),
-    Row("market", |ctx| drop(at_market(ctx, Side::Buy, 7, PLAIN)), MARKET, None),
+    Row("market", |ctx| _ = at_market(ctx, Side::Buy, 7, PLAIN), MARKET, None, None),
     Row(
         "immediate or cancel",
-        |ctx| drop(at_limit(ctx, Side::Buy, IOC, 101, 7, PLAIN)),
+        |ctx| _ = at_limit(ctx, Side::Buy, IOC, 101, 7, PLAIN),
         &["12 #1 accepted", "12 #1 took 5 at 101", "12 #1 expired not_filled"],
+        None,
         None,
     ),
     Row(
         "fill or kill",
-        |ctx| drop(at_limit(ctx, Side::Buy, TimeInForce::Fok, 101, 7, PLAIN)),
+        |ctx| _ = at_limit(ctx, Side::Buy, TimeInForce::Fok, 101, 7, PLAIN),
         &["12 #1 expired not_whole"],
+        None,
         None,
     ),
     Row(
         "post-only",
-        |ctx| drop(at_limit(ctx, Side::Buy, TimeInForce::PostOnly, 101, 7, PLAIN)),
+        |ctx| _ = at_limit(ctx, Side::Buy, TimeInForce::PostOnly, 101, 7, PLAIN),
         &["12 #1 expired would_take"],
         None,
+        None,
     ),
-    Row("stop", |ctx| drop(at_market(ctx, Side::Sell, 4, stop(98))), STOPPED, None),
-    Row("stop-limit", |ctx| drop(at_limit(ctx, Side::Sell, GTC, 98, 4, stop(98))), STOPPED, None),
+    Row("stop", |ctx| _ = at_market(ctx, Side::Sell, 4, stop(98)), STOPPED, None, None),
+    Row("stop-limit", |ctx| _ = at_limit(ctx, Side::Sell, GTC, 98, 4, stop(98)), STOPPED, None, None),
     Row(
         "stop-limit that rests",
-        |ctx| drop(at_limit(ctx, Side::Sell, GTC, 103, 4, stop(98))),
+        |ctx| _ = at_limit(ctx, Side::Sell, GTC, 103, 4, stop(98)),
         &["12 #1 accepted", "31 #1 triggered", "51 #1 made 3 at 103"],
         Some(&["12 #1 accepted", "31 #1 triggered", "51 #1 made 4 at 103"]),
+        None,
     ),
     Row(
         "take-profit",
-        |ctx| drop(at_market(ctx, Side::Sell, 4, take_profit(102))),
+        |ctx| _ = at_market(ctx, Side::Sell, 4, take_profit(102)),
         &["12 #1 accepted", "41 #1 triggered", "41 #1 took 4 at 99"],
+        None,
         None,
     ),
     Row(
         "take-profit at a limit",
-        |ctx| drop(at_limit(ctx, Side::Sell, GTC, 104, 3, take_profit(102))),
+        |ctx| _ = at_limit(ctx, Side::Sell, GTC, 104, 3, take_profit(102)),
         &["12 #1 accepted", "41 #1 triggered", "51 #1 made 3 at 104"],
         None,
+        Some(&["12 #1 accepted", "41 #1 triggered"]),
     ),
     Row(
         "trailing stop",
         // 2 % below the 100 traded before it arrived.
-        |ctx| drop(at_market(ctx, Side::Sell, 4, Terms { trigger: Trigger::Trailing, trail: 200, ..PLAIN })),
+        |ctx| _ = at_market(ctx, Side::Sell, 4, Terms { trigger: Trigger::Trailing, trail: 200, ..PLAIN }),
         STOPPED,
+        None,
         None,
     ),
     Row(
         "would trigger",
-        |ctx| drop(at_market(ctx, Side::Sell, 4, stop(100))),
+        |ctx| _ = at_market(ctx, Side::Sell, 4, stop(100)),
         &["12 #1 rejected would_trigger_immediately"],
+        None,
         None,
     ),
     Row(
         "good till a date",
-        |ctx| drop(at_limit(ctx, Side::Buy, GTC, 99, 4, Terms { expires: 25, ..PLAIN })),
+        |ctx| _ = at_limit(ctx, Side::Buy, GTC, 99, 4, Terms { expires: 25, ..PLAIN }),
         &["12 #1 accepted", "21 #1 made 2 at 99", "26 #1 expired time_over"],
         Some(&["12 #1 accepted", "21 #1 made 4 at 99"]),
+        Some(&["12 #1 accepted", "26 #1 expired time_over"]),
     ),
     Row(
         "iceberg",
-        |ctx| drop(at_limit(ctx, Side::Buy, GTC, 99, 6, Terms { display: 2, ..PLAIN })),
+        |ctx| _ = at_limit(ctx, Side::Buy, GTC, 99, 6, Terms { display: 2, ..PLAIN }),
         &["12 #1 accepted", "21 #1 made 2 at 99", "31 #1 made 2 at 99", "31 #1 made 2 at 99"],
         None,
+        Some(&["12 #1 accepted", "31 #1 made 2 at 99", "31 #1 made 2 at 99", "31 #1 made 2 at 99"]),
     ),
     Row(
         "one cancels the other, by its profit",
@@ -129,11 +145,13 @@ const ROWS: [Row; 19] = [
             "51 #1 made 1 at 102",
         ],
         Some(&["12 #1 accepted", "12 #2 accepted", "41 #1 made 4 at 102", "41 #2 expired group_ended"]),
+        Some(&["12 #1 accepted", "12 #2 accepted", "51 #1 made 3 at 102", "51 #2 expired group_ended"]),
     ),
     Row(
         "one cancels the other, by its stop",
         |ctx| bracket(ctx, 105, 98),
         &["12 #1 accepted", "12 #2 accepted", "31 #2 triggered", "31 #1 expired group_ended", "31 #2 took 4 at 99"],
+        None,
         None,
     ),
     Row(
@@ -144,6 +162,7 @@ const ROWS: [Row; 19] = [
         },
         &["12 #1 accepted", "12 #2 accepted", "12 #2 took 5 at 101", "12 #2 expired self_trade", "41 #1 made 2 at 101"],
         None,
+        None,
     ),
     Row(
         "apart from oneself, the maker gone",
@@ -153,11 +172,13 @@ const ROWS: [Row; 19] = [
         },
         &["12 #1 accepted", "12 #2 accepted", "12 #2 took 5 at 101", "12 #1 expired self_trade", "12 #2 took 2 at 102"],
         None,
+        None,
     ),
     Row(
         "by mark price, of which there is none",
-        |ctx| drop(at_market(ctx, Side::Sell, 4, Terms { by: TriggerBy::Mark, ..stop(98) })),
+        |ctx| _ = at_market(ctx, Side::Sell, 4, Terms { by: TriggerBy::Mark, ..stop(98) }),
         &["12 #1 rejected no_mark_price"],
+        None,
         None,
     ),
 ];
@@ -225,13 +246,16 @@ fn market_rows() -> Vec<Vec<Event>> {
 
 #[test]
 fn order_types_by_fill_models_by_account_modes() {
-    let whole = VenueSettings { partial_fills: false, ..VENUE };
-    for Row(name, ask, in_part, in_whole) in ROWS {
-        for (fills, venue, expected) in [("part", VENUE, in_part), ("whole", whole, in_whole.unwrap_or(in_part))] {
+    let venue = |fills| VenueSettings { fills, ..VENUE };
+    for Row(name, ask, in_part, in_whole, beyond) in ROWS {
+        let whole = in_whole.unwrap_or(in_part);
+        let through = (FillModel::Through, beyond.unwrap_or(in_part));
+        let models = [(FillModel::Partial, in_part), (FillModel::Whole, whole), through];
+        for (fills, expected) in models {
             for (id, own_account) in [(SPOT, false), (SPOT, true), (PERPETUAL, false), (PERPETUAL, true)] {
                 for pace in [Pace::Bulk, Pace::Step] {
-                    let told = told(id, venue, own_account, ask, &market_rows(), pace);
-                    assert_eq!(told, expected, "{name}: {fills} fills on {id}, own account {own_account}, {pace:?}");
+                    let told = told(id, venue(fills), own_account, ask, &market_rows(), pace);
+                    assert_eq!(told, expected, "{name}: {fills:?} fills on {id}, own account {own_account}, {pace:?}");
                 }
             }
         }
@@ -246,9 +270,9 @@ fn reduce_only_by_fill_models_and_accounts() {
         at_limit(ctx, Side::Sell, GTC, 102, 2, PLAIN);
         at_market(ctx, Side::Sell, 9, Terms { reduce_only: true, ..stop(98) });
     };
-    for partial_fills in [true, false] {
+    for fills in [FillModel::Partial, FillModel::Whole, FillModel::Through] {
         for own_account in [false, true] {
-            let venue = VenueSettings { partial_fills, ..VENUE };
+            let venue = VenueSettings { fills, ..VENUE };
             let told = told(PERPETUAL, venue, own_account, ask, &market_rows(), Pace::Bulk);
             let expected = [
                 "12 #1 accepted",
@@ -259,7 +283,7 @@ fn reduce_only_by_fill_models_and_accounts() {
                 "31 #3 took 2 at 99",
                 "31 #3 expired reduce_only",
             ];
-            assert_eq!(told[..7], expected, "{partial_fills}, {own_account}");
+            assert_eq!(told[..7], expected, "{fills:?}, {own_account}");
         }
     }
 }
@@ -317,14 +341,14 @@ fn a_group_passes_whole_or_not_at_all_and_reserves_once() {
 #[test]
 fn what_waits_reserves_its_worst_case() {
     // 1,000 USDT: 9 at 101 would fit, but not at the 112 where the stop waits.
-    let ask: Ask = |ctx| drop(at_market(ctx, Side::Buy, 9, stop(112)));
+    let ask: Ask = |ctx| _ = at_market(ctx, Side::Buy, 9, stop(112));
     assert_eq!(asked(SPOT, ask, |_| {}).1, [("insufficient_balance", 1)]);
     let both: Ask = |ctx| {
         at_market(ctx, Side::Buy, 5, stop(112));
         at_limit(ctx, Side::Buy, GTC, 98, 5, PLAIN);
     };
     assert_eq!(asked(SPOT, both, |_| {}).1, [("insufficient_balance", 1)], "5 × 112 and 5 × 98 are more than 1,000");
-    let reduces: Ask = |ctx| drop(at_market(ctx, Side::Sell, 9, Terms { reduce_only: true, ..stop(98) }));
+    let reduces: Ask = |ctx| _ = at_market(ctx, Side::Sell, 9, Terms { reduce_only: true, ..stop(98) });
     assert_eq!(asked(PERPETUAL, reduces, |_| {}).2, [0, 0], "what only reduces adds to nothing");
     assert_eq!(asked(SPOT, reduces, |_| {}).1, [("reduce_only", 1)], "spot has no positions");
 }

@@ -342,7 +342,7 @@ fn stand_by_their_terms(story: &Story) {
     let terms = terms_of(story);
     let rows = ColumnsBuf::pack(&story.rows);
     let mut feed = Feed::venue(&[rows.view()]);
-    let (mut venue, mut out) = (VenueModel::new(instrument(1), story.settings), Reports::default());
+    let (mut venue, mut out) = (VenueModel::new(instrument(1), story.settings.clone()), Reports::default());
     let asked = story.asked.iter().map(|asked| (asked.0, Some(asked.1)));
     for (at, request) in asked.chain([(Nanos::MAX, None)]) {
         while venue.next_time(&mut feed).is_some_and(|time| time < at) {
