@@ -25,7 +25,7 @@ class EveryKind(Strategy):
         self.turn += 1
         kinds = [
             lambda: ctx.buy(small),
-            lambda: ctx.buy(small, book.bid),
+            lambda: ctx.buy(small, book.bid - 500 * tick, until="1s"),
             lambda: ctx.buy(small, book.ask, tif="ioc"),
             lambda: ctx.buy(small, book.ask, tif="fok"),
             lambda: ctx.buy(small, book.bid, tif="post_only"),
@@ -38,7 +38,7 @@ class EveryKind(Strategy):
             lambda: ctx.buy(4 * small, book.bid, display=small, until="2s"),
             lambda: ctx.oco("sell", small / 2, price=book.ask + 5 * tick, stop=book.bid - 20 * tick),
             lambda: (ctx.sell(small / 2, book.ask), ctx.buy(small, book.ask + tick, self_trade="expire_maker")),
-            lambda: ctx.buy(small, 10 * tick, stop=10 * tick, trigger_by="mark"),
+            lambda: ctx.buy(small, stop=book.ask + 10 * tick, trigger_by="mark"),
             lambda: ctx.sell(small / 2, stop=book.ask + 1000 * tick),
         ]
         if self.turn % 17 == 16:

@@ -26,7 +26,8 @@ class Orders(Strategy):
         self.told.append((fill.order_id, fill.liquidity, round(fill.price, 2), round(fill.size, 8)))
 
     def on_order(self, ctx, order):
-        self.told.append((order.id, "triggered" if order.triggered and order.filled == 0 else order.state, order.reason))
+        state = "triggered" if order.triggered and order.filled == 0 else order.state
+        self.told.append((order.id, state, order.reason))
 """
 
 

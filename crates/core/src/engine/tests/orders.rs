@@ -47,8 +47,8 @@ fn say(wake: &Wake, ctx: &Context<'_>, said: &mut Vec<String>) {
 /// What is told.
 type Told = &'static [&'static str];
 
-/// An order type: its name, what is asked, what is told with fills in part, and where that differs with whole fills, and
-/// with fills only beyond the price.
+/// An order type: its name, what is asked, what is told with fills in part, and where that differs with whole fills,
+/// and with fills only beyond the price.
 struct Row(&'static str, Ask, Told, Option<Told>, Option<Told>);
 
 /// After the orders: 99 is sold into with 7, 98 with 12, 102 is bought with 13, 104 with 3.
