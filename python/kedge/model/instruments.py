@@ -30,9 +30,15 @@ _TEXTS = ("id", "symbol", "kind")
 _STEPS = ("tick_size", "lot_size", "quantity_step_in_data")
 _AMOUNTS = ("min_notional", "maker_fee", "taker_fee")
 _REQUIRED = (*_TEXTS, *_STEPS, *_AMOUNTS)
-_FILTERS = ("min_quantity", "max_quantity", "price_multiplier_up", "price_multiplier_down")
 _CLEARING = ("margin_tiers", "fee_tiers", "liquidation_fee", "traded_before")
-_KEYS = (*_REQUIRED, "contract_multiplier", "settle", "funding_interval_hours", *_CLEARING, *_FILTERS, "iceberg_parts")
+_FILTERS = ("min_quantity", "max_quantity", "price_multiplier_up", "price_multiplier_down")
+_KEYS = (
+    *_REQUIRED,
+    *("contract_multiplier", "settle", "funding_interval_hours"),
+    *_CLEARING,
+    *_FILTERS,
+    "iceberg_parts",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ pub use split::{Split, Trade};
 use crate::engine::{Engine, FillRow};
 use crate::feed::Feed;
 use crate::ledger::Account;
-use crate::types::{InstrumentIx, Money, Nanos, Qty, SECOND, Side, StrategyIx, Ticks};
+use crate::types::{InstrumentIx, Money, Nanos, Qty, SECOND, StrategyIx, Ticks};
 
 /// How long after a fill its markouts are taken.
 pub const HORIZONS: [Nanos; 3] = [SECOND, 10 * SECOND, 60 * SECOND];

@@ -5,7 +5,7 @@ use crate::book::Book;
 use crate::event::Kind;
 use crate::feature::{Clock, IndicatorId, Reading, Series, Spec, Units};
 use crate::instrument::Instrument;
-use crate::order::{Order, Terms};
+use crate::order::{Order, OrderRequest, Terms};
 use crate::random::Stream;
 use crate::strategy::Quote;
 use crate::types::{Money, Nanos, OrderId, OrderKind, Qty, Side, StrategyIx, Ticks, TimeInForce};

@@ -302,6 +302,10 @@ impl VenueModel {
 
     /// Applies rows as long as all they do to orders is to move them in their queues; returns the first that does more.
     fn quiet_rows(&mut self, columns: &Columns<'_>, times: &[Nanos], rows: Range<usize>) -> usize {
+        // Requests of many lanes that arrive at once: nobody looks in between.
+        if rows.is_empty() {
+            return rows.start;
+        }
         if self.is_watch_old {
             self.watch = self.lanes.iter().fold(Watch::NONE, |watch, lane| watch.or(lane.watch));
             self.is_watch_old = false;
