@@ -191,6 +191,27 @@ def test_a_callback_that_took_too_long_is_obeyed(tmp_path, monkeypatch):
     assert not replay_session(forgotten)["commands_equal"]
 
 
+STOPS = """
+from kedge import Strategy
+
+class Stops(Strategy):
+    def on_trade(self, ctx, trade):
+        ctx.buy(0.05, ctx.book.bid)
+        ctx.sell(0.05, stop=trade.price * 0.99)
+"""
+
+
+def test_a_live_session_refuses_orders_that_its_client_cannot_send(tmp_path):
+    session = opened(specification([("stops", StrategySource("stops.py", STOPS), 1, {})]), tmp_path / "1")
+    day = Day(session, Random(1))
+    day.run(0)
+    day.trade(1)
+    [(strategy, error)] = session.faults()
+    assert strategy == 0
+    assert "limit and market orders with tif gtc, ioc, fok or post_only, and no `stop`" in str(error)
+    assert not [command for command in session.commands() if command["action"] == "submit"]
+
+
 def without_timers(told: list[Record]) -> list[Record]:
     first = next(at for at, record in enumerate(told) if record[2] == Kind.TIMER)
     return told[: first + 1] + [record for record in told[first + 1 :] if record[2] != Kind.TIMER]

@@ -1,11 +1,12 @@
-//! Orders of which one may happen: asked for together, approved together or not at all.
+//! Orders with further terms, as a strategy asks for them; those of which one may happen are approved together or not
+//! at all.
 
-use super::context::Intent;
+use super::context::{Context, Intent};
 use super::state::State;
-use crate::order::{Order, OrderRequest};
+use crate::order::{Order, OrderRequest, Terms};
 use crate::record::Decision;
 use crate::risk::{Approved, Refusal};
-use crate::types::{OrderId, StrategyIx};
+use crate::types::{OrderId, OrderKind, Qty, Side, StrategyIx, Ticks, TimeInForce};
 
 impl State {
     /// A group number that no open order of a strategy has.
@@ -47,8 +48,8 @@ impl State {
         &wishes[members.len()..]
     }
 
-    /// Asks the gate for all of them, each as if it were alone, since one of them is all that may happen. Else the first
-    /// that may not pass, and why.
+    /// Asks the gate for all of them, each as if it were alone, since one of them is all that may happen. Else the
+    /// first that may not pass, and why.
     fn approve_all(&mut self, members: &[(OrderId, OrderRequest)]) -> Result<Vec<Approved>, (OrderId, Refusal)> {
         let Some((first, request)) = members.first() else { return Ok(Vec::new()) };
         let (strategy, now, mut refused) = (request.strategy, self.now, *first);
@@ -81,5 +82,37 @@ impl State {
             open[order.request.side as usize] += order.reserved().max(order.leaves());
         }
         open
+    }
+}
+
+impl Context<'_> {
+    /// Asks for an order with further terms; returns the id it has if the risk gate lets it pass.
+    ///
+    /// Members of a group that are asked for one after the other pass the gate together or not at all.
+    pub fn submit_with(
+        &mut self,
+        side: Side,
+        kind: OrderKind,
+        time_in_force: TimeInForce,
+        price: Ticks,
+        qty: Qty,
+        terms: Terms,
+    ) -> OrderId {
+        let instrument = self.state.slots[usize::from(self.strategy)].instrument;
+        let request =
+            OrderRequest { strategy: self.strategy, instrument, side, kind, time_in_force, price, qty, terms };
+        let id = self.state.orders.reserve_id();
+        self.state.intents.push(Intent::Submit(id, request));
+        id
+    }
+
+    /// A number for a group of orders of which one may happen, see [`Terms::group`].
+    pub fn next_group(&mut self) -> u16 {
+        self.state.next_group(self.strategy)
+    }
+
+    /// Whether orders with further terms pass the gate at all.
+    pub fn only_plain_orders(&self) -> bool {
+        self.state.slots[usize::from(self.strategy)].gate.plain_only
     }
 }

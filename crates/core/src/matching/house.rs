@@ -59,12 +59,7 @@ impl VenueModel {
 impl Lane {
     fn withdraw(&mut self, now: Nanos, orders: &[OrderId], out: &mut Reports) {
         for &id in orders {
-            if self.special.is_some() && self.cancel_special(now, id, out) {
-                continue;
-            }
-            if self.resting.remove(id).is_some() {
-                self.report(now, id, ReportKind::Expired(Reason::Liquidation), out);
-            }
+            self.end(now, id, ReportKind::Expired(Reason::Liquidation), out);
         }
         self.look_anew();
     }
