@@ -28,6 +28,26 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    fn ask(&mut self, intent: Intent) {
+        self.state.intents.push((self.strategy, intent));
+    }
+
+    /// How many instruments the strategy trades.
+    pub fn instruments(&self) -> usize {
+        self.state.legs(self.strategy).len()
+    }
+
+    /// Which of them this is, from 0: that of the wake-up, or the one asked for with [`Context::on`].
+    pub fn which(&self) -> usize {
+        usize::from(self.strategy - self.state.legs(self.strategy).start)
+    }
+
+    /// The same window on another of its instruments: its book, position and orders. Panics if it trades fewer.
+    pub fn on(&mut self, instrument: usize) -> Context<'_> {
+        let strategy = self.state.legs(self.strategy).nth(instrument).expect("one of the strategy's instruments");
+        Context { state: self.state, strategy }
+    }
+
     /// The engine's time.
     #[inline]
     pub fn now(&self) -> Nanos {
@@ -95,22 +115,24 @@ impl Context<'_> {
 
     /// An open order of the strategy.
     pub fn order(&self, id: OrderId) -> Option<&Order> {
-        self.state.orders.get(id).filter(|order| order.request.strategy == self.strategy)
+        self.state.orders.get(id).filter(|order| self.state.is_of(order, self.strategy))
     }
 
     /// The strategy's own randomness.
     pub fn random(&mut self) -> &mut Stream {
-        &mut self.state.slots[usize::from(self.strategy)].random
+        let lead = self.state.slots[usize::from(self.strategy)].lead;
+        &mut self.state.slots[usize::from(lead)].random
     }
 
     /// Wakes the strategy every `interval` ns from now on; returns the timer's number. Panics if that is not above 0.
     pub fn every(&mut self, interval: Nanos) -> u16 {
         assert!(interval > 0, "`interval` must be above 0");
-        let slot = &mut self.state.slots[usize::from(self.strategy)];
+        let lead = self.state.slots[usize::from(self.strategy)].lead;
+        let slot = &mut self.state.slots[usize::from(lead)];
         let id = slot.timers.len() as u16;
         slot.timers.push(interval);
         let at = self.state.now.saturating_add(interval);
-        self.state.timers.push(Timer::at(at, TimerKind::Strategy, self.strategy, id));
+        self.state.timers.push(Timer::at(at, TimerKind::Strategy, lead, id));
         id
     }
 
@@ -186,35 +208,35 @@ impl Context<'_> {
             terms: Terms::PLAIN,
         };
         let id = self.state.orders.reserve_id();
-        self.state.intents.push(Intent::Submit(id, request));
+        self.ask(Intent::Submit(id, request));
         id
     }
 
     /// Asks for the end of an order. Of an order that has ended already, nothing comes.
     pub fn cancel(&mut self, order: OrderId) {
-        self.state.intents.push(Intent::Cancel(order));
+        self.ask(Intent::Cancel(order));
     }
 
     /// Asks for the end of all the strategy's orders.
     pub fn cancel_all(&mut self) {
-        self.state.intents.push(Intent::CancelAll);
+        self.ask(Intent::CancelAll);
     }
 
     /// Asks for a new price (ticks) and whole quantity (steps) of an order.
     pub fn amend(&mut self, order: OrderId, price: Ticks, qty: Qty) {
-        self.state.intents.push(Intent::Amend(order, price, qty));
+        self.ask(Intent::Amend(order, price, qty));
     }
 
     /// Keeps a two-sided post-only quote; `None` takes a side away. A side is renewed when its price changes or its
     /// order is gone; a price that would cross moves to the own touch; a side that balance, minimum or a limit forbids
     /// is withheld and counted once per change of the reason.
     pub fn quote(&mut self, bid: Option<Ticks>, ask: Option<Ticks>, qty: Qty) {
-        self.state.intents.push(Intent::Quote(Side::Buy, bid, qty));
-        self.state.intents.push(Intent::Quote(Side::Sell, ask, qty));
+        self.ask(Intent::Quote(Side::Buy, bid, qty));
+        self.ask(Intent::Quote(Side::Sell, ask, qty));
     }
 
     /// Brings the position to `qty` steps by market orders. What is below the instrument's minimum is left.
     pub fn target(&mut self, qty: Qty) {
-        self.state.intents.push(Intent::Target(qty));
+        self.ask(Intent::Target(qty));
     }
 }
