@@ -1,12 +1,14 @@
 //! Kedge's side of the benches: runs one workload once and prints one JSON line, as each rival's script does.
 //!
-//! `kedge-bench DATA --mode replay|mm|mm_keep [--queue power|log|risk] [--pace bulk|step]`, or `kedge-bench DATA --mode
-//! cross_trades|cross_bars`; `DATA` names columns under `benches/data`. Timed is the run only; reading the columns and
-//! laying out both sides' feeds come before it.
+//! `kedge-bench DATA --mode replay|mm|mm_keep [--queue power|log|risk] [--pace bulk|step] [--strategies N]`, or
+//! `kedge-bench DATA --mode cross_trades|cross_bars`; `DATA` names columns under `benches/data`. Timed is the run only;
+//! reading the columns and laying out both sides' feeds come before it. With `--strategies N` so many of them run, each
+//! with an account of its own, in steps of 100 ms.
 #![forbid(unsafe_code)]
 
 mod columns;
 mod cross;
+mod many;
 mod w1;
 
 use std::io::Write;
@@ -22,8 +24,7 @@ use columns::Market;
 use cross::Over;
 use w1::{Mode, Outcome, Setup};
 
-const USAGE: &str =
-    "kedge-bench DATA --mode replay|mm|mm_keep|cross_trades|cross_bars [--queue power|log|risk] [--pace bulk|step]";
+const USAGE: &str = "kedge-bench DATA --mode replay|mm|mm_keep|cross_trades|cross_bars [--queue power|log|risk] [--pace bulk|step] [--strategies N]";
 
 fn main() -> ExitCode {
     match run(std::env::args().skip(1)) {
@@ -44,6 +45,9 @@ fn run(arguments: impl Iterator<Item = String>) -> Result<String, String> {
         return Ok(json(market.events(), wall, cpu, &prepared.outcome()?));
     }
     let market = Market::read(&data)?;
+    if setup.strategies > 0 {
+        return many::run(&market, setup, setup.strategies).map(|line| line.to_string());
+    }
     let mut prepared = w1::prepare(&market, setup);
     let (wall, cpu) = timed(|| prepared.run());
     Ok(json(market.events(), wall, cpu, &prepared.outcome()?))
@@ -58,7 +62,7 @@ fn timed(work: impl FnOnce()) -> (Duration, Duration) {
 
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(String, Setup), String> {
     let data = arguments.next().ok_or(USAGE)?;
-    let mut setup = Setup { mode: Mode::Replay, queue: QueueModel::Power(2.0), pace: Pace::Bulk };
+    let mut setup = Setup { mode: Mode::Replay, queue: QueueModel::Power(2.0), pace: Pace::Bulk, strategies: 0 };
     while let Some(option) = arguments.next() {
         let value = arguments.next().ok_or_else(|| format!("`{option}` needs a value. {USAGE}"))?;
         match (option.as_str(), value.as_str()) {
@@ -67,6 +71,10 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(String, Setup),
             ("--mode", "mm_keep") => setup.mode = Mode::Quote { keep: true },
             ("--mode", "cross_trades") => setup.mode = Mode::Cross(Over::Trades),
             ("--mode", "cross_bars") => setup.mode = Mode::Cross(Over::Bars),
+            ("--strategies", count) => {
+                setup.strategies =
+                    count.parse().map_err(|_| format!("`--strategies {count}` is no number. {USAGE}"))?;
+            }
             ("--queue", "power") => setup.queue = QueueModel::Power(2.0),
             ("--queue", "log") => setup.queue = QueueModel::Log(1.0),
             ("--queue", "risk") => setup.queue = QueueModel::RiskAverse,
@@ -79,9 +87,17 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(String, Setup),
 }
 
 /// CPU time of this process so far, all threads.
-fn cpu_time() -> Duration {
+pub(crate) fn cpu_time() -> Duration {
     let now = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
+}
+
+/// Memory of this process in MB, as the system counts it.
+pub(crate) fn rss_mb() -> Result<f64, String> {
+    let status = std::fs::read_to_string("/proc/self/status").map_err(|e| format!("/proc/self/status: {e}"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("the system tells no VmRSS")?;
+    let kib: f64 = line.trim().trim_end_matches(" kB").parse().map_err(|e| format!("VmRSS {line}: {e}"))?;
+    Ok(kib * 1024.0 / 1e6)
 }
 
 fn json(events: usize, wall: Duration, cpu: Duration, outcome: &Outcome) -> String {

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 
 use crate::event::{Columns, ColumnsBuf, Event, Kind, flag};
+use crate::matching::Delay;
+use crate::random::Stream;
 use crate::types::{NO_TIME, Nanos, Ticks};
 
 /// A block of columns with the time at which each row reaches its reader; times do not fall within or across blocks.
@@ -67,10 +69,20 @@ impl<'a> Feed<'a> {
     }
 
     /// Our view: rows in the order received, at `ts_recv`, or at venue time + `latency` where one is given; never
-    /// before the row ahead of them, and never before the venue's own time.
-    pub fn ours(blocks: &[Columns<'a>], latency: Option<Nanos>) -> Self {
+    /// before the row ahead of them, and never before the venue's own time. A latency that is drawn is drawn from
+    /// `random` once a packet.
+    pub fn ours(blocks: &[Columns<'a>], latency: Option<&Delay>, random: Stream) -> Self {
         let mut last = NO_TIME;
-        let blocks = blocks.iter().map(|columns| our_block(columns, latency, &mut last)).collect();
+        let blocks = match latency {
+            Some(latency) if latency.constant().is_none() => {
+                let mut late = Late { latency, random, now: 0, begins: true };
+                blocks.iter().map(|columns| late.block(columns, &mut last)).collect()
+            }
+            _ => {
+                let latency = latency.and_then(Delay::constant);
+                blocks.iter().map(|columns| our_block(columns, latency, &mut last)).collect()
+            }
+        };
         Self { blocks, ..Self::default() }
     }
 
@@ -196,6 +208,31 @@ fn our_block<'a>(columns: &Columns<'a>, latency: Option<Nanos>, last: &mut Nanos
     };
     let times = running_max((0..columns.len()).map(arrival), columns.ts_recv, last);
     Block { columns: Rows::Shared(*columns), times }
+}
+
+/// A feed latency that is not constant, on its way through the blocks.
+struct Late<'d> {
+    latency: &'d Delay,
+    random: Stream,
+    /// The current packet's.
+    now: Nanos,
+    begins: bool,
+}
+
+impl Late<'_> {
+    fn block<'a>(&mut self, columns: &Columns<'a>, last: &mut Nanos) -> Block<'a> {
+        let arrivals = (0..columns.len()).map(|i| {
+            let ts_event = columns.ts_event[i];
+            if self.begins {
+                self.now = self.latency.of(ts_event, &mut self.random);
+            }
+            self.begins = columns.flags[i] & flag::LAST != 0;
+            let at = if ts_event == NO_TIME { columns.ts_recv[i] } else { ts_event.saturating_add(self.now) };
+            *last = at.max(*last);
+            *last
+        });
+        Block { columns: Rows::Shared(*columns), times: arrivals.collect() }
+    }
 }
 
 /// When each row happened at the venue, and whether that is the order in which the rows stand.
@@ -331,7 +368,7 @@ mod tests {
     fn columns_in_order_are_shared_not_copied() {
         let rows =
             ColumnsBuf::pack(&[row(Kind::Delta, 10, 20, 1), row(Kind::Trade, 10, 21, 2), row(Kind::Delta, 30, 40, 3)]);
-        let (venue, ours) = (Feed::venue(&[rows.view()]), Feed::ours(&[rows.view()], None));
+        let (venue, ours) = (Feed::venue(&[rows.view()]), Feed::ours(&[rows.view()], None, Stream::new(0, 0)));
         assert!(std::ptr::eq(venue.blocks[0].times(), &*rows.ts_event));
         assert!(std::ptr::eq(ours.blocks[0].times(), &*rows.ts_recv));
         assert_eq!(venue.span(), Some((10, 30)));
@@ -345,7 +382,10 @@ mod tests {
             row(Kind::Trade, NO_TIME, 80, 2),
             row(Kind::Delta, 105, 120, 3),
         ]);
-        assert_eq!(read(Feed::ours(&[rows.view()], None)), [(100, 1), (100, 2), (120, 3)]);
-        assert_eq!(read(Feed::ours(&[rows.view()], Some(7))), [(107, 1), (107, 2), (112, 3)]);
+        assert_eq!(read(Feed::ours(&[rows.view()], None, Stream::new(0, 0))), [(100, 1), (100, 2), (120, 3)]);
+        assert_eq!(
+            read(Feed::ours(&[rows.view()], Some(&Delay::Constant(7)), Stream::new(0, 0))),
+            [(107, 1), (107, 2), (112, 3)]
+        );
     }
 }

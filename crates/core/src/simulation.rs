@@ -60,12 +60,13 @@ impl<'a> Simulation<'a> {
         settings: VenueSettings,
         blocks: &[Columns<'a>],
     ) -> InstrumentIx {
-        let (theirs, ours) = (Feed::venue(blocks), Feed::ours(blocks, settings.latency.feed));
+        let random = self.engine.feed_stream(self.venues.len() as InstrumentIx);
+        let (theirs, ours) = (Feed::venue(blocks), Feed::ours(blocks, settings.latency.feed.as_ref(), random));
         for (first, last) in [theirs.span(), ours.span()].into_iter().flatten() {
             let (start, end) = self.span.unwrap_or((first, last));
             self.span = Some((start.min(first), end.max(last)));
         }
-        self.prompt |= settings.latency.entry + settings.latency.response == 0;
+        self.prompt |= settings.latency.entry.least() + settings.latency.response.least() == 0;
         let has_book = theirs.has_book();
         let venue = if has_book { VenueModel::new } else { VenueModel::of_trades };
         self.venues.push(venue(instrument.clone(), settings));
@@ -118,6 +119,10 @@ impl<'a> Simulation<'a> {
 
     /// Begins at `now`.
     pub fn start(&mut self, now: Nanos) {
+        let streams = self.engine.account_streams();
+        for (ix, venue) in self.venues.iter_mut().enumerate() {
+            venue.set_streams(streams.iter().map(|stream| stream.branch(ix as u64)).collect());
+        }
         if let Some(settings) = self.clears.take() {
             self.reports.iter_mut().for_each(Reports::keep_fresh);
             self.clearing = Some(Box::new(Clearing::new(settings, &self.engine, now)));

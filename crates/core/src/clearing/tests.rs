@@ -5,7 +5,7 @@ use crate::engine::{Context, EngineSettings, Liquidation, Seat};
 use crate::event::{ColumnsBuf, Event, Kind, flag};
 use crate::instrument::money;
 use crate::ledger::Account;
-use crate::matching::{Latency, QueueModel, VenueSettings};
+use crate::matching::{Delay, FillModel, Latency, QueueModel, VenueSettings};
 use crate::order::OrderState;
 use crate::random::Stream;
 use crate::record::{Decision, decode, split};
@@ -20,8 +20,8 @@ mod random;
 const EIGHT: Nanos = 20_000 * 24 * HOUR + 8 * HOUR;
 const VENUE: VenueSettings = VenueSettings {
     queue: QueueModel::RiskAverse,
-    partial_fills: true,
-    latency: Latency { feed: None, entry: MILLISECOND, response: 2 * MILLISECOND },
+    fills: FillModel::Partial,
+    latency: Latency { feed: None, entry: Delay::Constant(MILLISECOND), response: Delay::Constant(2 * MILLISECOND) },
 };
 const LINEAR: &str = r#""id": "X/USDT:USDT@venue", "kind": "linear_perpetual""#;
 const INVERSE: &str = r#""id": "X/USDT:X@venue", "kind": "inverse_perpetual", "contract_multiplier": "100""#;

@@ -1,7 +1,7 @@
 //! What a venue does to an account by itself: funding, interest, liquidation. Live, only funding is told so; in a
 //! simulation all of them come as reports.
 
-use super::state::{FillRow, State};
+use super::state::{FillRow, InterestPaid, State};
 use super::{Engine, Liquidation};
 use crate::ledger::{payments, quantities, share};
 use crate::order::{AccountEvent, Fill, Order, OrderRequest, OrderState, Report, Terms};
@@ -29,6 +29,7 @@ impl Engine {
             AccountEvent::Interest { strategy, instrument, price, qty } => {
                 let view = &self.state.views[usize::from(instrument)];
                 let transaction = self.state.ledger.interest(strategy, &view.instrument, view.currencies, price, qty);
+                self.state.blotter.interest.push(InterestPaid { strategy, price, qty });
                 self.state.log.add(&Decision::Posting { ts: self.state.now, order: 0, transaction });
             }
             AccountEvent::Liquidated { account, instrument, side, fill } => {

@@ -7,17 +7,19 @@
 mod charges;
 mod checkpoint;
 mod context;
+mod groups;
 mod intents;
 mod moments;
 mod readout;
 mod state;
+mod streams;
 
 use std::collections::BinaryHeap;
 
 pub(crate) use charges::split;
 pub use checkpoint::{Checkpoint, HeldPnl, HeldPosition};
 pub use context::Context;
-pub use state::{Blotter, Counts, FillRow, Liquidation, Sample};
+pub use state::{Blotter, Counts, FillRow, InterestPaid, Liquidation, Sample};
 
 use crate::book::Book;
 use crate::instrument::Instrument;
@@ -187,6 +189,7 @@ impl Engine {
             fails_at: None,
             random,
             timers: Vec::new(),
+            group: 0,
             quoted: [None; 2],
             withheld_now: [None; 2],
             refused: [0; Refusal::ALL.len()],
@@ -292,6 +295,11 @@ impl Engine {
                 self.stop_strategy(lead, self.state.now);
             }
         }
+    }
+
+    /// Lets only plain orders pass the gates of the strategies added so far: what takes them knows no others.
+    pub fn only_plain_orders(&mut self) {
+        self.state.slots.iter_mut().for_each(|slot| slot.gate.plain_only = true);
     }
 
     /// Whether [`Engine::start`] was called.

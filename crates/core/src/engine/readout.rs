@@ -95,9 +95,10 @@ impl Engine {
         self.state.views[usize::from(instrument)].twice_mid()
     }
 
-    /// The currency of an instrument's prices.
-    pub fn quote_currency(&self, instrument: InstrumentIx) -> CurrencyIx {
-        self.state.views[usize::from(instrument)].currencies.quote
+    /// The currency that an instrument's profits and funding are in.
+    pub fn settled_in(&self, instrument: InstrumentIx) -> CurrencyIx {
+        let view = &self.state.views[usize::from(instrument)];
+        view.currencies.settled_in(view.instrument.kind)
     }
 
     /// Refusals and withheld quotes of a strategy.

@@ -70,6 +70,8 @@ pub(super) struct Slot {
     pub(super) fails_at: Option<u64>,
     pub(super) random: Stream,
     pub(super) timers: Vec<Nanos>,
+    /// The number of the last group of orders.
+    pub(super) group: u16,
     /// The order that keeps each side of the quote.
     pub(super) quoted: [Option<OrderId>; 2],
     /// Why each side is withheld now.
@@ -153,6 +155,17 @@ pub struct Sample {
     pub twice_mid: Ticks,
 }
 
+/// Interest on borrowed base currency, added to what a strategy owes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InterestPaid {
+    /// Whose.
+    pub strategy: StrategyIx,
+    /// What the base currency was worth, in ticks.
+    pub price: Ticks,
+    /// In quantity steps.
+    pub qty: Qty,
+}
+
 /// What a run leaves for its report.
 #[derive(Clone, Debug, Default)]
 pub struct Blotter {
@@ -160,6 +173,8 @@ pub struct Blotter {
     pub ended: Vec<Order>,
     /// Executions.
     pub fills: Vec<FillRow>,
+    /// Interest paid.
+    pub interest: Vec<InterestPaid>,
     /// Positions that the venue closed.
     pub liquidations: Vec<Liquidation>,
     /// Values over time.
@@ -201,6 +216,24 @@ impl View {
                 Some(last) if last.block == at.block => (last.row + 1).max(at.row),
                 _ => columns.len(),
             };
+            // Where little comes between two trades, the book's loop would be begun for each of them.
+            let mut row = at.row;
+            while !self.series.is_empty()
+                && row < end
+                && times[row] <= until
+                && Kind::of(columns.flags[row]) == Kind::Trade
+            {
+                self.row(&columns.get(row), times[row]);
+                row += 1;
+            }
+            if row > at.row {
+                let is_over = row < columns.len() && times[row] > until;
+                feed.seek(row);
+                if is_over {
+                    return;
+                }
+                continue;
+            }
             let stop = self.book.advance(&columns, times, at.row..end, until, watch);
             let (Stop::Time(next) | Stop::Row(next)) = stop;
             self.counts.events += (next - at.row) as u64;
@@ -326,10 +359,8 @@ impl State {
     /// What the risk gate looks at, for a request of `strategy`; `without` is left out of what is open.
     pub(super) fn standing(&self, strategy: StrategyIx, without: Option<&Order>) -> Standing<'_> {
         let (slot, view) = (&self.slots[usize::from(strategy)], self.view_of(strategy));
-        let mut exposure = self.orders.exposure(strategy);
-        if let Some(order) = without {
-            exposure.open[order.request.side as usize] -= order.reserved();
-        }
+        let exposure =
+            without.map_or_else(|| self.orders.exposure(strategy), |order| self.orders.exposure_without(order));
         let day_pnl = if slot.gate.limits.daily_loss.is_some() { self.day_pnl(strategy) } else { 0 };
         let (quote_available, notional_elsewhere) = if Position::may_be_short(&view.instrument) {
             self.margin(strategy)
@@ -371,7 +402,7 @@ impl State {
         self.slots[usize::from(order.request.strategy)].lead == self.slots[usize::from(strategy)].lead
     }
 
-    /// Open spot orders of a strategy's account on a side, but one, with the view each is on.
+    /// Open spot orders of a strategy's account on a side, but one and its group, with the view each is on.
     fn open_spot<'a>(
         &'a self,
         strategy: StrategyIx,
@@ -382,7 +413,8 @@ impl State {
         strategies
             .filter(|(_, view)| !Position::may_be_short(&view.instrument))
             .flat_map(|(other, view)| self.orders.open(other).map(move |order| (view, order)))
-            .filter(move |(_, order)| order.request.side == side && without.is_none_or(|not| not.id != order.id))
+            .filter(move |(_, order)| order.request.side == side && without.is_none_or(|not| !order.is_mate(not)))
+            .filter(|(_, order)| self.orders.counts(order, Order::weight))
     }
 
     /// Quote currency of the account that no open spot buy has spoken for. A market order speaks for the best ask.

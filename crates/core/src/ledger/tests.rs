@@ -21,7 +21,7 @@ fn books(definition: &str) -> (Ledger, Instrument, Currencies) {
 }
 
 fn fill(price: i64, qty: Qty, fee: &str) -> Fill {
-    Fill { trade: 1, price, qty, liquidity: Liquidity::Maker, fee: money(fee).unwrap() }
+    Fill { trade: 1, price, qty, liquidity: Liquidity::Maker, fee: money(fee).unwrap(), queue_ahead: -1, twice_mid: 0 }
 }
 
 /// Buy 0.01 BTC at 60,000 paying 0.00001 BTC, sell 0.00999 at 60,100 paying 0.600399 USDT.
@@ -99,7 +99,7 @@ proptest! {
             let in_base = fee_in_base(&instrument, side);
             // Fees are whole settlement steps; a base fee is below what was bought.
             let fee = i128::from(if in_base { fee.min(qty) } else { fee }) * SETTLEMENT;
-            let fill = Fill { trade: 1, price, qty, liquidity: Liquidity::Taker, fee };
+            let fill = Fill { trade: 1, price, qty, liquidity: Liquidity::Taker, fee, queue_ahead: -1, twice_mid: 0 };
             let lines = ledger.fill(0, &instrument, c, side, &fill);
             for currency in [c.base, c.quote] {
                 let of = lines.lines().iter().filter(|line| line.currency == currency);
@@ -136,7 +136,7 @@ fn an_inverse_perpetual_makes_base_currency_by_the_reciprocals_of_its_prices() {
     let currencies = Currencies { base: ledger.currency("BTC"), quote: ledger.currency("USD") };
     ledger.add_strategy(false);
     let mut trade = |side, price, qty| {
-        let fill = Fill { trade: 1, price, qty, liquidity: Liquidity::Taker, fee: 0 };
+        let fill = Fill { trade: 1, price, qty, liquidity: Liquidity::Taker, fee: 0, queue_ahead: -1, twice_mid: 0 };
         ledger.fill(0, &coin, currencies, side, &fill)
     };
     // 200 contracts long from 10,000 to 12,500: 20,000 × (1/10,000 − 1/12,500) = 0.4 BTC, half of it at a time.
@@ -165,7 +165,7 @@ fn what_an_inverse_trade_makes_finer_than_settles_is_posted_as_rounding() {
     let currencies = Currencies { base: ledger.currency("BTC"), quote: ledger.currency("USD") };
     ledger.add_strategy(false);
     for (side, price) in [(Side::Buy, 300_000), (Side::Sell, 310_000), (Side::Sell, 310_000), (Side::Buy, 290_007)] {
-        let fill = Fill { trade: 1, price, qty: 7, liquidity: Liquidity::Maker, fee: 0 };
+        let fill = Fill { trade: 1, price, qty: 7, liquidity: Liquidity::Maker, fee: 0, queue_ahead: -1, twice_mid: 0 };
         ledger.fill(0, &coin, currencies, side, &fill);
         assert_eq!(ledger.imbalance(), 0);
     }

@@ -7,10 +7,15 @@ use super::resting::{OwnFill, Resting, RestingOrders};
 use super::special::Special;
 use super::taker::{self, Consumed};
 use super::{Listing, Reports, Request, expiry};
-use crate::book::{Sync, Touch, Watch};
+use crate::book::{Book, Sync, Touch, Watch};
 use crate::event::Event;
 use crate::order::{Fill, Order, Reason, Report, ReportKind, TriggerBy};
+use crate::random::Stream;
 use crate::types::{Liquidity, Nanos, OrderId, Qty, Side, Ticks, TimeInForce};
+
+/// Branches of an account's randomness.
+const ENTRY: u64 = 1;
+const RESPONSE: u64 = 2;
 
 /// An account's part of a venue. It sees the book and never another account's lane.
 #[derive(Clone, Debug)]
@@ -32,16 +37,18 @@ pub(super) struct Lane {
     pub(super) special: Option<Box<Special>>,
     /// When the first of its orders ends by its terms.
     pub(super) expires: Nanos,
+    /// Bid + ask before the row that fills now, where that row moved the book.
+    mid_before: Option<Ticks>,
 }
 
 impl Lane {
-    pub(super) fn new(listing: &Listing) -> Self {
-        let settings = &listing.settings;
+    pub(super) fn new(listing: &Listing, random: &Stream) -> Self {
+        let latency = &listing.settings.latency;
         Self {
             resting: RestingOrders::default(),
             consumed: Consumed::default(),
-            entry: Wire::new(settings.latency.entry),
-            response: Wire::new(settings.latency.response),
+            entry: Wire::new(latency.entry.clone(), random.branch(ENTRY)),
+            response: Wire::new(latency.response.clone(), random.branch(RESPONSE)),
             fees: Fees::new(&listing.instrument),
             last_trade: 0,
             watch: Watch::NONE,
@@ -50,12 +57,13 @@ impl Lane {
             position: 0,
             special: None,
             expires: expiry::NEVER,
+            mid_before: None,
         }
     }
 
     /// Whether no row of the feed can make it report.
     pub(super) fn is_quiet(&self) -> bool {
-        self.resting.iter().next().is_none() && self.special.is_none()
+        self.resting.iter().next().is_none() && self.special.as_ref().is_none_or(|special| special.held.is_empty())
     }
 
     pub(super) fn look_anew(&mut self) {
@@ -88,12 +96,15 @@ impl Lane {
         self.consumed.replenish(side, event.price);
         self.resting.level(listing.settings.queue, side, event.price, previous, event.qty);
         if event.qty > 0 {
-            let available = if listing.settings.partial_fills { event.qty } else { Qty::MAX };
-            self.resting.cross(side.opposite(), event.price, available, &mut self.fills);
+            self.resting.cross(listing.settings.fills, side.opposite(), event.price, event.qty, &mut self.fills);
         }
         // Taking the last of the consumed levels off the watch is worth as much as taking an order off.
         self.look_anew();
-        self.report_fills(listing, now, out);
+        if !self.fills.is_empty() {
+            self.mid_before = Some(mid_before(&listing.book, event, previous));
+            self.report_fills(listing, now, out);
+            self.mid_before = None;
+        }
         if self.special.is_some() {
             self.after(listing, event, false, now, out);
         }
@@ -102,8 +113,8 @@ impl Lane {
 
     /// A trade that concerns it. Whether it looks for something else now.
     pub(super) fn trade(&mut self, listing: &Listing, event: &Event, now: Nanos, out: &mut Reports) -> bool {
-        let (lot, partial) = (listing.instrument.lot_steps(), listing.settings.partial_fills);
-        self.resting.trade(event.side().opposite(), event.price, event.qty, lot, partial, &mut self.fills);
+        let (lot, fills) = (listing.instrument.lot_steps(), listing.settings.fills);
+        self.resting.trade(fills, event.side().opposite(), event.price, event.qty, lot, &mut self.fills);
         let changed = self.report_fills(listing, now, out);
         if self.special.is_none() {
             return changed;
@@ -123,7 +134,7 @@ impl Lane {
         let book = &listing.book;
         for side in [Side::Buy, Side::Sell] {
             if let Some(best) = book.best(side.opposite()) {
-                self.resting.cross(side, best, Qty::MAX, &mut self.fills);
+                self.resting.cross(listing.settings.fills, side, best, Qty::MAX, &mut self.fills);
             }
         }
         self.resting.requeue(|side, price| book.qty(side, price));
@@ -164,8 +175,10 @@ impl Lane {
         self.position += fill.side.sign() * fill.qty;
         let (price, qty) = (fill.price, fill.qty);
         let fee = self.fees.charge(now, &listing.instrument, fill.side, price, qty, liquidity);
-        let fill = (fill.id, Fill { trade: self.last_trade, price, qty, liquidity, fee });
-        self.report(now, fill.0, ReportKind::Filled(fill.1), out);
+        let twice_mid = self.mid_before.unwrap_or_else(|| twice_mid(&listing.book));
+        let (trade, queue_ahead) = (self.last_trade, fill.queue_ahead);
+        let told = Fill { trade, price, qty, liquidity, fee, queue_ahead, twice_mid };
+        self.report(now, fill.id, ReportKind::Filled(told), out);
     }
 
     pub(super) fn report(&mut self, now: Nanos, order: OrderId, kind: ReportKind, out: &mut Reports) {
@@ -178,7 +191,8 @@ impl Lane {
         self.position += side.sign() * qty;
         self.consumed.add(side.opposite(), price, qty);
         let fee = self.fees.of_liquidation(now, &listing.instrument, side, price, qty);
-        Fill { trade: self.last_trade, price, qty, liquidity: Liquidity::Taker, fee }
+        let (queue_ahead, twice_mid) = (-1, twice_mid(&listing.book));
+        Fill { trade: self.last_trade, price, qty, liquidity: Liquidity::Taker, fee, queue_ahead, twice_mid }
     }
 
     /// A request that has arrived.
@@ -290,4 +304,17 @@ impl Lane {
             self.rest(listing, id, side, price, qty - left, left, resting.time_in_force);
         }
     }
+}
+
+/// Bid + ask in ticks; 0 where a side is empty.
+fn twice_mid(book: &Book) -> Ticks {
+    book.best(Side::Buy).zip(book.best(Side::Sell)).map_or(0, |(bid, ask)| bid + ask)
+}
+
+/// The same before a row that set a level with `previous` steps: a new best was not there.
+fn mid_before(book: &Book, event: &Event, previous: Qty) -> Ticks {
+    let side = event.side();
+    let is_new = previous == 0 && book.best(side) == Some(event.price);
+    let best = if is_new { book.levels(side).nth(1).map(|level| level.0) } else { book.best(side) };
+    best.zip(book.best(side.opposite())).map_or(0, |(own, other)| own + other)
 }

@@ -7,6 +7,7 @@
 mod conditional;
 mod expiry;
 mod fees;
+mod fills;
 mod filters;
 mod house;
 mod iceberg;
@@ -22,7 +23,8 @@ mod taker;
 use std::collections::VecDeque;
 use std::ops::Range;
 
-pub use latency::{Latency, Wire};
+pub use fills::FillModel;
+pub use latency::{Delay, Latency, Lognormal, Measured, Quantiles, VENUES, Wire};
 pub use queue::{Place, QueueModel};
 
 use crate::book::{Book, Sync, Watch, rows_until};
@@ -30,17 +32,18 @@ use crate::event::{Columns, Event, Kind};
 use crate::feed::Feed;
 use crate::instrument::{Instrument, InstrumentKind};
 use crate::order::{Order, OrderRequest, Reason, Report, TriggerBy};
+use crate::random::Stream;
 use crate::types::{AccountIx, InstrumentIx, Nanos, OrderId, Qty, Ticks};
 use filters::Filters;
 use lane::Lane;
 
 /// How a venue is modelled.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct VenueSettings {
     /// Where resting orders stand in their queue.
     pub queue: QueueModel,
-    /// Whether resting orders fill in part; without it, whole or not at all.
-    pub partial_fills: bool,
+    /// When, and by how much, resting orders fill.
+    pub fills: FillModel,
     /// How long messages travel.
     pub latency: Latency,
 }
@@ -157,6 +160,8 @@ impl Reports {
 pub struct VenueModel {
     listing: Listing,
     lanes: Vec<Lane>,
+    /// Each account's randomness.
+    streams: Vec<Stream>,
     /// The lane of each account, [`NO_LANE`] before its first request.
     lane_of: Vec<u16>,
     /// By arrival; at one time in the order they were sent.
@@ -177,12 +182,14 @@ const NO_LANE: u16 = u16::MAX;
 impl VenueModel {
     /// A venue without orders, its book empty until the feed's snapshot.
     pub fn new(instrument: Instrument, settings: VenueSettings) -> Self {
+        let settings = VenueSettings { queue: settings.queue.of(&instrument), ..settings };
         let filters = Filters::new(&instrument);
         Self {
             lot: instrument.lot_steps(),
             is_watch_old: false,
             listing: Listing { instrument, settings, book: Book::default(), filters, mark: None, last: None },
             lanes: Vec::new(),
+            streams: Vec::new(),
             lane_of: Vec::new(),
             requests: VecDeque::new(),
             watch: Watch::NONE,
@@ -203,6 +210,11 @@ impl VenueModel {
         &self.listing.book
     }
 
+    /// Gives each account the randomness of its messages' times; without it an account has its number's.
+    pub fn set_streams(&mut self, streams: Vec<Stream>) {
+        self.streams = streams;
+    }
+
     /// Takes a request of an account sent at `now`; it arrives after the entry latency, behind those sent before it.
     pub fn send(&mut self, now: Nanos, account: AccountIx, request: Request) {
         let lane = self.lane(account);
@@ -218,7 +230,8 @@ impl VenueModel {
         }
         if self.lane_of[account] == NO_LANE {
             self.lane_of[account] = self.lanes.len() as u16;
-            self.lanes.push(Lane::new(&self.listing));
+            let random = self.streams.get(account).cloned().unwrap_or_else(|| Stream::new(0, account as u64));
+            self.lanes.push(Lane::new(&self.listing, &random));
         }
         self.lane_of[account]
     }
@@ -275,8 +288,10 @@ impl VenueModel {
             let next = self.quiet_rows(&columns, times, at.row..end);
             let is_later = next == end && end < columns.len();
             let row = (next < end).then(|| (columns.get(next), times[next]));
-            feed.seek(next + usize::from(row.is_some()));
+            feed.seek(next);
             if let Some((event, now)) = row {
+                self.look_at_trades(feed);
+                feed.seek(next + 1);
                 self.row(&event, now, false, out);
             }
             if is_later || stop_at_report && out.queue.len() > before {
@@ -287,6 +302,10 @@ impl VenueModel {
 
     /// Applies rows as long as all they do to orders is to move them in their queues; returns the first that does more.
     fn quiet_rows(&mut self, columns: &Columns<'_>, times: &[Nanos], rows: Range<usize>) -> usize {
+        // Requests of many lanes that arrive at once: nobody looks in between.
+        if rows.is_empty() {
+            return rows.start;
+        }
         if self.is_watch_old {
             self.watch = self.lanes.iter().fold(Watch::NONE, |watch, lane| watch.or(lane.watch));
             self.is_watch_old = false;
@@ -306,6 +325,7 @@ impl VenueModel {
     /// every row, so that what a lane watches is held to what concerns it.
     pub fn step(&mut self, feed: &mut Feed<'_>, out: &mut Reports) {
         if feed.next_time().is_some_and(|row| row <= self.next_due()) {
+            self.look_at_trades(feed);
             if let Some((now, event)) = feed.pop() {
                 self.row(&event, now, true, out);
             }
@@ -359,7 +379,10 @@ impl VenueModel {
                 self.listing.book.apply(event, now);
                 self.each_lane(event, all, |lane, listing| lane.delta(listing, event, previous, now, out));
             }
-            Kind::Trade => self.each_lane(event, all, |lane, listing| lane.trade(listing, event, now, out)),
+            Kind::Trade => {
+                self.listing.book.trade(event.price, now);
+                self.each_lane(event, all, |lane, listing| lane.trade(listing, event, now, out));
+            }
             Kind::Clear | Kind::Level | Kind::Gap => {
                 self.listing.book.apply(event, now);
                 if self.listing.book.state() == Sync::InSync && event.is_last() {

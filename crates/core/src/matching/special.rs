@@ -78,9 +78,13 @@ impl Lane {
         }
     }
 
-    /// Ends an order, with its group if it has one.
+    /// Ends an order that is there, with its group if it has one.
     pub(super) fn end(&mut self, now: Nanos, id: OrderId, kind: ReportKind, out: &mut Reports) {
         let held = self.held(id);
+        if held.is_none() && self.resting.find(id).is_none() {
+            // It ended a moment before, with its group.
+            return;
+        }
         self.let_go(id);
         self.report(now, id, kind, out);
         if let Some(held) = held {
@@ -253,11 +257,12 @@ impl Lane {
     pub(super) fn after(&mut self, listing: &Listing, event: &Event, is_trade: bool, now: Nanos, out: &mut Reports) {
         let (side, price) = (event.side().opposite(), event.price);
         // A trade's own price is a matter of the queue; what is better priced it has passed.
-        let passed = if is_trade { price + side.sign() } else { price };
+        let fills = listing.settings.fills;
+        let passed = if is_trade && fills.at_the_price() { price + side.sign() } else { price };
         while let Some(special) = self.special.as_mut().filter(|special| special.has_shown) {
             special.has_shown = false;
-            let left = if listing.settings.partial_fills { event.qty - special.told } else { Qty::MAX };
-            self.resting.cross(side, passed, left, &mut self.fills);
+            let left = event.qty - special.told;
+            self.resting.cross(fills, side, passed, left, &mut self.fills);
             self.report_fills(listing, now, out);
         }
         self.forget_row();
@@ -274,7 +279,7 @@ impl Lane {
             special.has_shown = false;
             for side in [Side::Buy, Side::Sell] {
                 if let Some(best) = listing.book.best(side.opposite()) {
-                    self.resting.cross(side, best, Qty::MAX, &mut self.fills);
+                    self.resting.cross(listing.settings.fills, side, best, Qty::MAX, &mut self.fills);
                 }
             }
             self.report_fills(listing, now, out);

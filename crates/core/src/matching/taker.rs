@@ -110,7 +110,7 @@ impl Lane {
             if !listing.book.is_of_trades() {
                 self.consumed.add(side.opposite(), price, filled);
             }
-            let fill = OwnFill { id: order, side, price, qty: filled };
+            let fill = OwnFill { id: order, side, price, qty: filled, queue_ahead: -1 };
             self.report_fill(listing, now, fill, Liquidity::Taker, out);
             leaves -= filled;
         }

@@ -168,13 +168,15 @@ fn put_whose(out: &mut Vec<u8>, whose: u16, instrument: u16) {
 
 #[inline]
 fn put_fill(out: &mut Vec<u8>, fill: &Fill) {
-    out.extend_from_slice(&joined::<41>(&[
-        &[fill.liquidity as u8],
-        &fill.trade.to_le_bytes(),
-        &fill.price.to_le_bytes(),
-        &fill.qty.to_le_bytes(),
-        &fill.fee.to_le_bytes(),
-    ]));
+    let how = [fill.liquidity as u8 | if fill.is_placed() { HAS_TERMS } else { 0 }];
+    let (trade, price, qty) = (fill.trade.to_le_bytes(), fill.price.to_le_bytes(), fill.qty.to_le_bytes());
+    let fee = fill.fee.to_le_bytes();
+    if fill.is_placed() {
+        let (ahead, mid) = (fill.queue_ahead.to_le_bytes(), fill.twice_mid.to_le_bytes());
+        out.extend_from_slice(&joined::<57>(&[&how, &trade, &price, &qty, &fee, &ahead, &mid]));
+    } else {
+        out.extend_from_slice(&joined::<41>(&[&how, &trade, &price, &qty, &fee]));
+    }
 }
 
 #[inline]
@@ -284,13 +286,15 @@ impl Reader<'_> {
     }
 
     fn fill(&mut self) -> Option<Fill> {
-        Some(Fill {
-            liquidity: *[Liquidity::Maker, Liquidity::Taker].get(self.index()?)?,
-            trade: self.int()? as u64,
-            price: self.int()?,
-            qty: self.int()?,
-            fee: self.take().map(i128::from_le_bytes)?,
-        })
+        let how = self.byte()?;
+        let liquidity = *[Liquidity::Maker, Liquidity::Taker].get(usize::from(how & !HAS_TERMS))?;
+        let (trade, price, qty) = (self.int()? as u64, self.int()?, self.int()?);
+        let fee = self.take().map(i128::from_le_bytes)?;
+        let placed = how & HAS_TERMS != 0;
+        let (queue_ahead, twice_mid) = if placed { (self.int()?, self.int()?) } else { (-1, 0) };
+        let fill = Fill { trade, price, qty, liquidity, fee, queue_ahead, twice_mid };
+        // One fill has one form in bytes.
+        (fill.is_placed() == placed).then_some(fill)
     }
 
     fn event(&mut self, code: u8) -> Option<AccountEvent> {
@@ -351,7 +355,9 @@ mod tests {
         };
         let conditional = OrderRequest { terms, ..request };
         let report = |kind| Decision::Report(Report { order: 7, ts_venue: SECOND, ts_recv: 2 * SECOND, kind });
-        let fill = Fill { trade: 9, price: 5, qty: 6, liquidity: Liquidity::Taker, fee: -(1 << 80) };
+        let liquidity = Liquidity::Taker;
+        let fill = Fill { trade: 9, price: 5, qty: 6, liquidity, fee: -(1 << 80), queue_ahead: -1, twice_mid: 0 };
+        let placed = Fill { queue_ahead: 7, twice_mid: 1 << 40, liquidity: Liquidity::Maker, ..fill };
         let line = Posting { owner: 2, account: Account::Rounding, currency: 1, amount: -5 };
         vec![
             Decision::Submit { ts: 1, order: 2, request },
@@ -361,6 +367,7 @@ mod tests {
             report(ReportKind::Accepted { queue_ahead: -1 }),
             report(ReportKind::Rejected(Reason::BookNotInSync)),
             report(ReportKind::Filled(fill)),
+            report(ReportKind::Filled(placed)),
             report(ReportKind::Canceled),
             report(ReportKind::Expired(Reason::NotWhole)),
             report(ReportKind::CancelRejected(Reason::UnknownOrder)),

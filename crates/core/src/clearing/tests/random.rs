@@ -9,7 +9,7 @@ const DRAWS: Play = |ctx, _| {
         0 => take(ctx, side, qty),
         1 | 2 => {
             let price = 98 + away - side.sign() * 2;
-            drop(ctx.submit(side, OrderKind::Limit, TimeInForce::Gtc, price, qty));
+            ctx.submit(side, OrderKind::Limit, TimeInForce::Gtc, price, qty);
         }
         3 => ctx.cancel_all(),
         _ => {}
