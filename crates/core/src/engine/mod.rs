@@ -10,6 +10,7 @@ mod context;
 mod groups;
 mod intents;
 mod moments;
+mod portfolio;
 mod readout;
 mod state;
 mod streams;
