@@ -382,7 +382,7 @@ def test_a_strategy_of_several_instruments_hedges_and_sees_its_portfolio(reposit
     strategy = outcomes[0].strategies[0]
     assert outcomes[0].strategies[1] is strategy
     equity, cash, positions, exposure, net = strategy.seen
-    spot, perpetual = positions.values()
+    spot, perpetual = (positions[instrument.id] for instrument in SIMULATED.all[:2])
     assert positions == strategy.held
     assert (spot > 0.01, perpetual) == (True, pytest.approx(-spot, rel=0.01))
     assert cash["BTC"] == pytest.approx(0.5 + spot)
