@@ -61,7 +61,7 @@ fn run(seed: u64, venue: VenueSettings, interest: Interest, play: Play, pace: Pa
         Simulation::new(Engine::new(EngineSettings { seed, sample_every: Some(50), keep_records: true }));
     let columns: Vec<ColumnsBuf> = (0..3).map(|at| ColumnsBuf::pack(&market(3 * seed + at))).collect();
     for (id, columns) in IDS.iter().zip(&columns) {
-        simulation.add_instrument(instrument(id, 0, "0.001"), venue, &[columns.view()]);
+        simulation.add_instrument(instrument(id, 0, "0.001"), venue.clone(), &[columns.view()]);
     }
     let said = Rc::new(RefCell::new(Vec::new()));
     let engine = simulation.engine();
@@ -81,11 +81,11 @@ fn run(seed: u64, venue: VenueSettings, interest: Interest, play: Play, pace: Pa
 fn several_instruments_are_the_same_in_bulk_and_by_step() {
     let all = Interest { book: true, trade: true, fill: true, order: true, ..DEAF };
     let few = Interest { fill: true, ..DEAF };
-    let latency = |entry, response| VenueSettings { latency: Latency { feed: None, entry, response }, ..VENUE };
+    let latency = |entry, response| VenueSettings { latency: Latency::constant(entry, response), ..VENUE };
     let mut filled = [0; 3];
     for seed in 0..8 {
         for (interest, venue) in [(all, latency(2, 1)), (few, latency(0, 3)), (few, latency(5, 0)), (few, PROMPT)] {
-            let bulk = run(seed, venue, interest, everywhere, Pace::Bulk);
+            let bulk = run(seed, venue.clone(), interest, everywhere, Pace::Bulk);
             assert_eq!(bulk, run(seed, venue, interest, everywhere, Pace::Step), "seed {seed}");
             bulk.0.fills.iter().for_each(|row| filled[usize::from(row.order.request.instrument)] += 1);
         }
