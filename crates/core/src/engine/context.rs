@@ -32,22 +32,6 @@ impl Context<'_> {
         self.state.intents.push((self.strategy, intent));
     }
 
-    /// How many instruments the strategy trades.
-    pub fn instruments(&self) -> usize {
-        self.state.legs(self.strategy).len()
-    }
-
-    /// Which of them this is, from 0: that of the wake-up, or the one asked for with [`Context::on`].
-    pub fn which(&self) -> usize {
-        usize::from(self.strategy - self.state.legs(self.strategy).start)
-    }
-
-    /// The same window on another of its instruments: its book, position and orders. Panics if it trades fewer.
-    pub fn on(&mut self, instrument: usize) -> Context<'_> {
-        let strategy = self.state.legs(self.strategy).nth(instrument).expect("one of the strategy's instruments");
-        Context { state: self.state, strategy }
-    }
-
     /// The engine's time.
     #[inline]
     pub fn now(&self) -> Nanos {
@@ -64,21 +48,6 @@ impl Context<'_> {
     #[inline]
     pub fn book(&self) -> &Book {
         &self.state.view_of(self.strategy).book
-    }
-
-    /// Between the bests, nearer to the side with less: (bid × ask size + ask × bid size) / (bid size + ask size), in
-    /// ticks. NaN where a side is empty.
-    #[allow(clippy::cast_precision_loss)]
-    pub fn microprice(&self) -> f64 {
-        let book = self.book();
-        let (Some(bid), Some(ask)) = (book.best(Side::Buy), book.best(Side::Sell)) else { return f64::NAN };
-        let (bid_size, ask_size) = (book.qty(Side::Buy, bid) as f64, book.qty(Side::Sell, ask) as f64);
-        (bid as f64 * ask_size + ask as f64 * bid_size) / (bid_size + ask_size)
-    }
-
-    /// The id that the next order asked for gets.
-    pub fn next_order(&self) -> OrderId {
-        self.state.orders.next_id()
     }
 
     /// Price of the last trade in ticks.
@@ -100,12 +69,6 @@ impl Context<'_> {
     /// Made so far after fees, at the middle of the book.
     pub fn pnl(&self) -> Money {
         self.state.pnl(self.strategy)
-    }
-
-    /// Cash of the account in quote currency.
-    pub fn cash(&self) -> Money {
-        let slot = &self.state.slots[usize::from(self.strategy)];
-        self.state.ledger.cash(slot.account, self.state.view_of(self.strategy).currencies.quote)
     }
 
     /// The strategy's open orders, oldest first.
@@ -177,14 +140,6 @@ impl Context<'_> {
     #[inline]
     pub fn reading(&self, id: IndicatorId) -> &Reading {
         self.state.views[usize::from(id.instrument)].series[usize::from(id.series)].reading(id.index)
-    }
-
-    /// What the position cost on average, in ticks; `None` without one.
-    #[allow(clippy::cast_precision_loss)]
-    pub fn average_price(&self) -> Option<f64> {
-        let position = self.state.ledger.position(self.strategy);
-        let worth = self.instrument().step_value() as f64 * position.qty as f64;
-        (position.qty != 0).then(|| position.cost as f64 / worth)
     }
 
     /// Asks for an order; returns the id it has if the risk gate lets it pass.

@@ -1,10 +1,56 @@
-//! What a strategy sees of its whole account: all instruments, and other strategies' positions where it is shared.
+//! What a strategy sees of all its instruments, and of its whole account: other strategies' positions too, where it is
+//! shared.
 
 use super::context::Context;
 use crate::instrument::{Instrument, InstrumentKind};
-use crate::types::{Money, Qty};
+use crate::types::{Money, OrderId, Qty, Side};
 
 impl Context<'_> {
+    /// How many instruments the strategy trades.
+    pub fn instruments(&self) -> usize {
+        self.state.legs(self.strategy).len()
+    }
+
+    /// Which of them this is, from 0: that of the wake-up, or the one asked for with [`Context::on`].
+    pub fn which(&self) -> usize {
+        usize::from(self.strategy - self.state.legs(self.strategy).start)
+    }
+
+    /// The same window on another of its instruments: its book, position and orders. Panics if it trades fewer.
+    pub fn on(&mut self, instrument: usize) -> Context<'_> {
+        let strategy = self.state.legs(self.strategy).nth(instrument).expect("one of the strategy's instruments");
+        Context { state: self.state, strategy }
+    }
+
+    /// The id that the next order asked for gets.
+    pub fn next_order(&self) -> OrderId {
+        self.state.orders.next_id()
+    }
+
+    /// Between the bests, nearer to the side with less: (bid × ask size + ask × bid size) / (bid size + ask size), in
+    /// ticks. NaN where a side is empty.
+    #[allow(clippy::cast_precision_loss)]
+    pub fn microprice(&self) -> f64 {
+        let book = self.book();
+        let (Some(bid), Some(ask)) = (book.best(Side::Buy), book.best(Side::Sell)) else { return f64::NAN };
+        let (bid_size, ask_size) = (book.qty(Side::Buy, bid) as f64, book.qty(Side::Sell, ask) as f64);
+        (bid as f64 * ask_size + ask as f64 * bid_size) / (bid_size + ask_size)
+    }
+
+    /// Cash of the account in quote currency.
+    pub fn cash(&self) -> Money {
+        let slot = &self.state.slots[usize::from(self.strategy)];
+        self.state.ledger.cash(slot.account, self.state.view_of(self.strategy).currencies.quote)
+    }
+
+    /// What the position cost on average, in ticks; `None` without one.
+    #[allow(clippy::cast_precision_loss)]
+    pub fn average_price(&self) -> Option<f64> {
+        let position = self.state.ledger.position(self.strategy);
+        let worth = self.instrument().step_value() as f64 * position.qty as f64;
+        (position.qty != 0).then(|| position.cost as f64 / worth)
+    }
+
     /// Cash of the account by currency, where there is any.
     pub fn balances(&self) -> Vec<(&str, Money)> {
         let (ledger, account) = (&self.state.ledger, self.state.slots[usize::from(self.strategy)].account);
