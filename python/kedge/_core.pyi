@@ -31,7 +31,7 @@ __build__: str
 def run_backtest(
     settings: str,
     streams: Sequence[tuple[str, Sequence[MarketColumns]]],
-    strategies: Sequence[tuple[int, str, Strategy, type[Strategy]]],
+    strategies: Sequence[tuple[int, str, Strategy | None, type[Strategy]]],
     step: bool,
     on_slice: Callable[[int, bytes], None] | None = None,
     alone: bool = False,
@@ -39,7 +39,8 @@ def run_backtest(
     """Runs a backtest and returns its tables.
 
     `settings` is JSON (`kedge.backtest.run` makes it), `streams` (definition as JSON, blocks) of each instrument,
-    `strategies` (index of the instrument, limits, `own_account` and `seed` as JSON, instance, base class).
+    `strategies` (index of the instrument, limits, `own_account` and `seed` as JSON, instance, base class; without an
+    instance it is one more instrument of the one before).
     `on_slice(time, records)` is called between slices of the run. Raises `UsageError`, `DataError`, and whatever a
     strategy raises; with `alone` one that raises is stopped and listed under `stopped` as (index, exception), so long
     as another is left.
@@ -79,6 +80,14 @@ class Context(Features):
     @property
     def instrument(self) -> str:
         """Id of the instrument, for example `BTC/USDT@binance`."""
+    @property
+    def instruments(self) -> list[str]:
+        """Ids of all the strategy's instruments."""
+    def on(self, instrument: str) -> Context:
+        """The same for another of the strategy's instruments: its book, position, orders, bars."""
+    @property
+    def portfolio(self) -> Portfolio:
+        """The strategy's whole account."""
     @property
     def tick(self) -> float:
         """One tick."""
@@ -235,6 +244,26 @@ class Book:
         """Whether the book is the venue's: no order is let through while it is not."""
     def levels(self, side: str, depth: int = 10) -> list[tuple[float, float]]:
         """The best levels of a side ("bid" or "ask") as (price, size), best first."""
+
+@final
+class Portfolio:
+    """The strategy's account: all instruments, others' positions where it is shared. Money is quote currency."""
+
+    @property
+    def equity(self) -> float:
+        """What it is worth at the middle of the books."""
+    @property
+    def cash(self) -> dict[str, float]:
+        """Cash by currency."""
+    @property
+    def positions(self) -> dict[str, float]:
+        """What is held by instrument, in base units."""
+    @property
+    def exposure(self) -> float:
+        """Notional of all positions together."""
+    @property
+    def net_exposure(self) -> float:
+        """Notional of the long positions less that of the short ones."""
 
 @final
 class Random:

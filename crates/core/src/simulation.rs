@@ -169,9 +169,12 @@ impl<'a> Simulation<'a> {
             if let Some(clearing) = &self.clearing {
                 horizon = horizon.min(clearing.next());
             }
+            if self.engine.trades_several() {
+                horizon = self.advance_together(horizon);
+            }
             for (ix, venue) in self.venues.iter_mut().enumerate() {
                 // A report that wakes a strategy is where its venue has to wait: what the strategy asks for then comes
-                // back to this venue. Other venues may be ahead, since each strategy trades one instrument.
+                // back to this venue. Other venues may be ahead where each strategy trades one instrument.
                 let waits = self.engine.hears_reports(ix as InstrumentIx);
                 let reached = venue.advance(&mut self.theirs[ix], horizon, waits, &mut self.reports[ix]);
                 horizon = horizon.min(reached);
@@ -189,6 +192,25 @@ impl<'a> Simulation<'a> {
             // What was asked for at the last moment may still arrive in it.
             if !self.send() && !waiting {
                 return;
+            }
+        }
+    }
+
+    /// Brings all venues on in the order of their rows and requests, no further than the first report that wakes a
+    /// strategy, which may then ask any of them for something. Returns the time advanced to.
+    fn advance_together(&mut self, horizon: Nanos) -> Nanos {
+        let mut horizon = horizon;
+        loop {
+            let times = self.venues.iter().zip(&mut self.theirs).map(|(venue, feed)| venue.next_time(feed));
+            let mut times: Vec<(Nanos, usize)> =
+                times.enumerate().filter_map(|(ix, time)| Some((time?, ix))).filter(|next| next.0 <= horizon).collect();
+            times.sort_unstable();
+            let Some(&(_, ix)) = times.first() else { return horizon };
+            let until = times.get(1).map_or(horizon, |other| other.0);
+            let waits = self.engine.hears_reports(ix as InstrumentIx);
+            self.venues[ix].advance(&mut self.theirs[ix], until, waits, &mut self.reports[ix]);
+            if let Some(report) = self.reports[ix].front().filter(|_| waits) {
+                horizon = horizon.min(report.ts_recv);
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::errors::kedge_error;
 use crate::features::PyFeatures;
 use crate::happenings::{PyOrder, PyQuote, Told};
 use crate::terms::{self, Asked};
-use crate::views::{PyBook, PyRandom};
+use crate::views::{PyBook, PyPortfolio, PyRandom};
 use crate::window::Window;
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -105,6 +105,28 @@ impl PyContext {
     #[getter]
     fn instrument(&self) -> PyResult<String> {
         self.window.look(|ctx| ctx.instrument().id.clone())
+    }
+
+    /// Ids of all the strategy's instruments.
+    #[getter]
+    fn instruments(&self) -> PyResult<Vec<String>> {
+        self.window.look(|ctx| (0..ctx.instruments()).map(|at| ctx.on(at).instrument().id.clone()).collect())
+    }
+
+    /// The same for another of the strategy's instruments: its book, position, orders, bars.
+    fn on(&self, py: Python<'_>, instrument: &str) -> PyResult<Self> {
+        let ids = self.instruments()?;
+        let at = ids.iter().position(|id| id == instrument).ok_or_else(|| {
+            let message = format!("the strategy does not trade `{instrument}`");
+            kedge_error("StrategyError", message, format!("it trades {}", ids.join(", ")))
+        })?;
+        Self::new(py, self.window.on(at))
+    }
+
+    /// The strategy's whole account.
+    #[getter]
+    fn portfolio(&self) -> PyPortfolio {
+        PyPortfolio { window: self.window.clone() }
     }
 
     /// One tick as a float.

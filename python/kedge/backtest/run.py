@@ -137,7 +137,7 @@ def _spec(request: BacktestRequest, market: markets.Market) -> RunSpec:
     else:
         seated = seats.of_settings(settings, request.seed, definitions)
     # Whoever tries one strategy wants its error; of many, one must not take the others with it.
-    alone = request.strategy is None and len(seated) > 1
+    alone = request.strategy is None and sum(not seat.leg for seat in seated) > 1
     return RunSpec(engine, definitions, seated, market.as_json(), settings.backtest.callback_seconds, alone)
 
 
@@ -159,7 +159,8 @@ def _slices(
 def _capital(request: BacktestRequest, spec: RunSpec) -> frames.Capital:
     """What each strategy's account began with, and all accounts together."""
     each = seats.capital(request.settings, spec.instruments[0])
-    accounts = sum(seat.own_account for seat in spec.seats) + any(not seat.own_account for seat in spec.seats)
+    accounts = sum(seat.own_account and not seat.leg for seat in spec.seats)
+    accounts += any(not seat.own_account for seat in spec.seats)
     return frames.Capital(each, each * accounts)
 
 

@@ -230,6 +230,9 @@ class StrategySettings(Section):
     instrument: InstrumentId = Field(description="What it trades", examples=['"BTC/USDT@binance"'])
     params: dict[str, Parameter] = Field({}, description="Its parameters", examples=["{ half_spread = 1.0 }"])
     limits: Limits = Field(Limits(), description="Its own limits", examples=["{ order_notional = 1_000 }"])
+    also: Annotated[tuple[InstrumentId, ...], Field(strict=False)] = Field(
+        (), description="Further instruments it trades (backtests)", examples=['["ETH/USDT@binance"]']
+    )
     own_account: bool = Field(False, description="Whether it has an account of its own (backtests)", examples=["true"])
     seed: int | None = Field(None, ge=0, le=2**63 - 1, description="Seed of its ctx.rng", examples=["7"])
     copies: int = Field(1, ge=1, le=10_000, description="How many of it run (backtests)", examples=["1_000"])

@@ -88,9 +88,9 @@ impl State {
             slot.account == account && slot.instrument == instrument
         };
         // An account of a strategy's own has the number of its owner.
-        let alone = account.checked_sub(1);
-        let all = if alone.is_some() { &[] } else { self.sharing.as_slice() };
-        let members = alone.into_iter().chain(all.iter().copied()).filter(of_account);
+        let alone = account.checked_sub(1).map_or(0..0, |owner| self.legs(owner));
+        let all = if account > 0 { &[] } else { self.sharing.as_slice() };
+        let members = alone.chain(all.iter().copied()).filter(of_account);
         members.map(|ix| (ix, self.ledger.position(ix).qty)).collect()
     }
 

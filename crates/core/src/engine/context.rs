@@ -26,6 +26,10 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    fn ask(&mut self, intent: Intent) {
+        self.state.intents.push((self.strategy, intent));
+    }
+
     /// The engine's time.
     #[inline]
     pub fn now(&self) -> Nanos {
@@ -42,21 +46,6 @@ impl Context<'_> {
     #[inline]
     pub fn book(&self) -> &Book {
         &self.state.view_of(self.strategy).book
-    }
-
-    /// Between the bests, nearer to the side with less: (bid × ask size + ask × bid size) / (bid size + ask size), in
-    /// ticks. NaN where a side is empty.
-    #[allow(clippy::cast_precision_loss)]
-    pub fn microprice(&self) -> f64 {
-        let book = self.book();
-        let (Some(bid), Some(ask)) = (book.best(Side::Buy), book.best(Side::Sell)) else { return f64::NAN };
-        let (bid_size, ask_size) = (book.qty(Side::Buy, bid) as f64, book.qty(Side::Sell, ask) as f64);
-        (bid as f64 * ask_size + ask as f64 * bid_size) / (bid_size + ask_size)
-    }
-
-    /// The id that the next order asked for gets.
-    pub fn next_order(&self) -> OrderId {
-        self.state.orders.next_id()
     }
 
     /// Price of the last trade in ticks.
@@ -80,12 +69,6 @@ impl Context<'_> {
         self.state.pnl(self.strategy)
     }
 
-    /// Cash of the account in quote currency.
-    pub fn cash(&self) -> Money {
-        let slot = &self.state.slots[usize::from(self.strategy)];
-        self.state.ledger.cash(slot.account, self.state.view_of(self.strategy).currencies.quote)
-    }
-
     /// The strategy's open orders, oldest first.
     pub fn orders(&self) -> impl Iterator<Item = &Order> + '_ {
         self.state.orders.open(self.strategy)
@@ -93,31 +76,25 @@ impl Context<'_> {
 
     /// An open order of the strategy.
     pub fn order(&self, id: OrderId) -> Option<&Order> {
-        self.state.orders.get(id).filter(|order| order.request.strategy == self.strategy)
+        self.state.orders.get(id).filter(|order| self.state.is_of(order, self.strategy))
     }
 
     /// The strategy's own randomness.
     pub fn random(&mut self) -> &mut Stream {
-        &mut self.state.slots[usize::from(self.strategy)].random
+        let lead = self.state.slots[usize::from(self.strategy)].lead;
+        &mut self.state.slots[usize::from(lead)].random
     }
 
     /// Wakes the strategy every `interval` ns from now on; returns the timer's number. Panics if that is not above 0.
     pub fn every(&mut self, interval: Nanos) -> u16 {
         assert!(interval > 0, "`interval` must be above 0");
-        let slot = &mut self.state.slots[usize::from(self.strategy)];
+        let lead = self.state.slots[usize::from(self.strategy)].lead;
+        let slot = &mut self.state.slots[usize::from(lead)];
         let id = slot.timers.len() as u16;
         slot.timers.push(interval);
         let at = self.state.now.saturating_add(interval);
-        self.state.timers.push(Timer::at(at, TimerKind::Strategy, self.strategy, id));
+        self.state.timers.push(Timer::at(at, TimerKind::Strategy, lead, id));
         id
-    }
-
-    /// What the position cost on average, in ticks; `None` without one.
-    #[allow(clippy::cast_precision_loss)]
-    pub fn average_price(&self) -> Option<f64> {
-        let position = self.state.ledger.position(self.strategy);
-        let worth = self.instrument().step_value() as f64 * position.qty as f64;
-        (position.qty != 0).then(|| position.cost as f64 / worth)
     }
 
     /// Asks for an order; returns the id it has if the risk gate lets it pass.
@@ -134,29 +111,29 @@ impl Context<'_> {
 
     /// Asks for the end of an order. Of an order that has ended already, nothing comes.
     pub fn cancel(&mut self, order: OrderId) {
-        self.state.intents.push(Intent::Cancel(order));
+        self.ask(Intent::Cancel(order));
     }
 
     /// Asks for the end of all the strategy's orders.
     pub fn cancel_all(&mut self) {
-        self.state.intents.push(Intent::CancelAll);
+        self.ask(Intent::CancelAll);
     }
 
     /// Asks for a new price (ticks) and whole quantity (steps) of an order.
     pub fn amend(&mut self, order: OrderId, price: Ticks, qty: Qty) {
-        self.state.intents.push(Intent::Amend(order, price, qty));
+        self.ask(Intent::Amend(order, price, qty));
     }
 
     /// Keeps a two-sided post-only quote; `None` takes a side away. A side is renewed when its price changes or its
     /// order is gone; a price that would cross moves to the own touch; a side that balance, minimum or a limit forbids
     /// is withheld and counted once per change of the reason.
     pub fn quote(&mut self, bid: Option<Ticks>, ask: Option<Ticks>, qty: Qty) {
-        self.state.intents.push(Intent::Quote(Side::Buy, bid, qty));
-        self.state.intents.push(Intent::Quote(Side::Sell, ask, qty));
+        self.ask(Intent::Quote(Side::Buy, bid, qty));
+        self.ask(Intent::Quote(Side::Sell, ask, qty));
     }
 
     /// Brings the position to `qty` steps by market orders. What is below the instrument's minimum is left.
     pub fn target(&mut self, qty: Qty) {
-        self.state.intents.push(Intent::Target(qty));
+        self.ask(Intent::Target(qty));
     }
 }

@@ -8,6 +8,9 @@ use crate::record::Decision;
 use crate::risk::{Approved, Refusal};
 use crate::types::{OrderId, OrderKind, Qty, Side, StrategyIx, Ticks, TimeInForce};
 
+/// What was asked for, and for which slot.
+type Wish = (StrategyIx, Intent);
+
 impl State {
     /// A group number that no open order of a strategy has.
     pub(super) fn next_group(&mut self, strategy: StrategyIx) -> u16 {
@@ -22,14 +25,15 @@ impl State {
     }
 
     /// Sends the members of a group that stand next to each other, or none of them. Returns the wishes behind them.
-    pub(super) fn submit_group<'a>(&mut self, wishes: &'a [Intent]) -> &'a [Intent] {
-        let member = |wish: &Intent| match wish {
+    pub(super) fn submit_group<'a>(&mut self, wishes: &'a [Wish]) -> &'a [Wish] {
+        let member = |wish: &Wish| match &wish.1 {
             Intent::Submit(id, request) if request.terms.group != 0 => Some((*id, *request)),
             _ => None,
         };
         let first = wishes.first().and_then(member);
-        let of_it = |wish: &Intent| {
-            member(wish).filter(|other| first.is_some_and(|first| first.1.terms.group == other.1.terms.group))
+        let of_it = |wish: &Wish| {
+            let group = |request: &OrderRequest| (request.strategy, request.terms.group);
+            member(wish).filter(|other| first.is_some_and(|first| group(&first.1) == group(&other.1)))
         };
         let members: Vec<(OrderId, OrderRequest)> = wishes.iter().map_while(of_it).collect();
         match self.approve_all(&members) {
@@ -102,7 +106,7 @@ impl Context<'_> {
         let request =
             OrderRequest { strategy: self.strategy, instrument, side, kind, time_in_force, price, qty, terms };
         let id = self.state.orders.reserve_id();
-        self.state.intents.push(Intent::Submit(id, request));
+        self.ask(Intent::Submit(id, request));
         id
     }
 
