@@ -26,7 +26,7 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    fn ask(&mut self, intent: Intent) {
+    pub(super) fn ask(&mut self, intent: Intent) {
         self.state.intents.push((self.strategy, intent));
     }
 
