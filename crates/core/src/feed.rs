@@ -1,15 +1,23 @@
 //! A stream of market events as one side reads it: blocks of columns, a clock, and how far it has read.
+//!
+//! Nothing is copied where the rows can be read as they stand. Where the venue's order is another than the one received,
+//! or times have to be made, that is done for a window of rows at a time: between two places behind which nothing
+//! belongs before. So a recording of any length needs the memory of a window beside its columns.
 
-use std::borrow::Cow;
+use std::ops::Range;
 
-use crate::event::{Columns, ColumnsBuf, Event, Kind, flag};
+use crate::event::{Clock, Columns, ColumnsBuf, Event, Kind, flag};
 use crate::types::{NO_TIME, Nanos, Ticks};
 
-/// A block of columns with the time at which each row reaches its reader; times do not fall within or across blocks.
+/// Rows looked at together when a recording is surveyed. A window is made of whole chunks. In tests so few that every
+/// recording has many.
+const CHUNK: usize = if cfg!(test) { 4 } else { 1 << 13 };
+
+/// Rows with the time at which each reaches its reader; times do not fall within or across blocks.
 #[derive(Clone, Debug)]
 pub struct Block<'a> {
     columns: Rows<'a>,
-    times: Cow<'a, [Nanos]>,
+    times: Times<'a>,
 }
 
 #[derive(Clone, Debug)]
@@ -18,8 +26,16 @@ enum Rows<'a> {
     Own(ColumnsBuf),
 }
 
+#[derive(Clone, Debug)]
+enum Times<'a> {
+    /// A column, so much later.
+    Shared(&'a [Nanos], Nanos),
+    /// Times of the rows from this one on.
+    Own(usize, Vec<Nanos>),
+}
+
 impl<'a> Block<'a> {
-    /// The rows.
+    /// The rows. Those before the reader's place may be of an earlier block.
     #[inline]
     pub fn columns(&self) -> Columns<'_> {
         match &self.columns {
@@ -30,19 +46,60 @@ impl<'a> Block<'a> {
 
     /// When each row reaches the reader.
     #[inline]
-    pub fn times(&self) -> &[Nanos] {
-        &self.times
+    pub fn times(&self) -> Clock<'_> {
+        match &self.times {
+            Times::Shared(times, later) => Clock::new(times, 0, *later),
+            Times::Own(first, times) => Clock::new(times, *first, 0),
+        }
     }
 }
 
+/// What a survey found of a chunk of rows.
+#[derive(Clone, Copy, Debug)]
+struct Chunk {
+    /// Latest time before it, of all rows and of the book's.
+    before: Nanos,
+    book_before: Nanos,
+    /// Latest time up to its end.
+    last: Nanos,
+    /// Earliest time from its end on, in this block and those behind it.
+    after: Nanos,
+    /// Whether it can be read as it stands.
+    in_order: bool,
+    /// Whether its times are the side's column.
+    told: bool,
+    /// Kinds of its rows, bit `1 << kind`.
+    kinds: u8,
+}
+
+/// Whose clock a feed goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    /// The venue's.
+    Venue,
+    /// Ours; with a latency, venue time + latency.
+    Ours(Option<Nanos>),
+}
+
 /// The blocks of one instrument for one reader.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Feed<'a> {
-    blocks: Vec<Block<'a>>,
+    reader: Reader,
+    blocks: Vec<Columns<'a>>,
+    chunks: Vec<Vec<Chunk>>,
+    /// What is being read; its first row and the place behind its last among `blocks`.
+    window: Option<Block<'a>>,
+    begin: usize,
+    next: Position,
     at: Position,
+    /// The last trade before the window.
+    traded: Option<(Nanos, Ticks)>,
+    rows: usize,
+    span: Option<(Nanos, Nanos)>,
     /// Rows before this one are known not to match `sought`.
     searched: Position,
     sought: u8,
+    found: Option<(Nanos, Position)>,
 }
 
 /// A row: its block, and its number there.
@@ -61,31 +118,149 @@ impl<'a> Feed<'a> {
     /// Book rows keep their order whatever their times say. Rows without a venue time stand where they were received.
     /// Quotes are left out: they repeat the book.
     pub fn venue(blocks: &[Columns<'a>]) -> Self {
-        let order = VenueOrder::of(blocks);
-        let blocks = if order.is_as_received { order.share(blocks) } else { vec![order.sort(blocks)] };
-        Self { blocks, ..Self::default() }
+        Self::new(Reader::Venue, blocks)
     }
 
     /// Our view: rows in the order received, at `ts_recv`, or at venue time + `latency` where one is given; never
     /// before the row ahead of them, and never before the venue's own time.
     pub fn ours(blocks: &[Columns<'a>], latency: Option<Nanos>) -> Self {
-        let mut last = NO_TIME;
-        let blocks = blocks.iter().map(|columns| our_block(columns, latency, &mut last)).collect();
-        Self { blocks, ..Self::default() }
+        Self::new(Reader::Ours(latency), blocks)
     }
 
-    /// The block being read, and where in it the next row is.
+    fn new(reader: Reader, blocks: &[Columns<'a>]) -> Self {
+        let mut feed = Self {
+            reader,
+            blocks: blocks.to_vec(),
+            chunks: Vec::with_capacity(blocks.len()),
+            window: None,
+            begin: 0,
+            traded: None,
+            next: Position::default(),
+            at: Position::default(),
+            rows: 0,
+            span: None,
+            searched: Position::default(),
+            sought: 0,
+            found: None,
+        };
+        feed.survey();
+        feed
+    }
+
+    /// Looks once at every row's times, and keeps what tells where windows can begin.
+    fn survey(&mut self) {
+        let (mut last, mut book) = (NO_TIME, NO_TIME);
+        for columns in &self.blocks {
+            let mut chunks = Vec::with_capacity(columns.len().div_ceil(CHUNK));
+            for start in (0..columns.len()).step_by(CHUNK) {
+                let rows = start..columns.len().min(start + CHUNK);
+                let (chunk, first) = self.reader.survey(columns, rows.clone(), &mut last, &mut book);
+                let quotes = if self.reader == Reader::Venue && chunk.kinds & 1 << Kind::Quote as u8 != 0 {
+                    columns.flags[rows.clone()].iter().filter(|&&code| Kind::of(code) == Kind::Quote).count()
+                } else {
+                    0
+                };
+                self.rows += rows.len() - quotes;
+                if let Some(first) = first {
+                    self.span = Some((self.span.map_or(first, |span| span.0.min(first)), last));
+                }
+                // For the moment its own earliest time.
+                chunks.push(Chunk { after: first.unwrap_or(Nanos::MAX), ..chunk });
+            }
+            self.chunks.push(chunks);
+        }
+        let mut after = Nanos::MAX;
+        for chunk in self.chunks.iter_mut().flatten().rev() {
+            let own = chunk.after;
+            chunk.after = after;
+            after = after.min(own);
+        }
+    }
+
+    /// What is being read, and where in it the next row is.
     #[inline]
     pub fn current(&mut self) -> Option<(&Block<'a>, Position)> {
-        self.at = self.skip_ended(self.at);
-        self.blocks.get(self.at.block).map(|block| (block, self.at))
+        let ended = self.window.as_ref().is_none_or(|window| self.at.row >= window.columns().len());
+        if ended && !self.open() {
+            return None;
+        }
+        self.window.as_ref().map(|window| (window, self.at))
     }
 
-    fn skip_ended(&self, mut at: Position) -> Position {
-        while self.blocks.get(at.block).is_some_and(|block| at.row >= block.times.len()) {
-            at = Position { block: at.block + 1, row: 0 };
+    /// Opens the next window; `false` behind the last.
+    #[cold]
+    fn open(&mut self) -> bool {
+        while self.chunks.get(self.next.block).is_some_and(|chunks| self.next.row >= chunks.len()) {
+            self.next = Position { block: self.next.block + 1, row: 0 };
         }
-        at
+        if self.next.block >= self.blocks.len() {
+            // Stays behind the last row.
+            self.at =
+                self.window.as_ref().map_or(self.at, |window| Position { row: window.columns().len(), ..self.at });
+            return false;
+        }
+        self.traded = self.last_trade();
+        self.at = Position { block: self.next.block, row: self.next.row * CHUNK };
+        let window = match self.as_it_stands() {
+            Some(window) => window,
+            None => self.sorted(),
+        };
+        self.begin = self.at.row;
+        let is_empty = self.begin >= window.columns().len();
+        self.window = Some(window);
+        !is_empty || self.open()
+    }
+
+    /// The longest window from `next` on that can be read as it stands.
+    fn as_it_stands(&mut self) -> Option<Block<'a>> {
+        let columns = self.blocks[self.next.block];
+        let chunks = &self.chunks[self.next.block];
+        let first = chunks[self.next.row];
+        let fits = |chunk: &&Chunk| chunk.in_order && chunk.last <= chunk.after && chunk.told == first.told;
+        let mut count = chunks[self.next.row..].iter().take_while(fits).count();
+        if count > 0 && !first.told {
+            count = 1;
+        }
+        if count == 0 {
+            return None;
+        }
+        let rows = self.next.row * CHUNK..columns.len().min((self.next.row + count) * CHUNK);
+        self.next.row += count;
+        let times = match self.reader.column(&columns) {
+            Some((times, later)) if first.told => Times::Shared(&times[..rows.end], later),
+            _ => Times::Own(rows.start, self.reader.times(&columns, rows.clone(), first.before, first.book_before)),
+        };
+        Some(Block { columns: Rows::Shared(columns.first(rows.end)), times })
+    }
+
+    /// The shortest window from `next` on behind which nothing belongs before, in the venue's order.
+    fn sorted(&mut self) -> Block<'a> {
+        let mut order: Vec<(Nanos, usize, usize)> = Vec::new();
+        let mut scale = i64::MAX;
+        loop {
+            let (block, columns) = (self.next.block, self.blocks[self.next.block]);
+            let Some(chunk) = self.chunks[block].get(self.next.row) else {
+                self.next = Position { block: block + 1, row: 0 };
+                continue;
+            };
+            let rows = self.next.row * CHUNK..columns.len().min((self.next.row + 1) * CHUNK);
+            let times = self.reader.times(&columns, rows.clone(), NO_TIME, chunk.book_before);
+            let kept = rows.zip(times).filter(|(row, _)| Kind::of(columns.flags[*row]) != Kind::Quote);
+            order.extend(kept.map(|(row, time)| (time, block, row)));
+            // Scales are powers of ten, so the smallest divides the others.
+            scale = scale.min(columns.qty_scale);
+            self.next.row += 1;
+            if chunk.last <= chunk.after {
+                break;
+            }
+        }
+        // Block and row are part of the key: equal times keep the order received.
+        order.sort_unstable();
+        let price_base = self.blocks[self.at.block].price_base;
+        let mut sorted = ColumnsBuf { price_base, qty_scale: scale, ..ColumnsBuf::default() };
+        order.iter().for_each(|&(_, block, row)| sorted.push(&self.blocks[block].get(row)));
+        self.at.row = 0;
+        Block { columns: Rows::Own(sorted), times: Times::Own(0, order.iter().map(|row| row.0).collect()) }
     }
 
     /// Goes on to a row of the current block.
@@ -97,27 +272,39 @@ impl<'a> Feed<'a> {
     /// When the next row reaches the reader.
     #[inline]
     pub fn next_time(&mut self) -> Option<Nanos> {
-        self.current().map(|(block, at)| block.times[at.row])
+        self.current().map(|(block, at)| block.times().at(at.row))
     }
 
-    /// The next row that ends a message of one of the kinds in `kinds` (bit `1 << kind`), and when it reaches the
-    /// reader.
+    /// The next row of our view that ends a message of one of the kinds in `kinds` (bit `1 << kind`), and when it
+    /// reaches us.
     /// Rows already searched for the same kinds are not searched again.
     pub fn find(&mut self, kinds: u8) -> Option<(Nanos, Position)> {
         if kinds == 0 {
             return None;
         }
         if kinds != self.sought {
-            (self.sought, self.searched) = (kinds, self.at);
+            (self.sought, self.searched, self.found) = (kinds, self.at, None);
         }
-        let mut at = self.skip_ended(self.searched.max(self.at));
-        while let Some(block) = self.blocks.get(at.block) {
-            let flags = &block.columns().flags[at.row..];
-            let ends = |f: u8| kinds >> (f & 7) & 1 != 0 && (f & flag::LAST != 0 || Kind::of(f) == Kind::Trade);
-            if let Some(found) = flags.iter().position(|&f| ends(f)) {
-                at.row += found;
-                self.searched = at;
-                return Some((block.times[at.row], at));
+        if let Some(found) = self.found.filter(|found| found.1 >= self.at) {
+            return Some(found);
+        }
+        let mut at = self.searched.max(self.at);
+        while let Some(columns) = self.blocks.get(at.block) {
+            while at.row < columns.len() {
+                let end = columns.len().min((at.row / CHUNK + 1) * CHUNK);
+                let chunk = self.chunks[at.block][at.row / CHUNK];
+                let hit = if chunk.kinds & kinds == 0 {
+                    None
+                } else {
+                    columns.flags[at.row..end].iter().position(|&code| ends(code, kinds))
+                };
+                if let Some(hit) = hit {
+                    at.row += hit;
+                    self.searched = at;
+                    self.found = Some((self.time(at), at));
+                    return self.found;
+                }
+                at.row = end;
             }
             at = Position { block: at.block + 1, row: 0 };
         }
@@ -125,10 +312,23 @@ impl<'a> Feed<'a> {
         None
     }
 
+    /// When a row of our view reaches us.
+    fn time(&self, at: Position) -> Nanos {
+        let (columns, chunk) = (&self.blocks[at.block], self.chunks[at.block][at.row / CHUNK]);
+        match self.reader.column(columns) {
+            Some((times, later)) if chunk.told => times[at.row] + later,
+            _ => {
+                let rows = at.row / CHUNK * CHUNK..at.row + 1;
+                let times = self.reader.times(columns, rows, chunk.before, chunk.book_before);
+                times.last().copied().unwrap_or(NO_TIME)
+            }
+        }
+    }
+
     /// Takes the next row.
     pub fn pop(&mut self) -> Option<(Nanos, Event)> {
         let (block, at) = self.current()?;
-        let next = (block.times[at.row], block.columns().get(at.row));
+        let next = (block.times().at(at.row), block.columns().get(at.row));
         self.at.row += 1;
         Some(next)
     }
@@ -137,50 +337,46 @@ impl<'a> Feed<'a> {
     /// `until`.
     #[inline]
     pub fn pop_if(&mut self, kinds: u8, until: Nanos) -> Option<(Nanos, Event)> {
-        let block = self.blocks.get(self.at.block)?;
-        let (columns, row) = (block.columns(), self.at.row);
-        let code = *columns.flags.get(row)?;
-        let ends = kinds >> (code & 7) & 1 != 0 && (code & flag::LAST != 0 || Kind::of(code) == Kind::Trade);
-        if !ends || block.times[row] > until {
+        let (block, at) = self.current()?;
+        let (columns, time) = (block.columns(), block.times().at(at.row));
+        if !ends(columns.flags[at.row], kinds) || time > until {
             return None;
         }
+        let next = (time, columns.get(at.row));
         self.at.row += 1;
-        Some((block.times[row], columns.get(row)))
-    }
-
-    /// A row that was found.
-    pub fn row(&self, at: Position) -> Option<Event> {
-        self.blocks.get(at.block).map(|block| block.columns().get(at.row))
+        Some(next)
     }
 
     /// The last trade among the rows read: when it reached the reader, and its price.
     pub fn last_trade(&self) -> Option<(Nanos, Ticks)> {
-        let read = self.blocks.iter().take(self.at.block + 1).enumerate().rev();
-        let mut found = read.filter_map(|(ix, block)| {
-            let columns = block.columns();
-            let rows = if ix == self.at.block { self.at.row } else { columns.len() };
-            let row = columns.flags[..rows].iter().rposition(|flags| Kind::of(*flags) == Kind::Trade)?;
-            Some((block.times()[row], columns.price_qty(row).0))
-        });
-        found.next()
+        let window = self.window.as_ref()?;
+        let columns = window.columns();
+        let is_trade = |code: &u8| Kind::of(*code) == Kind::Trade;
+        match columns.flags[self.begin..self.at.row].iter().rposition(is_trade) {
+            Some(at) => Some((window.times().at(self.begin + at), columns.price_qty(self.begin + at).0)),
+            None => self.traded,
+        }
     }
 
     /// Whether any row tells of the book.
     pub fn has_book(&self) -> bool {
         let book = 1 << Kind::Delta as u8 | 1 << Kind::Clear as u8 | 1 << Kind::Level as u8;
-        self.blocks.iter().any(|block| block.columns().flags.iter().any(|flags| book >> (flags & 7) & 1 != 0))
+        self.chunks.iter().flatten().any(|chunk| chunk.kinds & book != 0)
+    }
+
+    /// A row that was found.
+    pub fn row(&self, at: Position) -> Option<Event> {
+        self.blocks.get(at.block).map(|columns| columns.get(at.row))
     }
 
     /// First and last time of all blocks.
     pub fn span(&self) -> Option<(Nanos, Nanos)> {
-        let mut times = self.blocks.iter().filter(|block| !block.times.is_empty());
-        let first = times.clone().next()?.times.first()?;
-        Some((*first, *times.next_back()?.times.last()?))
+        self.span
     }
 
     /// Rows in all blocks.
     pub fn len(&self) -> usize {
-        self.blocks.iter().map(|block| block.times.len()).sum()
+        self.rows
     }
 
     /// Whether there are none.
@@ -189,95 +385,236 @@ impl<'a> Feed<'a> {
     }
 }
 
-fn our_block<'a>(columns: &Columns<'a>, latency: Option<Nanos>, last: &mut Nanos) -> Block<'a> {
-    let arrival = |i: usize| match (latency, columns.ts_event[i]) {
-        (Some(latency), ts_event) if ts_event != NO_TIME => ts_event.saturating_add(latency),
-        (_, ts_event) => columns.ts_recv[i].max(ts_event),
-    };
-    let times = running_max((0..columns.len()).map(arrival), columns.ts_recv, last);
-    Block { columns: Rows::Shared(*columns), times }
-}
+impl Reader {
+    /// The column that its times may be, and how much later they are than it says.
+    fn column<'a>(self, columns: &Columns<'a>) -> Option<(&'a [Nanos], Nanos)> {
+        Some(match self {
+            Self::Venue => (columns.ts_event, columns.shift),
+            Self::Ours(Some(latency)) => (columns.ts_event, columns.shift.checked_add(latency)?),
+            Self::Ours(None) => (columns.ts_recv, columns.shift),
+        })
+    }
 
-/// When each row happened at the venue, and whether that is the order in which the rows stand.
-struct VenueOrder {
-    /// (time, block, row) of every row but the quotes.
-    rows: Vec<(Nanos, u32, u32)>,
-    is_as_received: bool,
-}
+    /// The time of a row by itself.
+    #[inline]
+    fn time(self, columns: &Columns<'_>, row: usize) -> Nanos {
+        let (told, received) = (columns.event_time(row), columns.recv_time(row));
+        match self {
+            Self::Venue if told == NO_TIME => received,
+            Self::Venue => told,
+            Self::Ours(Some(latency)) if told != NO_TIME => told.saturating_add(latency),
+            Self::Ours(_) => received.max(told),
+        }
+    }
 
-impl VenueOrder {
-    /// Over all blocks together: how a recording is cut into blocks must not decide what happened first.
-    fn of(blocks: &[Columns<'_>]) -> Self {
-        let (mut rows, mut is_as_received) = (Vec::with_capacity(blocks.iter().map(Columns::len).sum()), true);
-        let (mut last, mut book) = (NO_TIME, NO_TIME);
-        for (block, columns) in blocks.iter().enumerate() {
-            for i in 0..columns.len() {
-                let kind = Kind::of(columns.flags[i]);
-                if kind == Kind::Quote {
-                    is_as_received = false;
-                    continue;
-                }
-                let told = columns.ts_event[i];
-                let mut time = if told == NO_TIME { columns.ts_recv[i] } else { told };
-                if matches!(kind, Kind::Delta | Kind::Clear | Kind::Level | Kind::Gap) {
+    /// The times of rows, not falling for us, and not falling from book row to book row for the venue.
+    fn times(self, columns: &Columns<'_>, rows: Range<usize>, before: Nanos, book_before: Nanos) -> Vec<Nanos> {
+        let (mut last, mut book) = (before, book_before);
+        rows.map(|row| {
+            let mut time = self.time(columns, row);
+            if self == Self::Venue {
+                if is_book(columns.flags[row]) {
                     book = book.max(time);
                     time = book;
                 }
-                is_as_received &= last <= time;
-                last = last.max(time);
-                rows.push((time, block as u32, i as u32));
+                return time;
+            }
+            last = last.max(time);
+            last
+        })
+        .collect()
+    }
+
+    /// Surveys a chunk, whose earliest time it returns as well, if there is any.
+    fn survey(
+        self,
+        columns: &Columns<'_>,
+        rows: Range<usize>,
+        last: &mut Nanos,
+        book: &mut Nanos,
+    ) -> (Chunk, Option<Nanos>) {
+        let kinds = columns.flags[rows.clone()].iter().fold(0, |kinds, code| kinds | 1_u8 << (code & 7));
+        let (before, book_before) = (*last, *book);
+        let mut chunk = Chunk { before, book_before, last: before, after: 0, in_order: true, told: true, kinds };
+        if let Some(first) = self.plain(columns, rows.clone(), kinds, last, book) {
+            chunk.last = *last;
+            return (chunk, Some(first));
+        }
+        let column = self.column(columns);
+        let mut first = None;
+        for row in rows {
+            if self == Self::Venue && Kind::of(columns.flags[row]) == Kind::Quote {
+                chunk.in_order = false;
+                continue;
+            }
+            let mut time = self.time(columns, row);
+            if self == Self::Venue && is_book(columns.flags[row]) {
+                *book = time.max(*book);
+                time = *book;
+            } else if self != Self::Venue {
+                time = time.max(*last);
+            }
+            chunk.in_order &= *last <= time;
+            chunk.told &= column
+                .is_some_and(|(times, later)| times[row] != NO_TIME && times[row].checked_add(later) == Some(time));
+            *last = time.max(*last);
+            first = Some(first.map_or(time, |first: Nanos| first.min(time)));
+        }
+        chunk.last = *last;
+        (chunk, first)
+    }
+
+    /// The same for most chunks, at once: those whose times are the column, in order. `None` for others.
+    fn plain(
+        self,
+        columns: &Columns<'_>,
+        rows: Range<usize>,
+        kinds: u8,
+        last: &mut Nanos,
+        book: &mut Nanos,
+    ) -> Option<Nanos> {
+        let (times, later) = self.column(columns)?;
+        let times = &times[rows.clone()];
+        let (first, end) = (times.first()?.checked_add(later)?, times.last()?.checked_add(later)?);
+        let rises = times.windows(2).fold(true, |rises, pair| rises & (pair[0] <= pair[1]));
+        let quotes = self == Self::Venue && kinds & 1 << Kind::Quote as u8 != 0;
+        if times[0] == NO_TIME || !rises || quotes || first < *last || first < *book {
+            return None;
+        }
+        if self == Self::Ours(None) {
+            let told = columns.ts_event[rows.clone()].iter().zip(times);
+            if !told.fold(true, |early, (told, received)| early & (told <= received)) {
+                return None;
             }
         }
-        Self { rows, is_as_received }
-    }
-
-    fn share<'a>(&self, blocks: &[Columns<'a>]) -> Vec<Block<'a>> {
-        let (mut rows, mut unused) = (self.rows.as_slice(), NO_TIME);
-        let mut share = |columns: &Columns<'a>| {
-            let (own, rest) = rows.split_at(columns.len());
-            rows = rest;
-            let times = running_max(own.iter().map(|row| row.0), columns.ts_event, &mut unused);
-            Block { columns: Rows::Shared(*columns), times }
-        };
-        blocks.iter().map(&mut share).collect()
-    }
-
-    fn sort<'a>(mut self, blocks: &[Columns<'a>]) -> Block<'a> {
-        // Block and row are part of the key: equal times keep the order received.
-        self.rows.sort_unstable();
-        let mut sorted = ColumnsBuf {
-            price_base: blocks.first().map_or(0, |columns| columns.price_base),
-            // Scales are powers of ten, so the smallest divides the others.
-            qty_scale: blocks.iter().map(|columns| columns.qty_scale).min().unwrap_or(1),
-            ..ColumnsBuf::default()
-        };
-        self.rows.iter().for_each(|&(_, block, row)| sorted.push(&blocks[block as usize].get(row as usize)));
-        Block { columns: Rows::Own(sorted), times: self.rows.iter().map(|row| row.0).collect() }
+        *last = end;
+        if self == Self::Venue {
+            // Not later than the last row, whichever rows are the book's: so nothing behind is moved by it.
+            let at = columns.flags[rows].iter().rposition(|&code| is_book(code));
+            *book = at.map_or(*book, |at| times[at] + later);
+        }
+        Some(first)
     }
 }
 
-/// The times made not to fall; shared with `same` where that is what they are.
-fn running_max<'a>(
-    times: impl Iterator<Item = Nanos> + Clone,
-    same: &'a [Nanos],
-    last: &mut Nanos,
-) -> Cow<'a, [Nanos]> {
-    let rising = |last: &mut Nanos, time: Nanos| {
-        *last = (*last).max(time);
-        *last
-    };
-    let mut check = *last;
-    if times.clone().map(|time| rising(&mut check, time)).eq(same.iter().copied()) {
-        *last = check;
-        return Cow::Borrowed(same);
-    }
-    times.map(|time| rising(last, time)).collect()
+/// Whether a row ends a message of one of these kinds.
+#[inline]
+fn ends(code: u8, kinds: u8) -> bool {
+    kinds >> (code & 7) & 1 != 0 && (code & flag::LAST != 0 || Kind::of(code) == Kind::Trade)
+}
+
+fn is_book(code: u8) -> bool {
+    matches!(Kind::of(code), Kind::Delta | Kind::Clear | Kind::Level | Kind::Gap)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::types::Side;
+    use proptest::prelude::*;
+
+    /// Both readers' times and rows as one would make them of a whole recording.
+    fn naive(rows: &[Event], latency: Option<Nanos>) -> [Vec<(Nanos, Event)>; 2] {
+        let (mut book, mut last) = (NO_TIME, NO_TIME);
+        let (mut theirs, mut ours) = (Vec::new(), Vec::new());
+        for &row in rows {
+            let told = if row.ts_event == NO_TIME { row.ts_recv } else { row.ts_event };
+            if is_book(row.flags) {
+                book = book.max(told);
+            }
+            if row.kind() != Kind::Quote {
+                theirs.push((if is_book(row.flags) { book } else { told }, row));
+            }
+            last = last.max(match latency {
+                Some(latency) if row.ts_event != NO_TIME => row.ts_event + latency,
+                _ => row.ts_recv.max(row.ts_event),
+            });
+            ours.push((last, row));
+        }
+        theirs.sort_by_key(|row| row.0);
+        [theirs, ours]
+    }
+
+    /// Rows mostly in order, some told late, some without a venue time, some out of the recorder's clock.
+    fn recording() -> impl Strategy<Value = Vec<Event>> {
+        let kind = prop_oneof![
+            12 => Just(Kind::Delta),
+            6 => Just(Kind::Trade),
+            1 => Just(Kind::Quote),
+            1 => Just(Kind::Funding),
+            1 => Just(Kind::Gap)
+        ];
+        let late = prop_oneof![30 => Just(1), 2 => 2_i64..40, 1 => -3_i64..1, 1 => Just(NO_TIME)];
+        let row = (kind, late, prop_oneof![10 => 0_i64..3, 1 => Just(50_i64)], prop::bool::ANY);
+        prop::collection::vec(row, 1..80).prop_map(|rows| {
+            let mut now = 1_000;
+            let event = |(ix, (kind, late, step, last)): (usize, (Kind, Nanos, Nanos, bool))| {
+                now += step;
+                let told = if late == NO_TIME { NO_TIME } else { now - late };
+                let mut event = Event::new(told, now, kind, Side::Buy, 100 + ix as i64, 7);
+                event.flags |= if last { flag::LAST } else { 0 };
+                event
+            };
+            rows.into_iter().enumerate().map(event).collect()
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        /// Window by window is as in memory, however the recording is cut and whenever its memory says it was.
+        #[test]
+        fn windows_are_the_whole_recording(
+            rows in recording(),
+            cuts in prop::collection::vec(0_usize..80, 0..4),
+            latency in prop::option::of(0_i64..5),
+            shift in prop_oneof![Just(0), -500_i64..500]
+        ) {
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut % rows.len()).chain([0, rows.len()]).collect();
+            cuts.sort_unstable();
+            let early = |row: &Event| Event {
+                ts_event: if row.ts_event == NO_TIME { NO_TIME } else { row.ts_event - shift },
+                ts_recv: row.ts_recv - shift,
+                ..*row
+            };
+            let held: Vec<ColumnsBuf> = cuts
+                .windows(2)
+                .map(|cut| ColumnsBuf::pack(&rows[cut[0]..cut[1]].iter().map(early).collect::<Vec<_>>()))
+                .collect();
+            let blocks: Vec<Columns<'_>> = held.iter().map(|block| block.view().later(shift)).collect();
+            let [theirs, ours] = naive(&rows, latency);
+            for (mut feed, expected) in [(Feed::venue(&blocks), theirs), (Feed::ours(&blocks, latency), ours)] {
+                prop_assert_eq!(feed.len(), expected.len());
+                let times = expected.iter().map(|row| row.0);
+                prop_assert_eq!(feed.span(), times.clone().min().zip(times.max()));
+                let mut traded = None;
+                for row in &expected {
+                    prop_assert_eq!(feed.next_time(), Some(row.0));
+                    prop_assert_eq!(feed.last_trade(), traded);
+                    prop_assert_eq!(feed.pop(), Some(*row));
+                    traded = if row.1.kind() == Kind::Trade { Some((row.0, row.1.price)) } else { traded };
+                }
+                prop_assert_eq!(feed.pop(), None);
+                prop_assert_eq!(feed.last_trade(), traded);
+            }
+        }
+
+        /// What is found ahead is what comes.
+        #[test]
+        fn what_is_found_ahead_comes(rows in recording(), latency in prop::option::of(0_i64..5), kinds in 1_u8..255) {
+            let held = ColumnsBuf::pack(&rows);
+            let mut feed = Feed::ours(&[held.view()], latency);
+            let [_, ours] = naive(&rows, latency);
+            let sought = |row: &&(Nanos, Event)| ends(row.1.flags, kinds);
+            for (at, _) in ours.iter().enumerate() {
+                let expected = ours[at..].iter().find(sought);
+                let found = feed.find(kinds);
+                prop_assert_eq!(found.map(|found| found.0), expected.map(|row| row.0));
+                prop_assert_eq!(found.and_then(|found| feed.row(found.1)), expected.map(|row| row.1));
+                feed.pop();
+            }
+        }
+    }
 
     fn row(kind: Kind, ts_event: Nanos, ts_recv: Nanos, price: i64) -> Event {
         Event::new(ts_event, ts_recv, kind, Side::Buy, price, 1)
@@ -332,8 +669,14 @@ mod tests {
         let rows =
             ColumnsBuf::pack(&[row(Kind::Delta, 10, 20, 1), row(Kind::Trade, 10, 21, 2), row(Kind::Delta, 30, 40, 3)]);
         let (venue, ours) = (Feed::venue(&[rows.view()]), Feed::ours(&[rows.view()], None));
-        assert!(std::ptr::eq(venue.blocks[0].times(), &*rows.ts_event));
-        assert!(std::ptr::eq(ours.blocks[0].times(), &*rows.ts_recv));
+        let (mut venue, mut ours) = (venue, ours);
+        for (feed, column) in [(&mut venue, &rows.ts_event), (&mut ours, &rows.ts_recv)] {
+            let Some((Block { columns: Rows::Shared(columns), times: Times::Shared(times, 0) }, _)) = feed.current()
+            else {
+                panic!("a copy")
+            };
+            assert!(std::ptr::eq(*times, &**column) && std::ptr::eq(columns.price, &*rows.price));
+        }
         assert_eq!(venue.span(), Some((10, 30)));
         assert_eq!(ours.len(), 3);
     }

@@ -184,7 +184,7 @@ impl View {
             if let Some(passed) = columns.flags[at.row..next].iter().rposition(trade) {
                 let price = columns.price_qty(at.row + passed).0;
                 self.last_trade = Some(price);
-                self.book.trade(price, times[at.row + passed]);
+                self.book.trade(price, times.at(at.row + passed));
             }
             if let Stop::Time(next) = stop {
                 let done = next < columns.len();
@@ -193,7 +193,7 @@ impl View {
                     return;
                 }
             } else {
-                let (event, now) = (columns.get(next), times[next]);
+                let (event, now) = (columns.get(next), times.at(next));
                 feed.seek(next + 1);
                 self.row(&event, now);
             }

@@ -17,8 +17,8 @@ use std::ops::Range;
 pub use latency::{Latency, Wire};
 pub use queue::{Place, QueueModel};
 
-use crate::book::{Book, Sync, Watch, rows_until};
-use crate::event::{Columns, Event, Kind};
+use crate::book::{Book, Sync, Watch};
+use crate::event::{Clock, Columns, Event, Kind};
 use crate::feed::Feed;
 use crate::instrument::Instrument;
 use crate::order::{Order, Report};
@@ -218,10 +218,10 @@ impl VenueModel {
         let before = out.queue.len();
         while let Some((block, at)) = feed.current() {
             let (columns, times) = (block.columns(), block.times());
-            let end = rows_until(times, &(at.row..columns.len()), until);
+            let end = times.until(at.row..columns.len(), until);
             let next = self.quiet_rows(&columns, times, at.row..end);
             let is_later = next == end && end < columns.len();
-            let row = (next < end).then(|| (columns.get(next), times[next]));
+            let row = (next < end).then(|| (columns.get(next), times.at(next)));
             feed.seek(next + usize::from(row.is_some()));
             if let Some((event, now)) = row {
                 self.row(&event, now, false, out);
@@ -233,7 +233,7 @@ impl VenueModel {
     }
 
     /// Applies rows as long as all they do to orders is to move them in their queues; returns the first that does more.
-    fn quiet_rows(&mut self, columns: &Columns<'_>, times: &[Nanos], rows: Range<usize>) -> usize {
+    fn quiet_rows(&mut self, columns: &Columns<'_>, times: Clock<'_>, rows: Range<usize>) -> usize {
         if self.is_watch_old {
             self.watch = self.lanes.iter().fold(Watch::NONE, |watch, lane| watch.or(lane.watch));
             self.is_watch_old = false;
