@@ -239,8 +239,12 @@ impl VenueModel {
             self.is_watch_old = false;
         }
         let (lot, queue) = (self.lot, self.listing.settings.queue);
+        let book = &mut self.listing.book;
+        if let [lane] = self.lanes.as_mut_slice() {
+            return book.sweep(columns, times, rows, self.watch, |touch| lane.pass(touch, queue, lot));
+        }
         let lanes = &mut self.lanes;
-        self.listing.book.sweep(columns, times, rows, self.watch, |touch| {
+        book.sweep(columns, times, rows, self.watch, |touch| {
             let passes = lanes.iter().all(|lane| lane.lets_pass(touch, lot));
             if passes {
                 lanes.iter_mut().for_each(|lane| lane.resting.queue(touch, queue, lot));
