@@ -17,6 +17,8 @@ from benches.tick.compare import compare
 DATA = ROOT / "benches" / "data"
 WORKLOADS = ROOT / "benches" / "workloads"
 
+PYTHON = "benches.kedge_python"
+
 RUN, LOADING, PROCESS = ("cpu_s",), ("load_cpu_s", "cpu_s"), ("process_cpu_s",)
 """What a rate is made of: CPU seconds of the run, with the loading before it, of the process from its start to its end.
 """
@@ -102,7 +104,15 @@ def _w1_cases() -> list[Case]:
     return cases
 
 
-PYTHON = "benches.kedge_python"
+def _cold_cases() -> list[Case]:
+    """A fresh process up to what its first 50,000 rows give: hftbacktest's compiles its strategy."""
+    options = ("w1_first", "--mode", "mm", "--queue", "power")
+    rival = Rival("hftbacktest", "benches.rivals.hftbacktest_l2", (*options, "--cold"))
+    sides = {"Rust": Kedge(options), "Python": Kedge(("w1_first",), PYTHON)}
+    return [
+        Case("w1_cold", variant, rival, kedge, {}, ("wakes", *COUNTED), timed=PROCESS, goal=Goal(seconds=0.5))
+        for variant, kedge in sides.items()
+    ]
 
 
 def _nautilus(*arguments: str) -> Rival:
@@ -182,6 +192,11 @@ def _prepare_w1() -> None:
     run_quietly([rival_python("hftbacktest"), "-m", "benches.workloads.w1"])
 
 
+def _prepare_w1_and_cuts() -> None:
+    _prepare_w1()
+    _prepare("w4", W1_SHA256, "w1.py", "w4.py")
+
+
 def _prepare(name: str, sha256: str, *sources: str) -> None:
     """Makes a workload that Kedge's own environment can make."""
     require_kedge()
@@ -197,11 +212,6 @@ def _prepare_w2() -> None:
 
 def _prepare_w3() -> None:
     _prepare("w3", W3_SHA256, "w2.py", "w3.py")
-
-
-def _prepare_w4() -> None:
-    _prepare_w1()
-    _prepare("w4", W1_SHA256, "w1.py", "w4.py")
 
 
 RECORDED = {
@@ -227,13 +237,13 @@ def _prepare_raw() -> None:
 
 
 GROUPS = {
-    "w1": Group([[case] for case in _w1_cases()], _prepare_w1),
+    "w1": Group([*([case] for case in _w1_cases()), _cold_cases()], _prepare_w1_and_cuts),
     "raw": Group(
         [[_l2("raw_replay", name, data, ("--mode", "replay"), {}, Goal(ratio=5))] for name, data in RECORDED.items()],
         _prepare_raw,
     ),
     "w2": Group([_w2_cases()], _prepare_w2),
     "w3": Group([_w3_cases()], _prepare_w3),
-    "w4": Group([_w4_cases()], _prepare_w4),
+    "w4": Group([_w4_cases()], _prepare_w1_and_cuts),
     "tick": Group([], require_kedge, compare),
 }

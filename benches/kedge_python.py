@@ -1,6 +1,6 @@
 """Kedge's side where its strategy is a Python class: runs a workload once and prints one JSON line.
 
-    python -m benches.kedge_python w2|w3|w4
+    python -m benches.kedge_python w1_first|w2|w3|w4
 
 Timed (`cpu_s`): the whole of `kedge.backtest.spec.execute`, with the strategy's making, the layout of the columns for
 venue and strategy, and the tables of the results. `load_cpu_s`: reading the columns from the disk before it. Risk gate,
@@ -22,8 +22,8 @@ from kedge.model import money
 from kedge.model.columns import MarketColumns
 from kedge.strategies.source import read_source
 
-STRATEGIES = {"w2": "ema_trades", "w3": "ema_bars", "w4": "quotes"}
-LATENCY_NS = {"w2": 0, "w3": 0, "w4": 1_000_000}
+STRATEGIES = {"w1_first": "quotes.py", "w2": "ema_trades.py", "w3": "ema_bars.py", "w4": "quotes.py"}
+LATENCY_NS = {"w1_first": 1_000_000, "w2": 0, "w3": 0, "w4": 1_000_000}
 QUANTITY_SCALE = 10**12
 
 # Bounds that the workloads never meet: the gate looks at each of them for every order, and refuses none.
@@ -65,7 +65,7 @@ def run_spec(workload: str, about: dict[str, Any]) -> RunSpec:
         "balances": {"USDT": "1000000"},
         "keep_records": False,
     }
-    source = read_source(str(ROOT / "benches" / "strategies" / f"{STRATEGIES[workload]}.py"))
+    source = read_source(str(ROOT / "benches" / "strategies" / STRATEGIES[workload]))
     seat = Seat(workload, source, 0, {}, LIMITS)
     return RunSpec(engine, [about["instrument"]], [seat], {}, 5.0)
 
@@ -99,7 +99,7 @@ def main() -> None:
     workload = parser.parse_args().workload
     begun = time.process_time()
     rows, about = read(workload)
-    blocks = [read(f"{workload}_snapshot")[0], rows] if workload == "w4" else [rows]
+    blocks = [read(f"{workload}_snapshot")[0], rows] if STRATEGIES[workload] == "quotes.py" else [rows]
     loaded = time.process_time()
     wall = time.perf_counter()
     outcome = execute(run_spec(workload, about), [blocks])

@@ -4,7 +4,7 @@
         [--strategy compiled|python] [--cold]
 
 Timed: the strategy's loop only. Loading, conversion to hftbacktest's rows, building the backtest and the JIT
-(paid on the first 50,000 rows) come before it. `--cold` is those 50,000 rows alone, for whoever times the process.
+(paid on the first 50,000 rows) come before it. `--cold` leaves it to the run.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ def to_events(rows: columns.Columns, instrument: dict[str, Any], depth_kind: int
     return events
 
 
-def load(name: str, first: int = -1) -> tuple[NDArray[Any], NDArray[Any], dict[str, Any]]:
-    """Events, or so many of the first, repeated as the data says; the snapshot before them; what is known of the data."""
-    rows, about = columns.read(name, first)
+def load(name: str) -> tuple[NDArray[Any], NDArray[Any], dict[str, Any]]:
+    """Events, repeated as often as the data says, the snapshot before them, and what is known about the data."""
+    rows, about = columns.read(name)
     levels, _ = columns.read(f"{name}_snapshot")
     events = in_both_views(to_events(rows, about["instrument"], DEPTH_EVENT))
     repeated = np.tile(events, about["repeat"])
@@ -184,9 +184,9 @@ def main() -> None:
     parser.add_argument("--queue", choices=("power", "log", "risk"), default="power")
     parser.add_argument("--depth", choices=("flat", "hash"), default="flat")
     parser.add_argument("--strategy", choices=("compiled", "python"), default="compiled")
-    parser.add_argument("--cold", action="store_true", help="only the first rows, compiling included")
+    parser.add_argument("--cold", action="store_true", help="compile in the run, for whoever times the process")
     options = parser.parse_args()
-    events, snapshot, about = load(options.data, WARM_UP_ROWS if options.cold else -1)
+    events, snapshot, about = load(options.data)
     tick = float(about["instrument"]["tick_size"])
     arguments = (options.mode == "mm_keep", tick, ORDER_LOTS * float(about["instrument"]["lot_size"]))
     strategy = replay if options.mode == "replay" else quote

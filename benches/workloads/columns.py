@@ -110,11 +110,11 @@ def write(name: str, rows: Columns, about: dict[str, Any]) -> None:
     (DATA / f"{name}.json").write_text(json.dumps(about, indent=1) + "\n")
 
 
-def read(name: str, first: int = -1) -> tuple[Columns, dict[str, Any]]:
-    """The columns written under a name, or so many of their first rows, and what was written about them."""
+def read(name: str) -> tuple[Columns, dict[str, Any]]:
+    """The columns written under a name, and what was written about them."""
     about = json.loads((DATA / f"{name}.json").read_text())
     arrays = {
-        column: np.fromfile(DATA / f"{name}.{column}.{suffix}", dtype=_dtype(suffix), count=first)
+        column: np.fromfile(DATA / f"{name}.{column}.{suffix}", dtype=_dtype(suffix))
         for column, suffix in SUFFIXES.items()
     }
     return Columns(**arrays, price_base=about["price_base"], qty_scale=about["qty_scale"]), about

@@ -127,3 +127,36 @@ def test_a_run_is_moved_and_still_loads(spot_run, tmp_path):
 
     moved = Path(shutil.copytree(spot_run["run"], tmp_path / "elsewhere"))
     assert package.load(moved).results["trace_hash"] == spot_run["trace_hash"]
+
+
+RULE_IN_PYTHON = """from kedge import Strategy, param
+
+class EmaRule(Strategy):
+    fast, slow = param(10), param(30)
+
+    def on_start(self, ctx):
+        ctx.bars("1s")
+        self.quick, self.calm, self.strength = ctx.ema(self.fast), ctx.ema(self.slow), ctx.rsi(14)
+
+    def on_trade(self, ctx, trade):
+        if abs(ctx.position) >= 0.005 and trade.price <= 0.99 * ctx.average_price:
+            ctx.target(0)
+
+    def on_bar(self, ctx, bar):
+        if not self.calm.warm:
+            return
+        if abs(ctx.position) >= 0.005:
+            if self.quick.crossed_below(self.calm):
+                ctx.target(0)
+        elif self.quick.crossed_above(self.calm) and self.strength < 75:
+            ctx.target(0.01)
+"""
+
+
+def test_a_rule_trades_what_the_same_strategy_in_python_trades(files, examples, tmp_path):
+    (tmp_path / "ema_rule.py").write_text(RULE_IN_PYTHON)
+    data = ("--data", *files["perpetual"], "--funding", "none", "--param", "fast=3", "slow=8")
+    rule = kedge("backtest", examples / "ema_rule.toml", *data, cwd=tmp_path)
+    python = kedge("backtest", tmp_path / "ema_rule.py", *data, cwd=tmp_path)
+    assert rule["fills"] > 10
+    assert rule["trace_hash"] == python["trace_hash"]

@@ -111,9 +111,9 @@ def test_the_generated_workloads_are_those_of_the_expected_figures(
 ) -> None:
     monkeypatch.setattr(columns, "DATA", tmp_path)
     w3.main()
-    rows, about = columns.read("w3", 6)
-    np.testing.assert_array_equal(rows.prices()[1:], columns.read_array("w3_bars", "close")[:5])
-    np.testing.assert_array_equal(rows.ts_event[1:], columns.read_array("w3_bars", "ts")[:5])
+    rows, about = columns.read("w3")
+    np.testing.assert_array_equal(rows.prices()[1:], columns.read_array("w3_bars", "close"))
+    np.testing.assert_array_equal(rows.ts_event[1:], columns.read_array("w3_bars", "ts"))
     assert (rows.ts_event[0] % w3.MINUTE_NS, about["events"], about["rows"]) == (0, w3.BARS, w3.BARS + 1)
     monkeypatch.setattr(w2, "TRADES", 1_000)
     with pytest.raises(SystemExit, match="w2: the generated data must have the SHA-256"):

@@ -2,7 +2,7 @@
 
 use kedge_core::engine::{Context, Engine, EngineSettings, Seat};
 use kedge_core::instrument::{RATE_SCALE, money};
-use kedge_core::matching::{Latency, QueueModel, VenueSettings};
+use kedge_core::matching::{FillModel, Latency, QueueModel, VenueSettings};
 use kedge_core::risk::Limits;
 use kedge_core::simulation::{Pace, Simulation};
 use kedge_core::strategy::{Fault, Interest, Strategy, Wake};
@@ -34,8 +34,8 @@ pub(crate) struct Prepared<'a> {
 /// The engine, one venue that answers at once, one strategy.
 pub(crate) fn prepare(market: &Market, over: Over, pace: Pace) -> Prepared<'_> {
     let engine = Engine::new(EngineSettings { seed: 0, sample_every: None, keep_records: false });
-    let latency = Latency { feed: None, entry: 0, response: 0 };
-    let settings = VenueSettings { queue: QueueModel::RiskAverse, partial_fills: false, latency };
+    let latency = Latency::constant(0, 0);
+    let settings = VenueSettings { queue: QueueModel::RiskAverse, fills: FillModel::Whole, latency };
     let mut simulation = Simulation::new(engine);
     let instrument = simulation.add_instrument(market.instrument.clone(), settings, &[market.rows.view()]);
     simulation.engine().deposit("USDT", money("1000000").expect("a decimal"));

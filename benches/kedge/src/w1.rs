@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use kedge_core::engine::{Context, Engine, EngineSettings, Seat};
 use kedge_core::instrument::{RATE_SCALE, money};
-use kedge_core::matching::{Latency, QueueModel, VenueSettings};
+use kedge_core::matching::{FillModel, Latency, QueueModel, VenueSettings};
 use kedge_core::order::Order;
 use kedge_core::risk::Limits;
 use kedge_core::simulation::{Pace, Simulation};
@@ -80,8 +80,8 @@ struct Seen {
 /// The engine, one venue with the data, one strategy.
 pub(crate) fn prepare(market: &Market, setup: Setup) -> Prepared<'_> {
     let engine = Engine::new(EngineSettings { seed: 0, sample_every: None, keep_records: false });
-    let latency = Latency { feed: None, entry: LATENCY, response: LATENCY };
-    let settings = VenueSettings { queue: setup.queue.of(&market.instrument), partial_fills: false, latency };
+    let latency = Latency::constant(LATENCY, LATENCY);
+    let settings = VenueSettings { queue: setup.queue, fills: FillModel::Whole, latency };
     let mut simulation = Simulation::new(engine);
     let blocks = [market.snapshot.view(), market.rows.view()];
     let instrument = simulation.add_instrument(market.instrument.clone(), settings, &blocks);

@@ -62,12 +62,30 @@ pub struct Instrument {
     /// Hours between funding times of a perpetual.
     #[serde(default)]
     pub funding_interval_hours: Option<u32>,
+    /// The least quantity of an order, in base units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_quantity: Option<Step>,
+    /// The largest quantity of an order, in base units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_quantity: Option<Step>,
+    /// A limit price may be so many times the market's, at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_multiplier_up: Option<Step>,
+    /// A limit price must be so many times the market's, at least.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_multiplier_down: Option<Step>,
+    /// Parts that an iceberg may be shown in, at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iceberg_parts: Option<u32>,
     /// What the venue asks of positions, by their size; empty where it is not known.
     #[serde(default, skip_serializing_if = "MarginTiers::is_empty")]
     pub margin_tiers: MarginTiers,
     /// Fees by traded volume; empty where `maker_fee` and `taker_fee` hold at any volume.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fee_tiers: Vec<FeeTier>,
+    /// What the account traded in the thirty days before, in quote currency: where its fees begin.
+    #[serde(default, with = "money_text", skip_serializing_if = "is_zero")]
+    pub traded_before: Money,
     /// Of the notional that a liquidation closes.
     #[serde(default, with = "rate_text", skip_serializing_if = "is_zero")]
     pub liquidation_fee: i128,
@@ -157,7 +175,44 @@ impl Instrument {
         if !(0..RATE_SCALE).contains(&self.liquidation_fee) {
             return fail("`liquidation_fee` must be 0 or more and below 1".into());
         }
+        self.check_filters().map_err(|text| InstrumentError(format!("instrument `{}`: {text}", self.id)))
+    }
+
+    fn check_filters(&self) -> Result<(), String> {
+        let (least, most) = (self.least_quantity(), self.most_quantity());
+        if least.is_some_and(|least| least <= 0) || most.is_some_and(|most| most < least.unwrap_or(1)) {
+            return Err("`min_quantity` and `max_quantity` must be whole quantity steps, the least first".into());
+        }
+        let one = |step: Step| 10_i128.pow(step.decimals).cmp(&i128::from(step.mantissa));
+        let (up, down) = (self.price_multiplier_up, self.price_multiplier_down);
+        if up.is_some() != down.is_some()
+            || up.is_some_and(|up| one(up).is_gt())
+            || down.is_some_and(|d| one(d).is_lt())
+        {
+            return Err("`price_multiplier_up` must be ≥ 1 and `price_multiplier_down` ≤ 1, both or none".into());
+        }
+        if self.iceberg_parts == Some(0) {
+            return Err("`iceberg_parts` must be ≥ 1".into());
+        }
         Ok(())
+    }
+
+    /// The least quantity of an order in steps; 0 where it is no whole number of them.
+    pub fn least_quantity(&self) -> Option<Qty> {
+        self.min_quantity.map(|quantity| self.steps_of(quantity))
+    }
+
+    /// The largest quantity of an order in steps; 0 where it is no whole number of them.
+    pub fn most_quantity(&self) -> Option<Qty> {
+        self.max_quantity.map(|quantity| self.steps_of(quantity))
+    }
+
+    fn steps_of(&self, quantity: Step) -> Qty {
+        let step = self.quantity_step_in_data;
+        let places = quantity.decimals.max(step.decimals);
+        let at = |step: Step| i128::from(step.mantissa) * 10_i128.pow(places - step.decimals);
+        let (whole, step) = (at(quantity), at(step));
+        if whole % step == 0 { Qty::try_from(whole / step).unwrap_or(0) } else { 0 }
     }
 
     /// Base and quote currency, from the id.

@@ -9,6 +9,8 @@ pub mod amounts;
 pub mod attribution;
 /// The L2 book.
 pub mod book;
+/// The venue's side of accounts: funding, interest, liquidation.
+pub mod clearing;
 /// Venue bytes to market events, per venue.
 pub mod codec;
 /// Decimal text to whole steps.

@@ -26,6 +26,12 @@ impl Stream {
         Self { index, ..Self::new(seed, stream) }
     }
 
+    /// A stream of its own that this one's key leads to, wherever this one stands.
+    #[must_use]
+    pub fn branch(&self, number: u64) -> Self {
+        Self::new(self.key, number)
+    }
+
     /// The stream of this [`Stream::key`], `index` draws in.
     pub fn resumed(key: u64, index: u64) -> Self {
         Self { key, index }
@@ -93,6 +99,9 @@ mod tests {
         assert_eq!(Stream::at(7, 1, 3).bits(), drawn[3]);
         assert_ne!(Stream::new(7, 2).bits(), drawn[0]);
         assert_ne!(Stream::new(8, 1).bits(), drawn[0]);
+        let branches = [first.branch(0), first.branch(1), Stream::new(7, 1).branch(0)].map(|mut branch| branch.bits());
+        assert_eq!(branches[0], branches[2]);
+        assert!(branches[0] != branches[1] && !drawn.contains(&branches[0]));
     }
 
     #[test]

@@ -125,7 +125,15 @@ mod tests {
             qty: 1_000_000,
             terms: crate::order::Terms::PLAIN,
         };
-        let fill = |trade, qty| Fill { trade, price: 6_000_000, qty, liquidity: Liquidity::Maker, fee: 0 };
+        let fill = |trade, qty| Fill {
+            trade,
+            price: 6_000_000,
+            qty,
+            liquidity: Liquidity::Maker,
+            fee: 0,
+            queue_ahead: -1,
+            twice_mid: 0,
+        };
         let report = |order, kind| Decision::Report(Report { order, ts_venue: 1, ts_recv: 2, kind });
         let mut first = engine();
         let begun = first.checkpoint();

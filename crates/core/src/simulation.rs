@@ -1,5 +1,6 @@
 //! Both sides joined: the engine and a model of each venue, each advanced to the next moment at which they can touch.
 
+use crate::clearing::{Clearing, ClearingSettings};
 use crate::engine::Engine;
 use crate::event::Columns;
 use crate::feed::Feed;
@@ -26,12 +27,16 @@ pub struct Simulation<'a> {
     span: Option<(Nanos, Nanos)>,
     /// Whether some venue answers in the moment it is asked.
     prompt: bool,
+    /// The venue's side of accounts, where anything is to be cleared: from the start on.
+    clearing: Option<Box<Clearing>>,
+    clears: Option<ClearingSettings>,
 }
 
 /// One input of [`Pace::Step`]; at equal times in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Input {
     Venue(usize),
+    Clearing,
     Row(usize),
     Report(usize),
     Timer,
@@ -41,7 +46,7 @@ impl<'a> Simulation<'a> {
     /// A simulation around an engine to which instruments and strategies can still be added.
     pub fn new(engine: Engine) -> Self {
         let (venues, theirs, ours, reports) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { engine, venues, theirs, ours, reports, span: None, prompt: false }
+        Self { engine, venues, theirs, ours, reports, span: None, prompt: false, clearing: None, clears: None }
     }
 
     /// Adds an instrument with its recorded blocks; returns its index. Where they have no book, the price of the last
@@ -52,12 +57,13 @@ impl<'a> Simulation<'a> {
         settings: VenueSettings,
         blocks: &[Columns<'a>],
     ) -> InstrumentIx {
-        let (theirs, ours) = (Feed::venue(blocks), Feed::ours(blocks, settings.latency.feed));
+        let random = self.engine.feed_stream(self.venues.len() as InstrumentIx);
+        let (theirs, ours) = (Feed::venue(blocks), Feed::ours(blocks, settings.latency.feed.as_ref(), random));
         for (first, last) in [theirs.span(), ours.span()].into_iter().flatten() {
             let (start, end) = self.span.unwrap_or((first, last));
             self.span = Some((start.min(first), end.max(last)));
         }
-        self.prompt |= settings.latency.entry + settings.latency.response == 0;
+        self.prompt |= settings.latency.entry.least() + settings.latency.response.least() == 0;
         let has_book = theirs.has_book();
         let venue = if has_book { VenueModel::new } else { VenueModel::of_trades };
         self.venues.push(venue(instrument.clone(), settings));
@@ -86,8 +92,29 @@ impl<'a> Simulation<'a> {
         &self.venues[usize::from(instrument)]
     }
 
+    /// Has funding, interest and margin cleared, by these rules; to be said before the start.
+    pub fn clear(&mut self, settings: ClearingSettings) {
+        for (ix, _) in settings.borrow.iter().enumerate().filter(|(_, rate)| rate.is_some()) {
+            self.engine.lend(ix as InstrumentIx);
+        }
+        self.clears = Some(settings);
+    }
+
+    /// The venue's side of accounts, once it has started and if there is one.
+    pub fn clearing(&self) -> Option<&Clearing> {
+        self.clearing.as_deref()
+    }
+
     /// Begins at `now`.
     pub fn start(&mut self, now: Nanos) {
+        let streams = self.engine.account_streams();
+        for (ix, venue) in self.venues.iter_mut().enumerate() {
+            venue.set_streams(streams.iter().map(|stream| stream.branch(ix as u64)).collect());
+        }
+        if let Some(settings) = self.clears.take() {
+            self.reports.iter_mut().for_each(Reports::keep_fresh);
+            self.clearing = Some(Box::new(Clearing::new(settings, &self.engine, now)));
+        }
         self.engine.start(now);
         self.send();
     }
@@ -111,7 +138,7 @@ impl<'a> Simulation<'a> {
         while self.engine.faults().is_empty() {
             // While the venues have nothing to say, nobody needs to keep up with them: only what a strategy asks for
             // has to reach them, and then they catch up to it.
-            if self.venues.iter().all(VenueModel::is_quiet) {
+            if self.clearing.is_none() && self.venues.iter().all(VenueModel::is_quiet) {
                 self.engine.advance(&mut self.ours, &mut self.reports, until, true);
                 if !self.send() {
                     return self.catch_up(until);
@@ -120,12 +147,21 @@ impl<'a> Simulation<'a> {
             }
             let wake = self.engine.next_wake(&mut self.ours, &self.reports);
             let mut horizon = wake.map_or(until, |wake| wake.min(until));
+            if let Some(clearing) = &self.clearing {
+                horizon = horizon.min(clearing.next());
+            }
             for (ix, venue) in self.venues.iter_mut().enumerate() {
                 // A report that wakes a strategy is where its venue has to wait: what the strategy asks for then comes
                 // back to this venue. Other venues may be ahead, since each strategy trades one instrument.
                 let waits = self.engine.hears_reports(ix as InstrumentIx);
                 let reached = venue.advance(&mut self.theirs[ix], horizon, waits, &mut self.reports[ix]);
                 horizon = horizon.min(reached);
+            }
+            if let Some(clearing) = &mut self.clearing {
+                clearing.hear(&mut self.reports);
+                if clearing.next() == horizon {
+                    clearing.check(horizon, &mut self.venues, &mut self.reports);
+                }
             }
             self.engine.advance(&mut self.ours, &mut self.reports, horizon, self.prompt);
             let waiting = wake.is_some_and(|wake| wake <= until) || horizon < until;
@@ -149,7 +185,17 @@ impl<'a> Simulation<'a> {
             && self.engine.faults().is_empty()
         {
             match input {
-                Input::Venue(ix) => self.venues[ix].step(&mut self.theirs[ix], &mut self.reports[ix]),
+                Input::Venue(ix) => {
+                    self.venues[ix].step(&mut self.theirs[ix], &mut self.reports[ix]);
+                    if let Some(clearing) = &mut self.clearing {
+                        clearing.hear(&mut self.reports);
+                    }
+                }
+                Input::Clearing => {
+                    if let Some(clearing) = &mut self.clearing {
+                        clearing.check(at, &mut self.venues, &mut self.reports);
+                    }
+                }
                 Input::Row(ix) => {
                     if let Some((now, event)) = self.ours[ix].pop() {
                         self.engine.step_row(ix as InstrumentIx, now, &event);
@@ -168,6 +214,8 @@ impl<'a> Simulation<'a> {
 
     fn next_input(&mut self) -> Option<(Nanos, Input)> {
         let mut next: Option<(Nanos, Input)> = self.engine.next_timer().map(|at| (at, Input::Timer));
+        let clearing = self.clearing.as_ref().map(|clearing| (clearing.next(), Input::Clearing));
+        next = [next, clearing].into_iter().flatten().min();
         for ix in 0..self.venues.len() {
             let venue = self.venues[ix].next_time(&mut self.theirs[ix]).map(|at| (at, Input::Venue(ix)));
             let row = self.ours[ix].next_time().map(|at| (at, Input::Row(ix)));
@@ -182,6 +230,9 @@ impl<'a> Simulation<'a> {
         let now = self.engine.now();
         let mut any = false;
         for command in self.engine.commands() {
+            if let Some(clearing) = &mut self.clearing {
+                clearing.sent(&command);
+            }
             self.venues[usize::from(command.instrument)].send(now, command.account, command.request);
             any = true;
         }

@@ -202,7 +202,9 @@ impl Books {
             assert!(trade.id >= *last, "trade ids rise");
             *last = trade.id;
             let liquidity = if trade.maker { Liquidity::Maker } else { Liquidity::Taker };
-            let fill = Fill { trade: trade.id, price: trade.price, qty: trade.qty, liquidity, fee: trade.fee };
+            let (queue_ahead, twice_mid) = (-1, 0);
+            let &Trade { id, price, qty, fee, .. } = trade;
+            let fill = Fill { trade: id, price, qty, liquidity, fee, queue_ahead, twice_mid };
             let base = if order.instrument == 1 { 2 } else { 0 };
             let ledgers = if instrument.kind == InstrumentKind::Spot { &mut self.spot } else { &mut self.futures };
             let currencies = Currencies { base, quote: 1 };

@@ -3,12 +3,12 @@
 use std::rc::Rc;
 
 use kedge_core::attribution;
+use kedge_core::clearing::{ClearingSettings, MarginMode};
 use kedge_core::decimal::Step;
 use kedge_core::engine::{Engine, EngineSettings, Seat};
 use kedge_core::event::Columns;
 use kedge_core::feed::Feed;
 use kedge_core::instrument::{Instrument, RATE_SCALE, money};
-use kedge_core::matching::{Latency, QueueModel, VenueSettings};
 use kedge_core::risk::Limits;
 use kedge_core::simulation::{Pace, Simulation};
 use kedge_core::types::{InstrumentIx, Money, Nanos};
@@ -21,6 +21,7 @@ use crate::errors::kedge_error;
 use crate::kinds;
 use crate::strategy::Raised;
 use crate::tables;
+use crate::venue_settings::Venues;
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(run_backtest, module)?)
@@ -53,8 +54,7 @@ fn run_backtest<'py>(
 
     let mut simulation = Simulation::new(Engine::new(settings.engine));
     for (instrument, blocks) in instruments.iter().zip(&blocks) {
-        let venue = VenueSettings { queue: settings.venue.queue.of(instrument), ..settings.venue };
-        simulation.add_instrument(instrument.clone(), venue, blocks);
+        simulation.add_instrument(instrument.clone(), settings.venues.of(instrument), blocks);
     }
     for (currency, amount) in &settings.deposits {
         simulation.engine().deposit(currency, *amount);
@@ -67,9 +67,17 @@ fn run_backtest<'py>(
         let seat = Seat { instrument: *at, interest, limits: parse_limits(limits, instrument)?, ..Seat::default() };
         simulation.engine().add_strategy(seat, strategy);
     }
+    if let Some(clearing) = &settings.clearing {
+        clears(clearing, &instruments)?;
+        simulation.clear(clearing.clone());
+    }
     run(py, &mut simulation, if step { Pace::Step } else { Pace::Bulk }, on_slice.as_ref(), &raised)?;
     let end = simulation.span().map_or(0, |span| span.1);
-    let mut feeds: Vec<_> = blocks.iter().map(|blocks| Feed::ours(blocks, settings.venue.latency.feed)).collect();
+    let mut feeds = Vec::with_capacity(blocks.len());
+    for (ix, (instrument, blocks)) in instruments.iter().zip(&blocks).enumerate() {
+        let latency = settings.venues.of(instrument).latency.feed;
+        feeds.push(Feed::ours(blocks, latency.as_ref(), simulation.engine().feed_stream(ix as InstrumentIx)));
+    }
     let hindsight = attribution::attribute(simulation.engine(), &mut feeds, strategies.len(), end);
     tables::results(py, &mut simulation, &instruments, &hindsight)
 }
@@ -107,11 +115,12 @@ fn run(
 /// What a run is set up with.
 pub(crate) struct Settings {
     pub(crate) engine: EngineSettings,
-    venue: VenueSettings,
+    venues: Venues,
     pub(crate) deposits: Vec<(String, Money)>,
+    clearing: Option<ClearingSettings>,
 }
 
-fn invalid(key: &str, rule: &str) -> PyErr {
+pub(crate) fn invalid(key: &str, rule: &str) -> PyErr {
     kedge_error("UsageError", format!("backtest setting `{key}`: {rule}"), "")
 }
 
@@ -120,23 +129,6 @@ impl Settings {
         let json: Value = serde_json::from_str(text).map_err(|error| invalid("settings", &error.to_string()))?;
         let int = |key: &str| json[key].as_i64().filter(|n| *n >= 0);
         let need = |key: &str| int(key).ok_or_else(|| invalid(key, "must be a whole number, 0 or more"));
-        let power = || {
-            let n = json["queue_power"].as_f64().filter(|n| n.is_finite() && *n > 0.0);
-            n.ok_or_else(|| invalid("queue_power", "must be a finite number above 0"))
-        };
-        let queue = match json["queue"].as_str() {
-            Some("risk_averse") => QueueModel::RiskAverse,
-            Some("power") => QueueModel::Power(power()?),
-            Some("power_of_level") => QueueModel::PowerOfLevel(power()?),
-            Some("power_not_ahead") => QueueModel::PowerNotAhead(power()?),
-            // In units of each instrument, once it is known.
-            Some("log") => QueueModel::Log(1.0),
-            Some("log_of_both") => QueueModel::LogOfBoth(1.0),
-            _ => return Err(invalid("queue", "must name a queue model")),
-        };
-        let latency = Latency { feed: int("feed_ns"), entry: need("entry_ns")?, response: need("response_ns")? };
-        let partial_fills =
-            json["partial_fills"].as_bool().ok_or_else(|| invalid("partial_fills", "must be true or false"))?;
         let mut deposits = Vec::new();
         for (currency, amount) in json["balances"].as_object().into_iter().flatten() {
             let amount = amount.as_str().and_then(|amount| money(amount).ok());
@@ -148,9 +140,23 @@ impl Settings {
                 sample_every: Some(need("sample_ns")?).filter(|every| *every > 0),
                 keep_records: json["keep_records"].as_bool().unwrap_or(false),
             },
-            venue: VenueSettings { queue, partial_fills, latency },
+            venues: Venues::parse(&json)?,
             deposits,
+            clearing: crate::clearing::parse(&json["clearing"])?,
         })
+    }
+}
+
+/// Refuses margin where an instrument's tiers are not known.
+fn clears(settings: &ClearingSettings, instruments: &[Instrument]) -> PyResult<()> {
+    let lacks = |instrument: &&Instrument| instrument.kind.is_perpetual() && instrument.margin_tiers.is_empty();
+    match instruments.iter().find(lacks) {
+        Some(instrument) if settings.margin != MarginMode::None => Err(kedge_error(
+            "UsageError",
+            format!("{} has no margin tiers: liquidation cannot be simulated", instrument.id),
+            "give `margin_tiers` in its definition, or leave liquidation out with margin = \"none\"",
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -189,6 +189,7 @@ fn report_into(out: &Bound<'_, PyDict>, onlooker: &Onlooker, seen: &Seen, what: 
         ReportKind::AmendRejected(_) => "amend_refused",
         ReportKind::Unknown => "unknown",
         ReportKind::Triggered { .. } => "triggered",
+        ReportKind::Account(_) => "account",
     };
     out.set_item("what", name)?;
     let reason = match what {

@@ -3,6 +3,7 @@
 mod amounts;
 mod backtest;
 mod build_info;
+mod clearing;
 mod clocks;
 mod columns;
 mod commands;
@@ -31,6 +32,7 @@ mod seated;
 mod session;
 mod strategy;
 mod tables;
+mod venue_settings;
 mod views;
 mod window;
 

@@ -329,7 +329,7 @@ fn amounts(session: &mut Session, instrument: InstrumentIx, price: &str, quantit
 fn fill((price, qty): (i64, i64), trade: u64, maker: bool, fee: &str) -> PyResult<Fill> {
     let fee = money("fee", fee)?;
     let liquidity = if maker { Liquidity::Maker } else { Liquidity::Taker };
-    Ok(Fill { trade, price, qty, liquidity, fee })
+    Ok(Fill { trade, price, qty, liquidity, fee, queue_ahead: -1, twice_mid: 0 })
 }
 
 fn money(what: &str, text: &str) -> PyResult<Money> {

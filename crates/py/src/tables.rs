@@ -39,6 +39,8 @@ pub(crate) fn results<'py>(
     out.set_item("counts", counts)?;
     out.set_item("imbalance", engine.imbalance())?;
     out.set_item("odd_reports", engine.blotter().odd_reports)?;
+    out.set_item("clearing", crate::clearing::cleared(py, simulation)?)?;
+    let engine = simulation.engine();
     let mut orders = engine.blotter().ended.clone();
     for strategy in 0..strategies {
         orders.extend(engine.orders().open(strategy as StrategyIx).copied());
@@ -133,10 +135,10 @@ fn fills_table<'py>(py: Python<'py>, fills: &[FillRow], instruments: &[Instrumen
     table.set_item("unrealised", decimals(py, fills.iter().map(|f| f.position.unrealised(of(f), f.twice_mid))))?;
     let ahead = |f: &FillRow| if f.order.queue_ahead < 0 { -1 } else { quantity(f.order.queue_ahead, of(f)) };
     table.set_item("queue_ahead", decimals(py, fills.iter().map(ahead)))?;
-    table.set_item("queue_ahead_at_fill", decimals(py, fills.iter().map(ahead)))?;
-    let toxic = |f: &FillRow| attribution::is_toxic(f.order.queue_ahead, f.order.request.qty);
-    table.set_item("toxic", PyArray1::from_iter(py, fills.iter().map(toxic)))?;
-    let mid = |f: &FillRow| of(f).tick_size.times(f.twice_mid as f64 * 0.5);
+    let left = |f: &FillRow| if f.fill.queue_ahead < 0 { -1 } else { quantity(f.fill.queue_ahead, of(f)) };
+    table.set_item("queue_ahead_at_fill", decimals(py, fills.iter().map(left)))?;
+    table.set_item("toxic", PyArray1::from_iter(py, fills.iter().map(attribution::is_toxic)))?;
+    let mid = |f: &FillRow| of(f).tick_size.times(attribution::mid_at(f) as f64 * 0.5);
     table.set_item("mid", PyArray1::from_iter(py, fills.iter().map(mid)))?;
     Ok(table)
 }

@@ -48,8 +48,8 @@ impl Coverage {
             self.add("gaps", counts.gaps);
             self.add("resyncs", counts.resyncs);
         }
-        let prompt = |latency: kedge_core::matching::Latency| latency.entry + latency.response == 0;
-        self.add("worlds without latency", u64::from(world.places.iter().any(|place| prompt(place.settings.latency))));
+        let prompt = |latency: &kedge_core::matching::Latency| latency.entry.least() + latency.response.least() == 0;
+        self.add("worlds without latency", u64::from(world.places.iter().any(|place| prompt(&place.settings.latency))));
         self.add("odd reports", outcome.blotter.odd_reports);
         self.add("samples", outcome.blotter.samples.len() as u64);
         let open = outcome.open.iter().map(|open| open.0.len() as u64).sum();
@@ -132,5 +132,6 @@ fn name(kind: ReportKind) -> String {
         ReportKind::AmendRejected(reason) => format!("amend refused {}", reason.name()),
         ReportKind::Unknown => "unknown".into(),
         ReportKind::Triggered { .. } => "triggered".into(),
+        ReportKind::Account(_) => "account".into(),
     }
 }

@@ -4,7 +4,7 @@ use kedge_core::engine::{Blotter, Counts, Engine, EngineSettings, Seat, Tally};
 use kedge_core::event::{Columns, ColumnsBuf};
 use kedge_core::feature::{Clock, Imbalance};
 use kedge_core::instrument::{Instrument, InstrumentKind, RATE_SCALE};
-use kedge_core::matching::{Latency, QueueModel, VenueSettings};
+use kedge_core::matching::{Delay, FillModel, Latency, Lognormal, QueueModel, VenueSettings};
 use kedge_core::order::{Exposure, Order};
 use kedge_core::random::Stream;
 use kedge_core::risk::Limits;
@@ -153,7 +153,7 @@ impl World {
         for (place, whole) in self.places.iter().zip(&whole) {
             let cut = place.recording.blocks.iter().map(ColumnsBuf::view);
             let blocks: Vec<Columns<'_>> = if way == Way::Uncut { vec![whole.view()] } else { cut.collect() };
-            simulation.add_instrument(place.instrument.clone(), place.settings, &blocks);
+            simulation.add_instrument(place.instrument.clone(), place.settings.clone(), &blocks);
         }
         for (currency, amount) in &self.deposits {
             simulation.engine().deposit(currency, *amount);
@@ -233,15 +233,19 @@ fn instrument(random: &mut Stream, id: &str, kind: InstrumentKind) -> Instrument
 }
 
 fn venue(random: &mut Stream, grid: Nanos, pause: Nanos) -> VenueSettings {
-    let queue = [QueueModel::RiskAverse, QueueModel::Power(2.0), QueueModel::Power(3.0), QueueModel::Power(0.5)];
+    let queue = [QueueModel::RiskAverse, QueueModel::Power(2.0), QueueModel::Power(0.5), QueueModel::Log(1.0)];
     let latency = [0, 0, 1, grid, 2 * pause, 8 * pause];
+    let delay = |random: &mut Stream| match random.below(4) {
+        0 => Delay::Lognormal(Lognormal { spike_every: 20, spike: 30 * pause, ..Lognormal::between(1, 4 * pause) }),
+        _ => Delay::Constant(pick(random, &latency)),
+    };
     VenueSettings {
         queue: pick(random, &queue),
-        partial_fills: chance(random, 60),
+        fills: pick(random, &[FillModel::Partial, FillModel::Partial, FillModel::Whole, FillModel::Through]),
         latency: Latency {
-            feed: chance(random, 40).then(|| pick(random, &latency)),
-            entry: pick(random, &latency),
-            response: pick(random, &latency),
+            feed: chance(random, 40).then(|| delay(random)),
+            entry: delay(random),
+            response: delay(random),
         },
     }
 }

@@ -29,5 +29,6 @@ def tightest_limits(settings: Settings, own: Limits, capital: Decimal) -> dict[s
 
 
 def quote_currency(definition: Mapping[str, Any]) -> str:
-    """What prices are in: `USDT` of `BTC/USDT:USDT@binance`."""
-    return str(definition["id"]).partition("@")[0].partition("/")[2].partition(":")[0]
+    """What profits are in: `USDT` of `BTC/USDT:USDT@binance`, `BTC` of the inverse `BTC/USD:BTC@binance`."""
+    base, _, rest = str(definition["id"]).partition("@")[0].partition("/")
+    return base if definition["kind"] == "inverse_perpetual" else rest.partition(":")[0]

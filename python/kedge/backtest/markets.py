@@ -10,7 +10,7 @@ from typing import Any
 from kedge import _core
 from kedge.catalog import Catalog
 from kedge.feeds import recorded
-from kedge.model.columns import FUNDING, KIND, MarketColumns
+from kedge.model.columns import MarketColumns
 from kedge.model.errors import UsageError
 from kedge.model.instruments import SIMULATED, Instrument, simulated_value
 from kedge.model.stream import RecordedStream, Source
@@ -97,17 +97,3 @@ def seeded_stream(
         last=None,
     )
     return RecordedStream(dict(instrument.definition), blocks, [source])
-
-
-def require_funding(streams: Sequence[RecordedStream], funding: str | None) -> None:
-    """Refuses a perpetual unless the caller said that funding is left out."""
-    if funding not in (None, "none"):
-        raise UsageError(f"`--funding` must be none, was {funding!r}", "funding payments are not simulated yet")
-    perpetuals = [str(stream.instrument["id"]) for stream in streams if stream.instrument["kind"] != "spot"]
-    if perpetuals and funding is None:
-        rates = any(bool(((block.flags & KIND) == FUNDING).any()) for stream in streams for block in stream.blocks)
-        found = "rates are in the data, but" if rates else "there are no rates in the data, and"
-        raise UsageError(
-            f"{perpetuals[0]} is a perpetual: {found} funding payments are not simulated yet",
-            "say so with --funding none; the report then says it too",
-        )

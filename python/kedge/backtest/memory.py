@@ -125,4 +125,7 @@ def _number(path: Path) -> int | None:
 
 
 def _size(size: int) -> str:
-    return f"{size / GB:,.1f} GB" if size >= GB / 10 else f"{size / 10**6:,.0f} MB"
+    for unit, name in ((GB, "GB"), (10**6, "MB")):
+        if size >= unit:
+            return f"{size / unit:,.1f} {name}"
+    return f"{size / 1_000:,.1f} kB"

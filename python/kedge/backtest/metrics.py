@@ -376,9 +376,9 @@ def holding_seconds(of: Track) -> Value:
 
 @_metric("Toxic fills", "share")
 def toxic_share(of: Track) -> Value:
-    """How many of the maker fills came from so far back that a sweep of the level must have brought them.
+    """How many of the maker fills came from so far back in the queue that only a sweep of the level reaches there.
 
-    Formula: maker fills with more than ten orders of their own size ahead / maker fills.
+    Formula: maker fills with more than ten orders of their own size ahead just before / maker fills.
     """
     makers = of.fills["toxic"].drop_nulls()
     return float(makers.mean()) if len(makers) else None  # type: ignore[arg-type]

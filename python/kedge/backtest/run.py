@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from kedge import _core
-from kedge.backtest import frames, markets, memory, metrics, report, run_folder, stress
+from kedge.backtest import clearing, frames, markets, memory, metrics, report, run_folder, stress
 from kedge.backtest.assumptions import assumptions, warnings
+from kedge.backtest.delays import engine_latency
 from kedge.backtest.journaling import RunJournal
 from kedge.backtest.limits import quote_currency, tightest_limits
 from kedge.backtest.spec import Outcome, RunSpec, Seat, checked, execute
@@ -54,7 +55,6 @@ def backtest(request: BacktestRequest, on_progress: Progress | None = None) -> P
     # A strategy that cannot be made should not wait for the data.
     _check_strategies(request)
     market = _market(request, on_progress)
-    markets.require_funding(market.streams, request.funding)
     spec = checked(_spec(request, market))
     blocks = [stream.blocks for stream in market.streams]
     runs = 1 + len(stress.STRESSES) * request.stress
@@ -118,18 +118,17 @@ def _check_strategies(request: BacktestRequest) -> None:
 
 def _spec(request: BacktestRequest, market: markets.Market) -> RunSpec:
     settings = request.settings
-    definitions = [dict(stream.instrument) for stream in market.streams]
+    definitions = clearing.definitions(settings, market)
     engine = {
         "seed": request.seed,
         "sample_ns": settings.backtest.sample_seconds * SECOND,
         "queue": settings.backtest.queue,
         "queue_power": settings.backtest.queue_power,
-        "partial_fills": settings.backtest.partial_fills,
-        "feed_ns": None if settings.latency.feed == "recorded" else settings.latency.feed,
-        "entry_ns": settings.latency.entry,
-        "response_ns": settings.latency.response,
+        "fills": settings.backtest.fill_model,
+        **engine_latency(settings.latency, market.streams),
         "balances": {currency: f"{amount:f}" for currency, amount in settings.account.balances.items()},
         "keep_records": request.journal,
+        "clearing": clearing.clearing(settings, market, definitions, request.funding),
     }
     return RunSpec(
         engine, definitions, _seats(request, definitions), market.as_json(), settings.backtest.callback_seconds
@@ -219,7 +218,7 @@ def _tables(
     )
     results = metrics.results(tables) | _engine_results(market, outcome, [seat.name for seat in spec.seats])
     results["start"], results["end"] = tables.equity["ts"].min(), tables.equity["ts"].max()
-    meta = {**tables.meta, "results": results, "warnings": warnings(market, results, spec.instruments)}
+    meta = {**tables.meta, "results": results, "warnings": warnings(market, results, spec)}
     return replace(tables, meta=meta)
 
 
@@ -243,6 +242,8 @@ def _engine_results(market: markets.Market, outcome: Outcome, names: Sequence[st
         "gaps": sum(count[1] for count in table["counts"]),
         "resyncs": sum(count[2] for count in table["counts"]),
         "levels_ignored": sum(count[3] for count in table["counts"]),
+        "liquidations": len(table["clearing"]["liquidations"]),
+        "unknown_funding_rates": table["clearing"]["unknown_rates"],
         "refusals": refused,
         "withheld": withheld,
         "ledger_imbalance": _plain(table["imbalance"]),

@@ -3,7 +3,7 @@
     <UTC yyyymmddThhmmss>-<name>-<first 8 of the trace hash>/
         run.json                what was run, on which data, under which assumptions, and its results
         orders.parquet fills.parquet equity.parquet positions.parquet candles.parquet
-        strategies/<file>.py    the sources, as they ran
+        strategies/<file>       the sources, as they ran
         report.html             written by `kedge.backtest.report`
         journal/                only where the run was journaled
 
@@ -118,9 +118,9 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {name: pl.Schema(columns) for name, colum
 
 - orders: `side` buy or sell; `price` is null for a market order; `reason` says why it was refused or cancelled.
 - fills: `ts` the venue's time; `liquidity` maker or taker; `fee` paid is positive; `position` after the fill;
-  `realised_pnl` of this fill, fees apart; `mid` of our book when we heard of it. Null for takers: `queue_ahead` when
-  the order came to rest, in base units, `queue_ahead_at_fill` just before what filled it, and `toxic`, whether it came
-  from too far back (docs/simulation.md). `markout_1s` is side · (mid 1 s later − price) · quantity, `markout_1s_bps`
+  `realised_pnl` of this fill, fees apart; `mid` of the venue's book just before it. Null for takers: `queue_ahead` when
+  the order came to rest, in base units, `queue_ahead_at_fill` just before what filled it, `toxic` whether more than ten
+  orders of its own size stood ahead then. `markout_1s` is side · (mid 1 s later − price) · quantity, `markout_1s_bps`
   the same in bps of price · quantity; null where the run ended before, or the book was out of sync then.
 - equity: one row a sample for the account (`strategy` empty, position and price null) and one for each strategy, whose
   `equity` is the account's at the start plus the strategy's PnL; `price` is the mid used to value its position.

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from kedge.backtest import delays
 from kedge.backtest.spec import RunSpec
 from kedge.model.columns import NO_TIME, MarketColumns
 
@@ -37,14 +38,18 @@ class Stress:
 
     def spec(self, spec: RunSpec) -> RunSpec:
         """The run under it. A rebate is not multiplied but taken away: what is paid to us is no cost."""
-        engine = {key: _times(value, self.latency) if key in _DELAYS else value for key, value in spec.engine.items()}
+        engine = delays.scaled(spec.engine, self.latency)
         return replace(spec, engine=engine, instruments=[_dearer(entry, self.fees) for entry in spec.instruments])
 
     def blocks(self, spec: RunSpec, blocks: Sequence[Sequence[MarketColumns]]) -> Sequence[Sequence[MarketColumns]]:
         """The data under it: shared, but where the feed is as late as recorded, told later by as much again."""
-        if self.latency == 1 or spec.engine["feed_ns"] is not None:
+        if self.latency == 1:
             return blocks
-        return [[_later(block, self.latency) for block in own] for own in blocks]
+        recorded = [delays.is_recorded(spec.engine, definition) for definition in spec.instruments]
+        return [
+            [_later(block, self.latency) for block in own] if late else own
+            for own, late in zip(blocks, recorded, strict=True)
+        ]
 
     def row(self, results: Mapping[str, Any]) -> dict[str, Any]:
         """A line of the table: what was assumed, and what came of it."""
@@ -55,11 +60,6 @@ class Stress:
 
 AS_ASSUMED: Final = Stress("as assumed", 1, 1)
 STRESSES: Final = (Stress("fees × 2", 2, 1), Stress("latency × 2", 1, 2), Stress("fees and latency × 2", 2, 2))
-_DELAYS: Final = frozenset({"feed_ns", "entry_ns", "response_ns"})
-
-
-def _times(delay: int | None, factor: int) -> int | None:
-    return None if delay is None else delay * factor
 
 
 def _dearer(definition: Mapping[str, Any], factor: int) -> dict[str, Any]:

@@ -30,7 +30,7 @@ Data = Annotated[
 
 # Flags that take every value up to the next one they cannot take.
 MANY: dict[str, Callable[[str], bool]] = {
-    "--data": lambda value: not value.endswith(".py"),
+    "--data": lambda value: not value.endswith((".py", ".toml")),
     "--param": lambda value: "=" in value,
     "--latency": lambda value: "=" in value,
 }

@@ -28,7 +28,9 @@ Seeded = Annotated[
 ]
 Seed = Annotated[int, typer.Option(metavar="N", min=0, max=2**63 - 1, help="Seed of the market and of ctx.rng.")]
 Param = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE...", help="Parameters of the strategy.")]
-Funding = Annotated[str | None, typer.Option(metavar="none", help="Leave the funding of a perpetual out.")]
+Funding = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Funding rates from a file; none leaves funding out.")
+]
 Latency = Annotated[
     list[str] | None, typer.Option(metavar="NAME=DURATION...", help="Latencies: feed=, entry=, response=.")
 ]

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from kedge.model.errors import DataError, UsageError
 
-KINDS = ("spot", "linear_perpetual")
+KINDS = ("spot", "linear_perpetual", "inverse_perpetual")
 STEP_PLACES_MAX = 12
 VALUE_PLACES_MAX = 16
 
@@ -30,7 +30,8 @@ _TEXTS = ("id", "symbol", "kind")
 _STEPS = ("tick_size", "lot_size", "quantity_step_in_data")
 _AMOUNTS = ("min_notional", "maker_fee", "taker_fee")
 _REQUIRED = (*_TEXTS, *_STEPS, *_AMOUNTS)
-_KEYS = (*_REQUIRED, "contract_multiplier", "settle", "funding_interval_hours")
+_CLEARING = ("margin_tiers", "fee_tiers", "liquidation_fee", "traded_before")
+_KEYS = (*_REQUIRED, "contract_multiplier", "settle", "funding_interval_hours", *_CLEARING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +184,11 @@ def _check(instrument: Instrument, origin: str) -> None:
     else:
         require(settle is not None, "id", "of the form BASE/QUOTE:SETTLE@venue for a perpetual")
         require(instrument.settle in (None, settle), "settle", f"the settlement currency of the id, `{settle}`")
+        own = instrument.base if instrument.kind == "inverse_perpetual" else instrument.quote
+        require(settle == own, "id", f"settled in {own} for a perpetual of this kind")
+    for key in ("margin_tiers", "fee_tiers"):
+        rows = instrument.definition.get(key, [])
+        require(isinstance(rows, list) and all(isinstance(row, dict) for row in rows), key, "a list of objects")
     hours = instrument.funding_interval_hours
     whole = hours is None or (type(hours) is int and 1 <= hours <= 24 * 7)
     require(whole, "funding_interval_hours", "a whole number of hours from 1 to 168")
@@ -256,6 +262,8 @@ _SEEDED: tuple[dict[str, object], ...] = (
         "contract_multiplier": "1",
         "settle": "USDT",
         "funding_interval_hours": 8,
+        "margin_tiers": [{"floor": "0", "maintenance": "0.004", "leverage": 125}],
+        "liquidation_fee": "0.0125",
     },
     {
         "id": "ETH/USDT:USDT@simulated",
@@ -270,6 +278,8 @@ _SEEDED: tuple[dict[str, object], ...] = (
         "contract_multiplier": "1",
         "settle": "USDT",
         "funding_interval_hours": 8,
+        "margin_tiers": [{"floor": "0", "maintenance": "0.004", "leverage": 125}],
+        "liquidation_fee": "0.0125",
     },
 )
 

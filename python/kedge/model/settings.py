@@ -26,8 +26,9 @@ from pydantic import (
     model_validator,
 )
 
-from kedge.model.durations import SECOND, duration_text, parse_duration
+from kedge.model.durations import SECOND
 from kedge.model.errors import UsageError
+from kedge.model.latency import Duration, FeedLeg, Leg
 from kedge.model.settings_errors import explain, unknown_variable
 
 FILE_NAME = "kedge.toml"
@@ -60,26 +61,6 @@ def _plain(number: Decimal) -> str:
     return f"{number:f}"
 
 
-def _duration(value: object) -> int:
-    try:
-        return parse_duration(value if isinstance(value, str) else str(value))
-    except UsageError as error:
-        raise ValueError(error.message.removeprefix("`duration` ").partition(", was ")[0]) from None
-
-
-def _feed(value: object) -> object:
-    if value == "recorded":
-        return value
-    try:
-        return _duration(value)
-    except ValueError as error:
-        raise ValueError(f'must be "recorded" or a duration, which {error}') from None
-
-
-def _feed_text(feed: str | int) -> str:
-    return feed if isinstance(feed, str) else duration_text(feed)
-
-
 def _parameter(value: object) -> object:
     value = float(value) if isinstance(value, Decimal) else value
     if not isinstance(value, (bool, int, float, str)) or (isinstance(value, float) and not math.isfinite(value)):
@@ -91,10 +72,10 @@ def _parameter(value: object) -> object:
 Number = Annotated[Decimal, BeforeValidator(_decimal), PlainSerializer(_plain, when_used="json")]
 Amount = Annotated[Number, Field(gt=0, le=LARGEST)]
 Fraction = Annotated[Number, Field(gt=0, le=1)]
-Duration = Annotated[int, BeforeValidator(_duration), PlainSerializer(duration_text, when_used="json")]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2,12}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 InstrumentId = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]+/[A-Z0-9]+(:[A-Z0-9]+)?@[a-z0-9_]+$")]
+VenueName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
 Address = Annotated[str, StringConstraints(pattern=r"^((http|ws)s?://[^\s?#@]+)?$")]
 Parameter = Annotated[bool | int | float | str, BeforeValidator(_parameter)]
 
@@ -106,10 +87,42 @@ class Section(BaseModel):
 
 
 class AccountSettings(Section):
-    """What the account holds when a backtest starts."""
+    """What the account holds when a backtest starts, and what its venue asks of it."""
 
     balances: dict[Currency, Annotated[Number, Field(ge=0, le=LARGEST)]] = Field(
         {"USDT": Decimal(10_000)}, description="Cash by currency", examples=['{ USDT = "10000" }']
+    )
+    margin: Literal["auto", "none", "cross", "isolated"] = Field(
+        "auto", description="What stands behind positions", examples=['"isolated"']
+    )
+    leverage: int = Field(20, ge=1, le=125, description="Leverage of isolated positions", examples=["10"])
+    tiers: str = Field("", description="File of margin tiers, as Binance gives them", examples=['"brackets.json"'])
+    liquidation: Literal["whole", "tier"] = Field(
+        "whole", description="How much a liquidation closes", examples=['"tier"']
+    )
+    borrow: dict[Currency, Annotated[Number, Field(ge=0, le=1)]] = Field(
+        {}, description="Hourly interest of currencies lent to sell them short", examples=['{ BTC = "0.0000012" }']
+    )
+
+
+class FeeTier(Section):
+    """Fees from a traded volume on."""
+
+    volume: Annotated[Number, Field(ge=0, le=LARGEST)] = Field(
+        description="Traded in 30 days, quote currency", examples=["1_000_000"]
+    )
+    maker: Annotated[Number, Field(gt=-1, lt=1)] = Field(description="Of notional", examples=["0.0002"])
+    taker: Annotated[Number, Field(gt=-1, lt=1)] = Field(description="Of notional", examples=["0.0005"])
+
+
+class FeeSettings(Section):
+    """Fees in a backtest, over those of the instruments' definitions."""
+
+    tiers: Annotated[tuple[FeeTier, ...], Field(strict=False)] = Field(
+        (), description="By traded volume", examples=["[{ volume = 0, maker = 0.0002, taker = 0.0005 }]"]
+    )
+    volume: Annotated[Number, Field(ge=0, le=LARGEST)] = Field(
+        Decimal(0), description="Traded in the 30 days before, quote currency", examples=["2_000_000"]
     )
 
 
@@ -122,7 +135,12 @@ class BacktestSettings(Section):
     queue_power: Annotated[float, BeforeValidator(_float), Field(gt=0, allow_inf_nan=False)] = Field(
         2.0, description="Exponent of the power models", examples=["2.0"]
     )
-    partial_fills: bool = Field(True, description="Whether a trade may fill an order in part", examples=["true"])
+    fills: Literal["whole", "partial", "through"] | None = Field(
+        None, description="When, and by how much, resting orders fill", examples=['"through"']
+    )
+    partial_fills: bool = Field(
+        True, description="Without `fills`: `partial`, or if not true `whole`", examples=["true"]
+    )
     sample_seconds: int = Field(1, ge=1, le=86_400, description="Spacing of the equity curve", examples=["1"])
     callback_seconds: Annotated[float, BeforeValidator(_float), Field(gt=0, le=3_600, allow_inf_nan=False)] = Field(
         2.0, description="Longest a strategy's callback may run", examples=["2.0"]
@@ -130,17 +148,38 @@ class BacktestSettings(Section):
     memory_gb: Annotated[float, BeforeValidator(_float), Field(gt=0, allow_inf_nan=False)] | None = Field(
         None, description="Most memory the market data may take; else what the machine has free", examples=["8"]
     )
+    funding: str = Field(
+        "data", min_length=1, description="Funding rates: of the data, none, or a file", examples=['"funding.parquet"']
+    )
     out: str = Field("runs", min_length=1, description="Folder that run folders go to", examples=['"runs"'])
+
+    @property
+    def fill_model(self) -> str:
+        """`whole`, `partial` or `through`."""
+        return self.fills or ("partial" if self.partial_fills else "whole")
+
+
+class VenueLatency(Section):
+    """What differs at one venue."""
+
+    feed: FeedLeg | None = Field(None, description="Market data", examples=['"recorded"', '"20ms"'])
+    entry: Leg | None = Field(None, description="From us to the venue", examples=['"100ms"', '{ venue = "own" }'])
+    response: Leg | None = Field(None, description="From the venue to us", examples=['"100ms"', '{ venue = "own" }'])
 
 
 class LatencySettings(Section):
     """How late we see the market, the venue sees our orders, and we see its reports."""
 
-    feed: Annotated[
-        Literal["recorded"] | int, BeforeValidator(_feed), PlainSerializer(_feed_text, when_used="json")
-    ] = Field("recorded", description="Market data: as recorded, or constant", examples=['"recorded"', '"20ms"'])
-    entry: Duration = Field(50_000_000, description="From us to the venue", examples=['"50ms"'])
-    response: Duration = Field(50_000_000, description="From the venue to us", examples=['"50ms"'])
+    feed: FeedLeg = Field(
+        "recorded",
+        description="Market data: as recorded, constant, or a model",
+        examples=['"recorded"', '"20ms"', '{ venue = "own" }'],
+    )
+    entry: Leg = Field(50_000_000, description="From us to the venue", examples=['"50ms"', '{ venue = "own" }'])
+    response: Leg = Field(50_000_000, description="From the venue to us", examples=['"50ms"', '{ venue = "own" }'])
+    venues: dict[VenueName, VenueLatency] = Field(
+        {}, description="By venue, what differs there", examples=['{ okx = { entry = "120ms" } }']
+    )
 
 
 class Limits(Section):
@@ -179,7 +218,7 @@ class StrategySettings(Section):
     """One strategy on one instrument."""
 
     name: Name = Field(description="Its name in tables and reports", examples=['"quoting-btc"'])
-    file: str = Field(min_length=1, description="Its Python file", examples=['"examples/quoting.py"'])
+    file: str = Field(min_length=1, description="Its Python file, or its rule", examples=['"examples/quoting.py"'])
     instrument: InstrumentId = Field(description="What it trades", examples=['"BTC/USDT@binance"'])
     params: dict[str, Parameter] = Field({}, description="Its parameters", examples=["{ half_spread = 1.0 }"])
     limits: Limits = Field(Limits(), description="Its own limits", examples=["{ order_notional = 1_000 }"])
@@ -246,6 +285,7 @@ class Settings(Section):
     """The whole file."""
 
     account: AccountSettings = AccountSettings()
+    fees: FeeSettings = FeeSettings()
     backtest: BacktestSettings = BacktestSettings()
     latency: LatencySettings = LatencySettings()
     risk: RiskSettings = RiskSettings()
@@ -267,6 +307,7 @@ class Settings(Section):
 
 SECTIONS: Mapping[str, type[Section]] = {
     "account": AccountSettings,
+    "fees": FeeSettings,
     "backtest": BacktestSettings,
     "latency": LatencySettings,
     "risk": RiskSettings,

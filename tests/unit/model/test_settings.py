@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from kedge.model.errors import UsageError
+from kedge.model.latency import LegModel
 from kedge.model.settings import SECTIONS, Limits, Settings, StrategySettings, load_settings, setting_value
 from kedge.model.settings_errors import line_of
 
@@ -80,6 +81,26 @@ def test_every_section_is_read(tmp_path: Path) -> None:
     assert strategy.limits == Limits.model_validate({"order_notional": 1_000, "stale_after": "1s"})
 
 
+MODELS = """
+[latency]
+feed = { median = "5ms", sigma = 0.5, spike_every = 100, spike = "1s" }
+entry = { venue = "own", times = 2 }
+[latency.venues.okx]
+entry = { quantiles = "q.csv" }
+response = "3ms"
+"""
+
+
+def test_a_leg_is_a_duration_or_one_model(tmp_path: Path) -> None:
+    latency = load(tmp_path, MODELS).latency
+    assert latency.feed == LegModel(median="5ms", sigma=0.5, spike_every=100, spike="1s")
+    assert (latency.entry, latency.response) == (LegModel(venue="own", times=2.0), 50_000_000)
+    okx = latency.venues["okx"]
+    assert (okx.feed, okx.entry, okx.response) == (None, LegModel(quantiles="q.csv"), 3_000_000)
+    document = load(tmp_path, MODELS).model_dump(mode="json")
+    assert Settings.model_validate(document) == load(tmp_path, MODELS)
+
+
 def test_settings_survive_json(tmp_path: Path) -> None:
     settings = load(
         tmp_path,
@@ -89,7 +110,7 @@ def test_settings_survive_json(tmp_path: Path) -> None:
     )
     document = settings.model_dump(mode="json")
     assert document["account"]["balances"] == {"USDT": "10000"}
-    assert document["latency"] == {"feed": "20ms", "entry": "50ms", "response": "50ms"}
+    assert document["latency"] == {"feed": "20ms", "entry": "50ms", "response": "50ms", "venues": {}}
     assert document["risk"]["position"] == "0.5"
     assert Settings.model_validate(json.loads(json.dumps(document))) == settings
 
@@ -118,6 +139,12 @@ REFUSED = [
     ("[backtest]\nqueue_power = 0.0", 2, "`backtest.queue_power` must be > 0, was 0.0"),
     ("[backtest]\nqueue_power = -1", 2, "must be > 0, was -1"),
     ("[backtest]\npartial_fills = 1", 2, "must be true or false, was 1"),
+    ('[backtest]\nfills = "none"', 2, "`backtest.fills` must be 'whole', 'partial' or 'through', was 'none'"),
+    ("[latency]\nentry = {}", 2, "must name one of venue, median, samples, quantiles and feed"),
+    ('[latency]\nentry = { median = "5ms", feed = true }', 2, "must name one of venue"),
+    ('[latency]\nentry = { median = "5" }', 2, "must be a number ≥ 0 with a unit"),
+    ('[latency]\nentry = { venue = "mtgox" }', 2, "must be 'own', 'binance'"),
+    ('[latency.venues.okx]\nentry = "fast"', 2, "or be a table that names a model, was 'fast'"),
     ("[backtest]\nsample_seconds = 0", 2, "must be ≥ 1, was 0"),
     ('[backtest]\nout = ""', 2, "must not be empty"),
     ('[latency]\nfeed = "slow"', 2, '`latency.feed` must be "recorded" or a duration'),

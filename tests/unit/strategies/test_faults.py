@@ -30,6 +30,8 @@ PLACE = "strategy_under_test.py, line 9, in on_timer: "
         ("1 / 0", "ZeroDivisionError: division by zero", "correct the line"),
         ("ctx.fundng", "AttributeError: 'Context' object has no attribute 'fundng'", "it has: "),
         ("ctx.boook.bid", "AttributeError: 'Context' object has no attribute 'boook'", "did you mean `book`?"),
+        ("ctx.book.mdi", "AttributeError: 'Book' object has no attribute 'mdi'", "did you mean `mid`?"),
+        ("ctx.quote(60000, 60001, -1)", "size must be at least one lot (0.00001), was -1", "ctx.sell"),
         ("ctx.buy(-0.01, 60000)", "size must be at least one lot (0.00001), was -0.01", "ctx.sell"),
         ("ctx.buy(-0.01)", "size must be at least one lot (0.00001), was -0.01", "ctx.sell"),
         ("ctx.sell(0)", "size must be at least one lot (0.00001), was 0", "ctx.sell"),

@@ -49,6 +49,7 @@ impl MidReader {
 mod tests {
     use super::*;
     use crate::event::{ColumnsBuf, Event, Kind, flag};
+    use crate::random::Stream;
     use proptest::prelude::*;
 
     fn level(at: Nanos, kind: Kind, side: Side, price: Ticks, qty: i64, last: bool) -> Event {
@@ -73,7 +74,7 @@ mod tests {
         rows.push(level(20, Kind::Delta, Side::Buy, 102, 1, true));
         rows.push(level(21, Kind::Delta, Side::Sell, 103, 1, true));
         let rows = ColumnsBuf::pack(&rows);
-        let (mut feed, mut reader) = (Feed::ours(&[rows.view()], None), MidReader::default());
+        let (mut feed, mut reader) = (Feed::ours(&[rows.view()], None, Stream::new(0, 0)), MidReader::default());
         let found = [9, 10, 19, 20, 20, 21, 99].map(|at| reader.twice_mid(&mut feed, at));
         assert_eq!(found, [None, Some(204), Some(204), Some(206), Some(206), Some(205), Some(205)]);
     }
@@ -85,7 +86,7 @@ mod tests {
         rows.extend(snapshot(30, 90, 92));
         rows.push(level(40, Kind::Delta, Side::Sell, 92, 0, true));
         let rows = ColumnsBuf::pack(&rows);
-        let (mut feed, mut reader) = (Feed::ours(&[rows.view()], None), MidReader::default());
+        let (mut feed, mut reader) = (Feed::ours(&[rows.view()], None, Stream::new(0, 0)), MidReader::default());
         assert_eq!([15, 25, 35, 45].map(|at| reader.twice_mid(&mut feed, at)), [Some(204), None, Some(182), None]);
     }
 
@@ -105,7 +106,7 @@ mod tests {
             }
             let blocks: Vec<ColumnsBuf> = rows.chunks(cut).map(ColumnsBuf::pack).collect();
             let views: Vec<_> = blocks.iter().map(ColumnsBuf::view).collect();
-            let (mut feed, mut reader) = (Feed::ours(&views, None), MidReader::default());
+            let (mut feed, mut reader) = (Feed::ours(&views, None, Stream::new(0, 0)), MidReader::default());
             let mut moments = moments;
             moments.sort_unstable();
             for moment in moments {

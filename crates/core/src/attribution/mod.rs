@@ -12,7 +12,7 @@ pub use split::{Split, Trade};
 use crate::engine::{Engine, FillRow};
 use crate::feed::Feed;
 use crate::ledger::Account;
-use crate::types::{InstrumentIx, Money, Nanos, Qty, SECOND, StrategyIx, Ticks};
+use crate::types::{InstrumentIx, Money, Nanos, Qty, SECOND, Side, StrategyIx, Ticks};
 
 /// How long after a fill its markouts are taken.
 pub const HORIZONS: [Nanos; 3] = [SECOND, 10 * SECOND, 60 * SECOND];
@@ -20,15 +20,16 @@ pub const HORIZONS: [Nanos; 3] = [SECOND, 10 * SECOND, 60 * SECOND];
 /// The horizon that tells adverse selection from inventory: the second of [`HORIZONS`].
 pub const ADVERSE: usize = 1;
 
-/// More than so many orders of the fill's own size ahead when it came to rest make a fill toxic.
+/// More than so many orders of the own size ahead just before what filled it make a fill toxic.
 pub const TOXIC_ABOVE: Qty = 10;
 
-/// Whether a fill came from too far back in its queue.
+/// Whether an order was filled from too far back in its queue: only what sweeps the level reaches it there.
 ///
 /// A feed with levels only tells quantities, not orders: a position is counted in orders of the own size, so that an
-/// order of 0.01 behind 0.25 stands at position 25. Takers (`queue_ahead` < 0) have none.
-pub fn is_toxic(queue_ahead: Qty, order_qty: Qty) -> bool {
-    queue_ahead > order_qty.saturating_mul(TOXIC_ABOVE)
+/// order of 0.01 behind 0.25 stands at position 25. An order that was far back and moved up is not toxic, and a taker
+/// has no position.
+pub fn is_toxic(fill: &FillRow) -> bool {
+    fill.fill.queue_ahead > fill.order.request.qty.saturating_mul(TOXIC_ABOVE)
 }
 
 /// What became of every fill and of each strategy's PnL.
@@ -82,24 +83,40 @@ fn split_of(engine: &Engine, strategy: StrategyIx, later: &[[Option<Ticks>; HORI
         price: fill.fill.price,
         qty: fill.fill.qty,
         fee: fill.fill.fee,
-        twice_mid: fill.twice_mid,
+        twice_mid: mid_at(fill),
         twice_later: later[ADVERSE].unwrap_or(end),
     });
-    Split::of(instrument, trades, end, funding(engine, strategy))
+    // Interest is base currency given away, as the fee of a spot buy is.
+    let charged = engine.blotter().interest.iter().filter(|charged| charged.strategy == strategy);
+    let interest = charged.map(|charged| Trade {
+        side: Side::Buy,
+        price: charged.price,
+        qty: 0,
+        fee: Money::from(charged.qty) * instrument.base_step_value(),
+        twice_mid: 2 * charged.price,
+        twice_later: 2 * charged.price,
+    });
+    Split::of(instrument, trades.chain(interest), end, funding(engine, strategy))
 }
 
-/// Funding received, in quote currency.
+/// Bid + ask at a fill: the venue's just before it where it tells, else ours when we heard of it.
+pub fn mid_at(fill: &FillRow) -> Ticks {
+    if fill.fill.twice_mid == 0 { fill.twice_mid } else { fill.fill.twice_mid }
+}
+
+/// Funding received, in the currency that profits are in.
 fn funding(engine: &Engine, strategy: StrategyIx) -> Money {
-    let currency = engine.quote_currency(engine.instrument_of(strategy));
+    let currency = engine.settled_in(engine.instrument_of(strategy));
     -engine.ledger().balance(strategy + 1, Account::Funding, currency)
 }
 
-/// What a fill would have made had it been closed at a later mid, in quote currency: side · (mid − price) · quantity,
-/// rounded toward zero in the last unit.
+/// What a fill would have made had it been closed at a later mid, in the currency that profits are
+/// in: side · (mid − price) · quantity.
 pub fn markout(engine: &Engine, fill: &FillRow, twice_mid: Ticks) -> Money {
     let instrument = engine.instrument(fill.order.request.instrument);
     let signed = fill.fill.qty * fill.order.request.side.sign();
-    instrument.notional(twice_mid - 2 * fill.fill.price, signed) / 2
+    let paid = instrument.settled(fill.fill.price, signed) * i128::from(instrument.direction());
+    split::worth(instrument, twice_mid, signed) - paid
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! PnL taken apart, in integers: spread, adverse selection, inventory, fees and funding add up to the ledger's PnL to
 //! the last unit.
 //!
-//! With side s, price p and net quantity q of each fill, the mid m when we heard of it, the mid m′ a horizon later and
+//! With side s, price p and net quantity q of each fill, the mid m just before it, the mid m′ a horizon later and
 //! the mid M at the end: spread Σ s·(m − p)·q, adverse selection Σ s·(m′ − m)·q, inventory Σ s·(M − m′)·q. Their sum is
 //! Σ s·(M − p)·q, what the ledger makes of cash and positions before fees and funding. Spread and adverse selection are
 //! the effective and the realised spread's parts of Huang and Stoll (1996), *Dealer versus auction markets*, J.
@@ -9,8 +9,9 @@
 //! inventory is Σ position·Δmid.
 //!
 //! The net quantity is what the position changed by: of a spot buy whose fee is taken in base currency, the quantity
-//! less the fee. A mid counts half ticks, so sums are kept in half units of [`Money`]; a half that cannot be written
-//! goes to inventory.
+//! less the fee. A mid counts half ticks: what is finer than a unit of [`Money`] is rounded at each fill as the ledger
+//! rounds the position, and what that differs by, less than a unit a fill, goes to inventory. Of inverse perpetuals the
+//! same holds with the worth of the contracts in base currency in the place of price · quantity.
 
 use crate::instrument::Instrument;
 use crate::ledger::fee_in_base;
@@ -27,7 +28,7 @@ pub struct Trade {
     pub qty: Qty,
     /// What the venue charged, in the currency it takes it in.
     pub fee: Money,
-    /// Bid + ask in ticks when we heard of it.
+    /// Bid + ask in ticks just before it.
     pub twice_mid: Ticks,
     /// Bid + ask in ticks a horizon later, or at the end where that is earlier.
     pub twice_later: Ticks,
@@ -51,30 +52,41 @@ pub struct Split {
 impl Split {
     /// Takes apart what `trades` made of a strategy that began flat, with the last mid's `end` = bid + ask.
     pub fn of(instrument: &Instrument, trades: impl Iterator<Item = Trade>, end: Ticks, funding: Money) -> Self {
-        let (mut spread, mut adverse, mut inventory, mut fees) = (0, 0, 0, 0);
-        let mut held: Qty = 0;
+        let mut split = Self { funding, ..Self::default() };
+        let (mut held, mut paid): (Qty, Money) = (0, 0);
+        let at = |twice_mid, net| worth(instrument, twice_mid, net);
         for trade in trades {
-            let given = if fee_in_base(instrument, trade.side) {
-                Qty::try_from(trade.fee / instrument.base_step_value()).unwrap_or(Qty::MAX)
-            } else {
-                0
-            };
-            fees -=
-                if fee_in_base(instrument, trade.side) { instrument.notional(trade.price, given) } else { trade.fee };
+            let (given, fee) = base_fee(instrument, &trade).unwrap_or((0, trade.fee));
             let net = trade.side.sign() * trade.qty - given;
+            let cost = instrument.settled(trade.price, net) * i128::from(instrument.direction());
+            split.fees -= fee;
+            split.spread += at(trade.twice_mid, net) - cost;
+            split.adverse_selection += at(trade.twice_later, net) - at(trade.twice_mid, net);
+            split.inventory += at(end, net) - at(trade.twice_later, net);
             held += net;
-            spread += instrument.notional(trade.twice_mid - 2 * trade.price, net);
-            adverse += instrument.notional(trade.twice_later - trade.twice_mid, net);
-            inventory += instrument.notional(end - trade.twice_later, net);
+            paid += cost;
         }
-        // The ledger values what is held toward zero, so a half unit of it is no PnL.
-        let made = (spread + adverse + inventory - instrument.notional(end, held) % 2) / 2;
-        let (spread, adverse_selection) = (spread / 2, adverse / 2);
-        Self { spread, adverse_selection, inventory: made - spread - adverse_selection, fees, funding }
+        // The ledger rounds what the position is worth once; here each fill's was.
+        let made = at(end, held) - paid;
+        split.inventory += made - (split.spread + split.adverse_selection + split.inventory);
+        split
     }
 
     /// The sum of the parts.
     pub fn pnl(&self) -> Money {
         self.spread + self.adverse_selection + self.inventory + self.fees + self.funding
     }
+}
+
+/// What a signed quantity is worth at a mid in the currency that profits are in, as the ledger values a position.
+pub(super) fn worth(instrument: &Instrument, twice_mid: Ticks, qty: Qty) -> Money {
+    instrument.settled_at_half(twice_mid, qty) * i128::from(instrument.direction())
+}
+
+/// The steps a fee in base currency takes from what was bought, and what they are worth at the trade's price.
+fn base_fee(instrument: &Instrument, trade: &Trade) -> Option<(Qty, Money)> {
+    fee_in_base(instrument, trade.side).then(|| {
+        let given = Qty::try_from(trade.fee / instrument.base_step_value()).unwrap_or(Qty::MAX);
+        (given, instrument.notional(trade.price, given))
+    })
 }

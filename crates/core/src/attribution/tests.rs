@@ -16,6 +16,9 @@ const FINEST: &str = r#"{"id": "BTC/USDT@binance", "symbol": "BTCUSDT", "kind": 
 const PERPETUAL: &str = r#"{"id": "BTC/USDT:USDT@binance", "symbol": "BTCUSDT", "kind": "linear_perpetual",
     "tick_size": "0.1", "lot_size": "0.001", "quantity_step_in_data": "0.001", "min_notional": "5",
     "maker_fee": "0.0002", "taker_fee": "0.0005", "settle": "USDT", "funding_interval_hours": 8}"#;
+const INVERSE: &str = r#"{"id": "BTC/USD:BTC@binance", "symbol": "BTCUSD_PERP", "kind": "inverse_perpetual",
+    "tick_size": "0.1", "lot_size": "1", "quantity_step_in_data": "1", "contract_multiplier": "100",
+    "min_notional": "0", "maker_fee": "0.0002", "taker_fee": "0.0005", "settle": "BTC"}"#;
 
 /// One fill of a history: side, price, quantity, fee in units of what it is taken in, and both mids doubled.
 type Step = (bool, Ticks, Qty, i64, Ticks, Ticks);
@@ -39,7 +42,15 @@ fn both(instrument: &Instrument, steps: &[Step], end: Ticks, funding: i64) -> (M
         } else {
             Money::from(fee) * 12_345
         };
-        let fill = Fill { trade: number as u64 + 1, price, qty, liquidity: Liquidity::Maker, fee };
+        let fill = Fill {
+            trade: number as u64 + 1,
+            price,
+            qty,
+            liquidity: Liquidity::Maker,
+            fee,
+            queue_ahead: -1,
+            twice_mid: 0,
+        };
         ledger.fill(0, instrument, currencies, side, &fill);
         trades.push(Trade { side, price, qty, fee, twice_mid, twice_later });
     }
@@ -52,11 +63,11 @@ fn both(instrument: &Instrument, steps: &[Step], end: Ticks, funding: i64) -> (M
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
 
-    /// Spot with fees in base and rebates, a perpetual that turns from long to short, and an instrument so fine that
-    /// half ticks are half units of money.
+    /// Spot with fees in base and rebates, perpetuals that turn from long to short, linear and inverse, and an
+    /// instrument so fine that half ticks are half units of money.
     #[test]
     fn the_parts_add_up_to_the_ledgers_pnl(
-        definition in prop::sample::select(vec![SPOT, FINEST, PERPETUAL]),
+        definition in prop::sample::select(vec![SPOT, FINEST, PERPETUAL, INVERSE]),
         steps in prop::collection::vec(step(), 0..24), end in 1_i64..4_000, funding in -9_999_i64..9_999
     ) {
         let instrument = Instrument::from_json(definition).unwrap();

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Engine;
 use super::state::State;
-use crate::ledger::{Ledger, Position, SETTLEMENT, Transaction, share};
+use crate::ledger::{Ledger, Position, Transaction};
 use crate::order::{Fill, OrderRequest};
 use crate::record::Decision;
-use crate::types::{InstrumentIx, Money, Nanos, OrderId, Qty, StrategyIx};
+use crate::types::{Money, Nanos, OrderId, Qty, StrategyIx};
 
 /// Money as decimal text of its units, since JSON has no 128-bit numbers.
 type Units = String;
@@ -167,44 +167,11 @@ impl Engine {
         self.state.log.add(&Decision::Posting { ts: self.state.now, order, transaction });
         true
     }
-
-    /// Books a funding payment of the account on an instrument (negative: paid), in its quote currency.
-    ///
-    /// It is shared between the strategies that stand on the side of the account's net position, by their size, to the
-    /// step the venue settles in; what is over goes to the first of them. Without any it is the account's.
-    pub fn book_funding(&mut self, instrument: InstrumentIx, amount: Money, ts_venue: Nanos, now: Nanos) {
-        self.state.now = self.state.now.max(now);
-        let ts = self.state.now;
-        self.state.log.add(&Decision::Funding { ts, instrument, ts_venue, amount });
-        let currency = self.state.views[usize::from(instrument)].currencies.quote;
-        for (owner, amount) in self.state.shares(instrument, amount) {
-            let transaction = self.state.ledger.funding(owner, currency, amount);
-            self.state.log.add(&Decision::Posting { ts, order: 0, transaction });
-        }
-    }
 }
 
 impl State {
     fn held_pnl(&self, strategy: StrategyIx) -> HeldPnl {
         let day_start = self.slots[usize::from(strategy)].day_start;
         HeldPnl { day_start: day_start.to_string(), now: self.pnl_or_before(strategy).to_string() }
-    }
-
-    /// (Owner, amount) of each share of a payment for the account's position in an instrument.
-    fn shares(&self, instrument: InstrumentIx, amount: Money) -> Vec<(u16, Money)> {
-        let on_it =
-            (0..self.slots.len() as StrategyIx).filter(|ix| self.slots[usize::from(*ix)].instrument == instrument);
-        let held: Vec<(u16, Qty)> = on_it.map(|ix| (ix + 1, self.ledger.position(ix).qty)).collect();
-        let net: Qty = held.iter().map(|(_, qty)| qty).sum();
-        let held: Vec<(u16, Qty)> = held.into_iter().filter(|(_, qty)| qty.signum() * net.signum() > 0).collect();
-        let whole: Qty = held.iter().map(|(_, qty)| qty.abs()).sum();
-        if whole == 0 {
-            return vec![(0, amount)];
-        }
-        let settled = |amount: Money| amount / SETTLEMENT * SETTLEMENT;
-        let mut shares: Vec<(u16, Money)> =
-            held.iter().map(|(owner, qty)| (*owner, settled(share(amount, qty.abs(), whole)))).collect();
-        shares[0].1 += amount - shares.iter().map(|(_, amount)| amount).sum::<Money>();
-        shares
     }
 }

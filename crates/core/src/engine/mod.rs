@@ -4,18 +4,21 @@
 //! then reports, then timers, so that a timer sees all that reached us by then. What a strategy asks for takes effect
 //! when its wake-up ends.
 
+mod charges;
 mod checkpoint;
 mod context;
 mod intents;
 mod moments;
 mod readout;
 mod state;
+mod streams;
 
 use std::collections::BinaryHeap;
 
+pub(crate) use charges::split;
 pub use checkpoint::{Checkpoint, HeldPnl, HeldPosition};
 pub use context::Context;
-pub use state::{Blotter, Counts, FillRow, Sample};
+pub use state::{Blotter, Counts, FillRow, Interested, Liquidation, Sample};
 
 use crate::book::Book;
 use crate::instrument::Instrument;
@@ -117,6 +120,7 @@ impl Engine {
             last_trade: None,
             quote: Quote::default(),
             counts: Counts::default(),
+            lends: false,
         });
         (self.state.views.len() - 1) as InstrumentIx
     }
@@ -124,6 +128,11 @@ impl Engine {
     /// An instrument's data has no book: the last trade's price stands in for it.
     pub fn takes_trades_for_book(&mut self, instrument: InstrumentIx) {
         self.state.views[usize::from(instrument)].book = Book::of_trades();
+    }
+
+    /// Lets a spot instrument be sold short: its base currency is lent, behind the account's margin.
+    pub fn lend(&mut self, instrument: InstrumentIx) {
+        self.state.views[usize::from(instrument)].lends = true;
     }
 
     /// Adds a strategy; returns its index. Panics if its instrument is not there.
@@ -271,6 +280,9 @@ impl Engine {
         let state = &mut self.state;
         state.now = state.now.max(report.ts_recv);
         state.log.add(&Decision::Report(*report));
+        if let ReportKind::Account(event) = &report.kind {
+            return self.account_event(report, event);
+        }
         let was_open = state.orders.get(report.order).is_some();
         let order = match state.orders.apply(report) {
             Ok(order) => order,

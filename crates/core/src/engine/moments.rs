@@ -1,9 +1,8 @@
 //! The engine in time: many rows at once up to the next moment that concerns somebody, or one input at a time.
 
 use super::Engine;
-use super::state::{Timer, TimerKind};
+use super::state::{State, TimerKind};
 use crate::event::{Event, Kind};
-use crate::feature::{Bar, Clock};
 use crate::feed::{Feed, Position as Row};
 use crate::matching::Reports;
 use crate::order::ReportKind;
@@ -64,16 +63,14 @@ impl Engine {
                     let hears = self.hears_reports(ix as InstrumentIx);
                     let Some(report) = reports[ix].pop_front() else { continue };
                     // A fill is noted with the middle of the book at its time.
-                    if hears || matches!(report.kind, ReportKind::Filled(_)) {
+                    if hears || matches!(report.kind, ReportKind::Filled(_) | ReportKind::Account(_)) {
                         self.run_views(feeds, at);
                     }
                     self.report(&report);
                 }
                 Next::Timer => {
                     self.run_views(feeds, at);
-                    if let Some(timer) = self.state.timers.pop() {
-                        self.timer(timer.0);
-                    }
+                    self.fire();
                 }
             }
             if self.faults.len() > faults || prompt && !self.state.commands.is_empty() {
@@ -84,14 +81,23 @@ impl Engine {
         self.state.now = self.state.now.max(until);
     }
 
-    /// With one instrument, takes its next row if somebody subscribed to it and nothing comes before it: the way of a
-    /// strategy that is told of every row, where looking for what comes next would cost more than telling it.
+    /// With one instrument, takes its next row if somebody subscribed to it and nothing comes before it, or the next
+    /// timer if nobody subscribed to rows: the way of a strategy that is told of every row or bar, where looking for
+    /// what comes next would cost more than telling it.
     #[inline]
     fn tell_next(&mut self, feeds: &mut [Feed<'_>], reports: &[Reports], until: Nanos) -> bool {
         let ([feed], [reports]) = (feeds, reports) else { return false };
-        let report = reports.front().map_or(until, |report| report.ts_recv);
-        let timer = self.state.timers.peek().map_or(until, |timer| timer.0.at);
+        let report = reports.front().map_or(Nanos::MAX, |report| report.ts_recv);
+        let timer = self.state.timers.peek().map_or(Nanos::MAX, |timer| timer.0.at);
         let view = &mut self.state.views[0];
+        if view.sought == 0 {
+            let is_timer = timer <= until && timer < report;
+            if is_timer {
+                view.run(feed, timer, None);
+                self.fire();
+            }
+            return is_timer;
+        }
         let Some((at, event)) = feed.pop_if(view.sought, until.min(report).min(timer)) else { return false };
         view.row(&event, at);
         self.state.now = self.state.now.max(at);
@@ -139,9 +145,7 @@ impl Engine {
 
     /// The one-timer case of [`Engine::advance`]: fires the next one.
     pub fn step_timer(&mut self) {
-        if let Some(timer) = self.state.timers.pop() {
-            self.timer(timer.0);
-        }
+        self.fire();
     }
 
     /// Wakes those who subscribed to a row that has just been taken in.
@@ -171,62 +175,56 @@ impl Engine {
         }
     }
 
-    fn timer(&mut self, timer: Timer) {
-        self.state.now = timer.at;
-        let again = |after: Nanos| {
-            let missed = self.state.reached.saturating_sub(timer.at).max(0) / after;
-            Timer::at(timer.at.saturating_add((missed + 1).saturating_mul(after)), timer.kind, timer.owner, timer.id)
+    /// Fires the next timer, set to the time after that.
+    fn fire(&mut self) {
+        let State { timers, views, slots, reached, .. } = &mut self.state;
+        let Some(mut next) = timers.peek_mut() else { return };
+        let timer = next.0;
+        let (owner, id) = (usize::from(timer.owner), usize::from(timer.id));
+        let after = match timer.kind {
+            TimerKind::Midnight => super::DAY,
+            TimerKind::Bar => views[owner].series[id].interval(),
+            TimerKind::Strategy => slots[owner].timers[id],
+            TimerKind::Sample => self.settings.sample_every.unwrap_or(Nanos::MAX),
         };
+        let missed = if *reached > timer.at { (*reached - timer.at) / after } else { 0 };
+        next.0.at = timer.at.saturating_add((missed + 1).saturating_mul(after));
+        drop(next);
+        self.state.now = timer.at;
         match timer.kind {
             TimerKind::Midnight => {
-                self.state.timers.push(again(super::DAY));
                 self.state.day = timer.at.max(self.state.reached).div_euclid(super::DAY);
                 self.state.turn_day();
             }
-            TimerKind::Bar => {
-                let series = &self.state.views[usize::from(timer.owner)].series[usize::from(timer.id)];
-                let Clock::Time(interval) = series.clock() else { return };
-                self.state.timers.push(again(interval));
-                self.close_bar(timer.owner, timer.id, timer.at);
-            }
-            TimerKind::Strategy => {
-                let interval = self.state.slots[usize::from(timer.owner)].timers[usize::from(timer.id)];
-                self.state.timers.push(again(interval));
-                self.wake(timer.owner, &Wake::Timer(timer.id));
-            }
-            TimerKind::Sample => {
-                self.state.timers.push(again(self.settings.sample_every.unwrap_or(Nanos::MAX)));
-                self.sample();
-            }
+            TimerKind::Bar => self.close_bar(timer.owner, timer.id, timer.at),
+            TimerKind::Strategy => self.wake(timer.owner, &Wake::Timer(timer.id)),
+            TimerKind::Sample => self.sample(),
         }
     }
 
     fn close_bar(&mut self, instrument: InstrumentIx, series: u16, end: Nanos) {
-        let view = &mut self.state.views[usize::from(instrument)];
-        if let Some(bar) = view.series[usize::from(series)].close(end) {
-            self.tell_bar(usize::from(instrument), series, bar);
+        let instrument = usize::from(instrument);
+        if self.state.views[instrument].series[usize::from(series)].close(end) {
+            self.tell_bar(instrument, series);
         }
     }
 
     /// Wakes those who subscribed to bars that the last trade closed, in the order the series were asked for.
-    #[cold]
     fn tell_trade_bars(&mut self, instrument: usize) {
         let closed = std::mem::take(&mut self.state.views[instrument].closed);
-        for series in &closed {
-            if let Some(bar) = self.state.views[instrument].series[usize::from(*series)].closed().copied() {
-                self.tell_bar(instrument, *series, bar);
-            }
-        }
-        let (view, mut closed) = (&mut self.state.views[instrument], closed);
-        closed.clear();
+        closed.iter().for_each(|series| self.tell_bar(instrument, *series));
+        let view = &mut self.state.views[instrument];
         view.closed = closed;
+        view.closed.clear();
     }
 
-    fn tell_bar(&mut self, instrument: usize, series: u16, bar: Bar) {
+    fn tell_bar(&mut self, instrument: usize, series: u16) {
+        let Some(bar) = self.state.views[instrument].series[usize::from(series)].closed() else { return };
+        let wake = Wake::Bar(series, *bar);
         for at in 0..self.state.views[instrument].bar_listeners.len() {
             let (heard, strategy) = self.state.views[instrument].bar_listeners[at];
             if heard == series {
-                self.wake(strategy, &Wake::Bar(series, bar));
+                self.wake(strategy, &wake);
             }
         }
     }

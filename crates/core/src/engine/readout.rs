@@ -3,9 +3,9 @@
 use super::{Blotter, Counts, Engine, Tally};
 use crate::book::Book;
 use crate::instrument::{Instrument, InstrumentKind};
-use crate::ledger::{Account, Ledger};
+use crate::ledger::{Account, Currencies, Ledger};
 use crate::order::OrderTable;
-use crate::types::{CurrencyIx, InstrumentIx, Money, StrategyIx, Ticks};
+use crate::types::{AccountIx, CurrencyIx, InstrumentIx, Money, StrategyIx, Ticks};
 
 impl Engine {
     /// The ledger.
@@ -16,6 +16,27 @@ impl Engine {
     /// An instrument's definition.
     pub fn instrument(&self, instrument: InstrumentIx) -> &Instrument {
         &self.state.views[usize::from(instrument)].instrument
+    }
+
+    /// An instrument's definition and the currencies it moves.
+    pub(crate) fn listed(&self, instrument: InstrumentIx) -> (&Instrument, Currencies) {
+        let view = &self.state.views[usize::from(instrument)];
+        (&view.instrument, view.currencies)
+    }
+
+    /// How many instruments there are.
+    pub fn instruments(&self) -> usize {
+        self.state.views.len()
+    }
+
+    /// How many strategies there are.
+    pub fn strategies(&self) -> usize {
+        self.state.slots.len()
+    }
+
+    /// The account of a strategy.
+    pub fn account_of(&self, strategy: StrategyIx) -> AccountIx {
+        self.state.slots[usize::from(strategy)].account
     }
 
     /// Whether a strategy is called.
@@ -33,7 +54,8 @@ impl Engine {
     pub fn imbalance(&self) -> Money {
         let unexplained = (0..self.strategies.len() as StrategyIx).map(|strategy| {
             let (view, position) = (self.state.view_of(strategy), self.state.ledger.position(strategy));
-            let of = |account| self.state.ledger.balance(strategy + 1, account, view.currencies.quote);
+            let settle = view.currencies.settled_in(view.instrument.kind);
+            let of = |account| self.state.ledger.balance(strategy + 1, account, settle);
             let worth = match view.instrument.kind {
                 InstrumentKind::Spot => position.value(&view.instrument, view.twice_mid()),
                 InstrumentKind::LinearPerpetual | InstrumentKind::InversePerpetual => {
@@ -73,9 +95,10 @@ impl Engine {
         self.state.views[usize::from(instrument)].twice_mid()
     }
 
-    /// The currency of an instrument's prices.
-    pub fn quote_currency(&self, instrument: InstrumentIx) -> CurrencyIx {
-        self.state.views[usize::from(instrument)].currencies.quote
+    /// The currency that an instrument's profits and funding are in.
+    pub fn settled_in(&self, instrument: InstrumentIx) -> CurrencyIx {
+        let view = &self.state.views[usize::from(instrument)];
+        view.currencies.settled_in(view.instrument.kind)
     }
 
     /// Refusals and withheld quotes of a strategy.

@@ -37,6 +37,8 @@ pub(super) struct View {
     pub(super) last_trade: Option<Ticks>,
     pub(super) quote: Quote,
     pub(super) counts: Counts,
+    /// Whether its base currency can be borrowed to sell it short (spot).
+    pub(super) lends: bool,
 }
 
 /// What came in on one instrument.
@@ -116,6 +118,32 @@ pub struct FillRow {
     pub twice_mid: Ticks,
 }
 
+/// Interest that a strategy owes for what it borrowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interested {
+    /// Whose.
+    pub strategy: StrategyIx,
+    /// What the base currency was worth, in ticks.
+    pub price: Ticks,
+    /// In quantity steps.
+    pub qty: Qty,
+}
+
+/// A position of an account that the venue closed, or a part of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Liquidation {
+    /// When we heard of it.
+    pub ts: Nanos,
+    /// Whose.
+    pub account: AccountIx,
+    /// In which instrument.
+    pub instrument: InstrumentIx,
+    /// Of the venue's order.
+    pub side: Side,
+    /// What was executed.
+    pub fill: Fill,
+}
+
 /// The value of a strategy at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
@@ -138,6 +166,10 @@ pub struct Blotter {
     pub ended: Vec<Order>,
     /// Executions.
     pub fills: Vec<FillRow>,
+    /// Interest that was charged.
+    pub interest: Vec<Interested>,
+    /// Positions that the venue closed.
+    pub liquidations: Vec<Liquidation>,
     /// Values over time.
     pub samples: Vec<Sample>,
     /// Reports that fitted no order's life.
@@ -173,9 +205,27 @@ impl View {
             let (columns, times) = (block.columns(), block.times());
             let end = match last {
                 Some(last) if last.block < at.block => return,
-                Some(last) if last.block == at.block => (last.row + 1).max(at.row),
+                Some(last) if last.block == at.block => (last.row + 1).clamp(at.row, columns.len()),
                 _ => columns.len(),
             };
+            // Where little comes between two trades, the book's loop would be begun for each of them.
+            let mut row = at.row;
+            while !self.series.is_empty()
+                && row < end
+                && times.at(row) <= until
+                && Kind::of(columns.flags[row]) == Kind::Trade
+            {
+                self.row(&columns.get(row), times.at(row));
+                row += 1;
+            }
+            if row > at.row {
+                let is_over = row < columns.len() && times.at(row) > until;
+                feed.seek(row);
+                if is_over {
+                    return;
+                }
+                continue;
+            }
             let stop = self.book.advance(&columns, times, at.row..end, until, watch);
             let (Stop::Time(next) | Stop::Row(next)) = stop;
             self.counts.events += (next - at.row) as u64;
@@ -275,7 +325,8 @@ impl State {
     pub(super) fn pnl(&self, strategy: StrategyIx) -> Money {
         let view = self.view_of(strategy);
         let position = self.ledger.position(strategy);
-        let received = -self.ledger.balance(strategy + 1, Account::Funding, view.currencies.quote);
+        let settle = view.currencies.settled_in(view.instrument.kind);
+        let received = -self.ledger.balance(strategy + 1, Account::Funding, settle);
         let unrealised = if position.qty == 0 { 0 } else { view.unrealised(position) };
         position.realised + unrealised - position.fees + received
     }
@@ -310,6 +361,7 @@ impl State {
         } else {
             (self.quote_free(strategy, without), 0)
         };
+        let lent = view.lends.then(|| self.margin(strategy));
         Standing {
             now: self.now,
             halted: self.halted || !slot.running,
@@ -320,6 +372,7 @@ impl State {
             quote_available,
             notional_elsewhere,
             base_available: self.base_free(strategy, without),
+            lent,
             day_pnl,
         }
     }
@@ -370,16 +423,21 @@ impl State {
         Qty::try_from((self.ledger.cash(account, mine.currencies.base) - sold) / step).unwrap_or(Qty::MAX)
     }
 
-    /// Equity of the account, and the notional of the other strategies' perpetual positions.
+    /// Equity of the account in the currency that a strategy's instrument settles in, and the notional of the other
+    /// strategies' positions on margin.
     fn margin(&self, strategy: StrategyIx) -> (Money, Money) {
-        let quote = self.view_of(strategy).currencies.quote;
-        let (mut equity, mut elsewhere) = (self.ledger.cash(self.slots[usize::from(strategy)].account, quote), 0);
+        let settle = |view: &View| view.currencies.settled_in(view.instrument.kind);
+        let currency = settle(self.view_of(strategy));
+        let (mut equity, mut elsewhere) = (self.ledger.cash(self.slots[usize::from(strategy)].account, currency), 0);
         for other in self.members(strategy) {
             let (view, position) = (self.view_of(other), self.ledger.position(other));
-            if position.qty == 0 || view.currencies.quote != quote || !Position::may_be_short(&view.instrument) {
+            let short = view.lends && position.qty < 0;
+            let margined = Position::may_be_short(&view.instrument) || short;
+            if position.qty == 0 || settle(view) != currency || !margined {
                 continue;
             }
-            equity += view.unrealised(position);
+            // What a short on spot was sold for is cash already.
+            equity += if short { view.value(position) } else { view.unrealised(position) };
             if other != strategy {
                 elsewhere += view.value(position).abs();
             }

@@ -9,7 +9,7 @@ use crate::event::{ColumnsBuf, Event, Kind, flag};
 use crate::feature::{Clock, Given, IndicatorId, Spec};
 use crate::instrument::{InstrumentKind, money};
 use crate::ledger::Account;
-use crate::matching::{Latency, QueueModel, VenueSettings};
+use crate::matching::{FillModel, Latency, QueueModel, VenueSettings};
 use crate::order::{Exposure, Fill, Order, OrderRequest, Pending};
 use crate::record::{decode, split};
 use crate::simulation::{Pace, Simulation};
@@ -22,12 +22,10 @@ mod session;
 
 const PERPETUAL: &str = "X/USDT:USDT@venue";
 const SPOT: &str = "X/USDT@venue";
-const VENUE: VenueSettings = VenueSettings {
-    queue: QueueModel::RiskAverse,
-    partial_fills: true,
-    latency: Latency { feed: None, entry: 1, response: 1 },
-};
-const PROMPT: VenueSettings = VenueSettings { latency: Latency { feed: None, entry: 0, response: 0 }, ..VENUE };
+const VENUE: VenueSettings =
+    VenueSettings { queue: QueueModel::RiskAverse, fills: FillModel::Partial, latency: Latency::constant(1, 1) };
+const PROMPT: VenueSettings =
+    VenueSettings { queue: QueueModel::RiskAverse, fills: FillModel::Partial, latency: Latency::constant(0, 0) };
 const DEAF: Interest = Interest { book: false, trade: false, quote: false, funding: false, fill: false, order: false };
 
 /// Tick, step and lot are 1: a price of 100 is 100 USDT for one X.
@@ -145,7 +143,7 @@ impl Desk {
         let mut simulation = Simulation::new(Engine::new(settings));
         let columns: Vec<ColumnsBuf> = self.places.iter().map(|place| ColumnsBuf::pack(&place.2)).collect();
         for (place, columns) in self.places.iter().zip(&columns) {
-            simulation.add_instrument(place.0.clone(), place.1, &[columns.view()]);
+            simulation.add_instrument(place.0.clone(), place.1.clone(), &[columns.view()]);
         }
         self.deposits.iter().for_each(|(currency, text)| simulation.engine().deposit(currency, money(text).unwrap()));
         let said = Rc::new(RefCell::new(Vec::new()));
@@ -522,7 +520,7 @@ fn a_quote_on_spot_offers_no_more_than_is_free() {
 
 #[test]
 fn a_target_asks_once_for_what_is_missing() {
-    let slow = VenueSettings { latency: Latency { feed: None, entry: 8, response: 8 }, ..VENUE };
+    let slow = VenueSettings { latency: Latency::constant(8, 8), ..VENUE };
     let day =
         desk(PERPETUAL, &[book(0)]).with(|desk| (desk.until, desk.places[0].1) = (95, slow)).play(|wake, ctx, said| {
             beat(ctx, wake, 10);

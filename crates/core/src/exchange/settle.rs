@@ -104,7 +104,15 @@ impl Exchange {
         let listing = &self.listings[usize::from(instrument)];
         let owner = &mut self.accounts[account as usize];
         let liquidity = if trade.maker { Liquidity::Maker } else { Liquidity::Taker };
-        let execution = Execution { trade: trade.id, price: trade.price, qty: trade.qty, liquidity, fee: trade.fee };
+        let execution = Execution {
+            trade: trade.id,
+            price: trade.price,
+            qty: trade.qty,
+            liquidity,
+            fee: trade.fee,
+            queue_ahead: -1,
+            twice_mid: 0,
+        };
         let realised = owner.positions[usize::from(instrument)].trade(&listing.instrument, side, &execution);
         let settled = round_to_settlement(realised);
         owner.wallet += settled - trade.fee;

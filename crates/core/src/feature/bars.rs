@@ -30,9 +30,10 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// A bar at one price, without trades.
-    pub(super) fn flat(start: Nanos, end: Nanos, price: Ticks) -> Self {
-        Self { start, end, open: price, high: price, low: price, close: price, ..Self::default() }
+    /// Begins anew at one price, without trades.
+    #[inline]
+    pub(super) fn begin(&mut self, start: Nanos, end: Nanos, price: Ticks) {
+        *self = Self { start, end, open: price, high: price, low: price, close: price, ..Self::default() };
     }
 
     /// Takes a trade in.

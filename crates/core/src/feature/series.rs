@@ -29,6 +29,12 @@ impl Reading {
         self.now
     }
 
+    /// One of them. Panics if there is none of that number.
+    #[inline]
+    pub fn output(&self, at: usize) -> f64 {
+        self.now[at]
+    }
+
     /// Its outputs after the bar before that.
     #[inline]
     pub fn previous(&self) -> Outputs {
@@ -63,12 +69,16 @@ impl Reading {
 pub struct Series {
     clock: Clock,
     units: Units,
-    bar: Option<Bar>,
+    /// The bar that is open and the one that closed last, which change places.
+    bars: [Bar; 2],
+    open: usize,
+    /// Whether there was a trade yet, and a bar closed.
+    traded: bool,
+    has_closed: bool,
     /// Where the last bar ended, or the series began.
     start: Nanos,
     expectation: Expectation,
     indicators: Vec<Reading>,
-    closed: Option<Bar>,
 }
 
 impl Series {
@@ -82,13 +92,20 @@ impl Series {
             Clock::Imbalance(rule) => rule.low > 0 && rule.span > 0,
         };
         assert!(above_zero, "what closes a bar must be above 0");
-        let (indicators, expectation) = (Vec::new(), Expectation::default());
-        Self { clock, units, bar: None, start: now, expectation, indicators, closed: None }
+        let (bars, expectation) = ([Bar::default(); 2], Expectation::default());
+        let (open, traded, has_closed, indicators) = (0, false, false, Vec::new());
+        Self { clock, units, bars, open, traded, has_closed, start: now, expectation, indicators }
     }
 
     /// What closes its bars.
     pub fn clock(&self) -> Clock {
         self.clock
+    }
+
+    /// Between two closes, where time closes its bars; else for ever.
+    #[inline]
+    pub fn interval(&self) -> Nanos {
+        if let Clock::Time(interval) = self.clock { interval } else { Nanos::MAX }
     }
 
     /// The first close after `now`, where time closes its bars.
@@ -118,26 +135,25 @@ impl Series {
     /// The bar that closed last.
     #[inline]
     pub fn closed(&self) -> Option<&Bar> {
-        self.closed.as_ref()
+        self.has_closed.then(|| &self.bars[1 - self.open])
     }
 
     /// A trade reached us at `now`; whether it closed a bar.
     #[inline]
     pub fn trade(&mut self, now: Nanos, price: Ticks, qty: Qty, by_buyer: bool) -> bool {
-        let bar = match &mut self.bar {
-            // A bar that only carries the last close begins with this trade.
-            Some(bar) if bar.trades > 0 => bar,
-            other => {
-                let (start, end) = match self.clock {
-                    Clock::Time(interval) => {
-                        let start = (now - 1).div_euclid(interval).saturating_mul(interval);
-                        (start, start.saturating_add(interval))
-                    }
-                    _ => (self.start, now),
-                };
-                other.insert(Bar::flat(start, end, price))
-            }
-        };
+        let bar = &mut self.bars[self.open];
+        // A bar without trades, which may carry the last close, begins with this one.
+        if bar.trades == 0 {
+            let (start, end) = match self.clock {
+                Clock::Time(interval) => {
+                    let start = (now - 1).div_euclid(interval).saturating_mul(interval);
+                    (start, start.saturating_add(interval))
+                }
+                _ => (self.start, now),
+            };
+            bar.begin(start, end, price);
+            self.traded = true;
+        }
         bar.take(price, qty, by_buyer);
         let closes = match self.clock {
             Clock::Time(_) => return false,
@@ -148,25 +164,30 @@ impl Series {
         };
         if closes {
             bar.end = now;
-            let bar = *bar;
-            (self.bar, self.start) = (None, now);
-            self.finish(bar);
+            self.start = now;
+            self.finish(now, now, price);
         }
         closes
     }
 
-    /// Time: closes the bar that ends at `end`; `None` before the first trade.
-    pub fn close(&mut self, end: Nanos) -> Option<Bar> {
-        let (Some(bar), Clock::Time(interval)) = (self.bar, self.clock) else { return None };
-        self.bar = Some(Bar::flat(end, end + interval, bar.close));
-        self.finish(bar);
-        Some(bar)
+    /// Time: closes the bar that ends at `end`; whether there was one, which there is not before the first trade.
+    #[inline]
+    pub fn close(&mut self, end: Nanos) -> bool {
+        let Clock::Time(interval) = self.clock else { return false };
+        if self.traded {
+            let price = self.bars[self.open].close;
+            self.finish(end, end + interval, price);
+        }
+        self.traded
     }
 
+    /// Closes the open bar and begins another at a price.
     #[inline]
-    fn finish(&mut self, bar: Bar) {
-        self.indicators.iter_mut().for_each(|reading| reading.update(&bar));
-        self.closed = Some(bar);
+    fn finish(&mut self, start: Nanos, end: Nanos, price: Ticks) {
+        let bar = &self.bars[self.open];
+        self.indicators.iter_mut().for_each(|reading| reading.update(bar));
+        (self.open, self.has_closed) = (1 - self.open, true);
+        self.bars[self.open].begin(start, end, price);
     }
 }
 
@@ -182,23 +203,29 @@ mod tests {
         Series::new(clock, UNITS, 0)
     }
 
+    fn close(series: &mut Series, end: Nanos) -> Bar {
+        assert!(series.close(end));
+        *series.closed().unwrap()
+    }
+
     #[test]
     fn bars_hold_what_reached_us_within_them() {
         let mut series = series(Clock::Time(10));
-        assert_eq!(series.close(10), None);
+        assert!(!series.close(10), "there is none before the first trade");
         for (now, price, qty, buyer) in [(11, 5, 1, true), (15, 9, 2, false), (20, 4, 3, true)] {
             assert!(!series.trade(now, price, qty, buyer));
         }
-        let bar = series.close(20).unwrap();
+        let bar = close(&mut series, 20);
         assert_eq!((bar.start, bar.end, bar.open, bar.high, bar.low, bar.close), (10, 20, 5, 9, 4, 4));
         assert_eq!((bar.volume, bar.buy_volume, bar.trades, bar.value), (6, 4, 3, 5 + 18 + 12));
-        let empty = series.close(30).unwrap();
+        let empty = close(&mut series, 30);
         assert_eq!((empty.start, empty.end, empty.open, empty.close, empty.volume), (20, 30, 4, 4, 0));
         series.trade(31, 7, 1, true);
-        assert_eq!(series.close(40).map(|bar| (bar.start, bar.open, bar.low)), Some((30, 7, 7)));
+        let bar = close(&mut series, 40);
+        assert_eq!((bar.start, bar.open, bar.low), (30, 7, 7));
         let mut series = Series::new(Clock::Time(10), UNITS, 0);
         series.trade(20, 5, 1, true);
-        assert_eq!(series.close(20).map(|bar| bar.start), Some(10), "a bar ends with its last moment");
+        assert_eq!(close(&mut series, 20).start, 10, "a bar ends with its last moment");
         assert_eq!((series.next_close(40), series.next_close(39)), (Some(50), Some(40)));
     }
 

@@ -4,13 +4,15 @@
 //! 10⁻⁸: what is finer goes to a rounding account and is never dropped.
 
 mod position;
+mod shares;
 
 pub use position::Position;
 pub(crate) use position::share;
+pub use shares::{payments, quantities};
 
 use crate::instrument::{Instrument, InstrumentKind};
 use crate::order::Fill;
-use crate::types::{AccountIx, CurrencyIx, Money, Side, StrategyIx};
+use crate::types::{AccountIx, CurrencyIx, Money, Qty, Side, StrategyIx, Ticks};
 
 /// The step a venue settles cash in: 10⁻⁸ of a currency.
 pub const SETTLEMENT: Money = 100_000_000;
@@ -25,7 +27,7 @@ pub enum Account {
     Trading = 1,
     /// Paid to the venue.
     Fees = 2,
-    /// Paid to or by other holders of a perpetual.
+    /// Paid to or by other holders of a perpetual; interest on what was borrowed.
     Funding = 3,
     /// What is finer than the venue settles.
     Rounding = 4,
@@ -110,7 +112,7 @@ impl Currencies {
 }
 
 /// Balances of every account, owner and currency, and the position of every strategy.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
     currencies: Vec<String>,
     /// `[owner][currency × accounts]`
@@ -265,6 +267,25 @@ impl Ledger {
         let mut transaction = Transaction::new();
         transaction.add(owner, Account::Cash, currency, amount);
         transaction.add(owner, Account::Funding, currency, -amount);
+        self.post(&transaction);
+        transaction
+    }
+
+    /// Books interest of so many quantity steps of base currency that a strategy borrowed to sell spot short: they are
+    /// added to what it owes, and count as a cost at a price.
+    pub fn interest(
+        &mut self,
+        strategy: StrategyIx,
+        instrument: &Instrument,
+        currencies: Currencies,
+        price: Ticks,
+        qty: Qty,
+    ) -> Transaction {
+        self.positions[usize::from(strategy)].pay(instrument, price, qty);
+        let mut transaction = Transaction::new();
+        let amount = i128::from(qty) * instrument.base_step_value();
+        transaction.add(strategy + 1, Account::Cash, currencies.base, -amount);
+        transaction.add(strategy + 1, Account::Funding, currencies.base, amount);
         self.post(&transaction);
         transaction
     }

@@ -37,15 +37,23 @@ impl Position {
         self.turnover += notional;
         if fee_in_base(instrument, side) {
             // The fee is base currency given away at the trade's price.
-            let qty = Qty::try_from(fill.fee / instrument.base_step_value()).unwrap_or(Qty::MAX);
-            let value = instrument.notional(fill.price, qty);
-            self.qty -= qty;
-            self.cost -= value;
-            self.fees += value;
+            self.pay(
+                instrument,
+                fill.price,
+                Qty::try_from(fill.fee / instrument.base_step_value()).unwrap_or(Qty::MAX),
+            );
         } else {
             self.fees += fill.fee;
         }
         realised
+    }
+
+    /// Gives away base currency, at what it is worth at a price.
+    pub(crate) fn pay(&mut self, instrument: &Instrument, price: Ticks, qty: Qty) {
+        let value = instrument.notional(price, qty);
+        self.qty -= qty;
+        self.cost -= value;
+        self.fees += value;
     }
 
     /// Made on paper at a price, in quote currency. `twice_mark` is bid + ask in ticks, or twice a last price.

@@ -21,7 +21,7 @@ fn books(definition: &str) -> (Ledger, Instrument, Currencies) {
 }
 
 fn fill(price: i64, qty: Qty, fee: &str) -> Fill {
-    Fill { trade: 1, price, qty, liquidity: Liquidity::Maker, fee: money(fee).unwrap() }
+    Fill { trade: 1, price, qty, liquidity: Liquidity::Maker, fee: money(fee).unwrap(), queue_ahead: -1, twice_mid: 0 }
 }
 
 /// Buy 0.01 BTC at 60,000 paying 0.00001 BTC, sell 0.00999 at 60,100 paying 0.600399 USDT.
@@ -99,7 +99,7 @@ proptest! {
             let in_base = fee_in_base(&instrument, side);
             // Fees are whole settlement steps; a base fee is below what was bought.
             let fee = i128::from(if in_base { fee.min(qty) } else { fee }) * SETTLEMENT;
-            let fill = Fill { trade: 1, price, qty, liquidity: Liquidity::Taker, fee };
+            let fill = Fill { trade: 1, price, qty, liquidity: Liquidity::Taker, fee, queue_ahead: -1, twice_mid: 0 };
             let lines = ledger.fill(0, &instrument, c, side, &fill);
             for currency in [c.base, c.quote] {
                 let of = lines.lines().iter().filter(|line| line.currency == currency);
@@ -136,7 +136,7 @@ fn an_inverse_perpetual_makes_base_currency_by_the_reciprocals_of_its_prices() {
     let currencies = Currencies { base: ledger.currency("BTC"), quote: ledger.currency("USD") };
     ledger.add_strategy(false);
     let mut trade = |side, price, qty| {
-        let fill = Fill { trade: 1, price, qty, liquidity: Liquidity::Taker, fee: 0 };
+        let fill = Fill { trade: 1, price, qty, liquidity: Liquidity::Taker, fee: 0, queue_ahead: -1, twice_mid: 0 };
         ledger.fill(0, &coin, currencies, side, &fill)
     };
     // 200 contracts long from 10,000 to 12,500: 20,000 × (1/10,000 − 1/12,500) = 0.4 BTC, half of it at a time.
@@ -154,8 +154,8 @@ fn an_inverse_perpetual_makes_base_currency_by_the_reciprocals_of_its_prices() {
     // Short: the 30,000 USD are worth 3 BTC at 10,000, 0.6 more than at 12,500; at 12,500.05 a little less.
     assert_eq!(held.unrealised(&coin, 200_000), money("0.6").unwrap());
     assert_eq!(held.unrealised(&coin, 250_001), money("2.3999904000383998").unwrap() - held.cost);
-    assert_eq!(ledger.cash(0, 0), money("0.4").unwrap());
-    assert_eq!((ledger.cash(0, 1), ledger.imbalance()), (0, 0));
+    assert_eq!(ledger.cash_of_all(0), money("0.4").unwrap());
+    assert_eq!((ledger.cash_of_all(1), ledger.imbalance()), (0, 0));
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn what_an_inverse_trade_makes_finer_than_settles_is_posted_as_rounding() {
     let currencies = Currencies { base: ledger.currency("BTC"), quote: ledger.currency("USD") };
     ledger.add_strategy(false);
     for (side, price) in [(Side::Buy, 300_000), (Side::Sell, 310_000), (Side::Sell, 310_000), (Side::Buy, 290_007)] {
-        let fill = Fill { trade: 1, price, qty: 7, liquidity: Liquidity::Maker, fee: 0 };
+        let fill = Fill { trade: 1, price, qty: 7, liquidity: Liquidity::Maker, fee: 0, queue_ahead: -1, twice_mid: 0 };
         ledger.fill(0, &coin, currencies, side, &fill);
         assert_eq!(ledger.imbalance(), 0);
     }
@@ -173,4 +173,25 @@ fn what_an_inverse_trade_makes_finer_than_settles_is_posted_as_rounding() {
     let booked = ledger.balance(1, Account::Cash, 0) + ledger.balance(1, Account::Rounding, 0);
     assert_eq!((held.qty, held.cost, booked), (0, 0, held.realised));
     assert!(ledger.balance(1, Account::Cash, 0) % SETTLEMENT == 0 && ledger.balance(1, Account::Rounding, 0) != 0);
+}
+
+/// Binance: 1,000 borrowed at 0.001 % an hour for two hours cost 0.02,
+/// <https://www.binance.com/en/support/faq/360030157812>.
+#[test]
+fn interest_is_added_to_what_a_short_owes() {
+    let (mut ledger, spot, c) = books(SPOT);
+    // 1,000 sold short at 20.00, and bought back with the interest.
+    ledger.fill(0, &spot, c, Side::Sell, &fill(2_000, 1_000 * 100_000_000, "0"));
+    let interest = 2 * 1_000_000;
+    let posted = ledger.interest(0, &spot, c, 2_000, interest);
+    assert_eq!(
+        posted.lines()[1],
+        Posting { amount: money("0.02").unwrap(), account: Account::Funding, ..posted.lines()[1] }
+    );
+    let held = *ledger.position(0);
+    assert_eq!((held.qty, held.fees), (-100_002_000_000, money("0.4").unwrap()));
+    assert_eq!((held.pnl(&spot, 4_000), ledger.imbalance()), (money("-0.4").unwrap(), 0));
+    ledger.fill(0, &spot, c, Side::Buy, &fill(2_000, 1_000 * 100_000_000 + interest, "0"));
+    assert_eq!((ledger.position(0).qty, ledger.cash(0, c.base)), (0, 0));
+    assert_eq!(ledger.cash(0, c.quote), money("9999.6").unwrap());
 }

@@ -29,8 +29,9 @@ struct Volume {
 }
 
 impl Fees {
-    /// Of an account that traded so much in the thirty days before, the same on each of them.
-    pub(super) fn new(instrument: &Instrument, traded: Money) -> Self {
+    /// Of an account that traded what the instrument says in the thirty days before, the same on each of them.
+    pub(super) fn new(instrument: &Instrument) -> Self {
+        let traded = instrument.traded_before;
         let mut fees = Self { maker: instrument.maker_fee, taker: instrument.taker_fee, volume: None };
         if !instrument.fee_tiers.is_empty() {
             let before = VecDeque::from([traded / DAYS as Money; DAYS]);
@@ -40,8 +41,7 @@ impl Fees {
         fees
     }
 
-    /// The fee, in base currency for a spot buy, else in the currency the instrument settles in; negative for a rebate.
-    /// Rounded to what settles: 10⁻⁸, and for a base fee whole quantity steps, so that a position stays countable.
+    /// The fee of an execution; what is traded counts for later ones.
     pub(super) fn charge(
         &mut self,
         now: Nanos,
@@ -58,12 +58,22 @@ impl Fees {
             Liquidity::Maker => self.maker,
             Liquidity::Taker => self.taker,
         };
-        if fee_in_base(instrument, side) {
-            let exact = i128::from(qty) * rate;
-            let half = exact.signum() * RATE_SCALE / 2;
-            return (exact + half) / RATE_SCALE * instrument.base_step_value();
+        at(rate, instrument, side, price, qty)
+    }
+
+    /// The fee of a liquidation: the venue's own for it, else a taker's.
+    pub(super) fn of_liquidation(
+        &mut self,
+        now: Nanos,
+        instrument: &Instrument,
+        side: Side,
+        price: Ticks,
+        qty: Qty,
+    ) -> Money {
+        if instrument.liquidation_fee == 0 {
+            return self.charge(now, instrument, side, price, qty, Liquidity::Taker);
         }
-        round_to_settlement(at_rate(instrument.settled(price, qty), rate))
+        at(instrument.liquidation_fee, instrument, side, price, qty)
     }
 
     /// Adds to what was traded. The tier is that of the last thirty whole days and changes at midnight UTC, as at
@@ -92,9 +102,15 @@ impl Fees {
     }
 }
 
-/// The fee of an account that has not traded before.
-pub(super) fn fee(instrument: &Instrument, side: Side, price: Ticks, qty: Qty, liquidity: Liquidity) -> Money {
-    Fees::new(instrument, 0).charge(0, instrument, side, price, qty, liquidity)
+/// A fee, in base currency for a spot buy, else in the currency the instrument settles in; negative for a rebate.
+/// Rounded to what settles: 10⁻⁸, and for a base fee whole quantity steps, so that a position stays countable.
+fn at(rate: i128, instrument: &Instrument, side: Side, price: Ticks, qty: Qty) -> Money {
+    if fee_in_base(instrument, side) {
+        let exact = i128::from(qty) * rate;
+        let half = exact.signum() * RATE_SCALE / 2;
+        return (exact + half) / RATE_SCALE * instrument.base_step_value();
+    }
+    round_to_settlement(at_rate(instrument.settled(price, qty), rate))
 }
 
 #[cfg(test)]
@@ -110,7 +126,7 @@ mod tests {
             "quantity_step_in_data": "0.00000001", "min_notional": "5", "maker_fee": "0.00075", "taker_fee": "0.001"}"#,
         )
         .unwrap();
-        let of = |side, qty, liquidity| Fees::new(&spot, 0).charge(0, &spot, side, 6_183_763, qty, liquidity);
+        let of = |side, qty, liquidity| Fees::new(&spot).charge(0, &spot, side, 6_183_763, qty, liquidity);
         assert_eq!(of(Side::Buy, 1_000_000, Liquidity::Taker), money("0.00001").unwrap());
         // 0.00033 × 0.00075 = 2.475e-7, to 10⁻⁸: 2.5e-7
         assert_eq!(of(Side::Buy, 33_000, Liquidity::Maker), money("0.00000025").unwrap());
@@ -131,7 +147,7 @@ mod tests {
     fn a_rebate_is_paid_to_us_and_an_inverse_fee_is_in_base() {
         let maker = perpetual(r#"{"volume": "0", "maker": "-0.00005", "taker": "0.0004"}"#);
         // 0.1 at 60,000.0: 6,000 of notional.
-        let fee = |liquidity| Fees::new(&maker, 0).charge(0, &maker, Side::Buy, 600_000, 100, liquidity);
+        let fee = |liquidity| Fees::new(&maker).charge(0, &maker, Side::Buy, 600_000, 100, liquidity);
         assert_eq!([fee(Liquidity::Maker), fee(Liquidity::Taker)], [money("-0.3").unwrap(), money("2.4").unwrap()]);
         let coin = Instrument::from_json(
             r#"{"id": "BTC/USD:BTC@binance", "symbol": "BTCUSD_PERP", "kind": "inverse_perpetual", "tick_size": "0.1",
@@ -140,7 +156,7 @@ mod tests {
         )
         .unwrap();
         // 10 contracts of 100 USD at 25,000 are 0.04 BTC.
-        let fee = Fees::new(&coin, 0).charge(0, &coin, Side::Buy, 250_000, 10, Liquidity::Taker);
+        let fee = Fees::new(&coin).charge(0, &coin, Side::Buy, 250_000, 10, Liquidity::Taker);
         assert_eq!(fee, money("0.00002").unwrap());
     }
 
@@ -156,12 +172,14 @@ mod tests {
             let fee = fees.charge(day * DAY + 5, &tiered, Side::Sell, 600_000, 100, Liquidity::Taker);
             fee * 1_000_000 / money("6000").unwrap()
         };
-        let mut fees = Fees::new(&tiered, 0);
+        let mut fees = Fees::new(&tiered);
         let rates = [20_000, 20_000, 20_001, 20_002, 20_030, 20_060, 20_061].map(|day| rate(&mut fees, day));
         // Two on the first day count from the next; one more the day after; on the 30th after they still count all.
         assert_eq!(rates, [500, 500, 350, 350, 350, 400, 400]);
         // What was traded before counts, and fades a thirtieth a day.
-        let mut fees = Fees::new(&tiered, money("12000").unwrap());
+        let mut tiered = tiered;
+        tiered.traded_before = money("12000").unwrap();
+        let mut fees = Fees::new(&tiered);
         let mut little = |day: i64| {
             let fee = fees.charge(day * DAY, &tiered, Side::Buy, 600_000, 1, Liquidity::Maker);
             fee * 1_000_000 / money("60").unwrap()

@@ -1,14 +1,21 @@
 //! One account at a venue: its resting orders, what it took off the book, its connection.
 
+use super::fees::Fees;
 use super::latency::Wire;
 use super::queue::{Place, QueueModel};
 use super::resting::{OwnFill, Resting, RestingOrders};
+use super::special::Special;
 use super::taker::{self, Consumed};
-use super::{Listing, Reports, Request, VenueSettings, fees};
-use crate::book::{Sync, Touch, Watch};
+use super::{Listing, Reports, Request, expiry};
+use crate::book::{Book, Sync, Touch, Watch};
 use crate::event::Event;
-use crate::order::{Fill, Order, Reason, Report, ReportKind};
+use crate::order::{Fill, Order, Reason, Report, ReportKind, TriggerBy};
+use crate::random::Stream;
 use crate::types::{Liquidity, Nanos, OrderId, Qty, Side, Ticks, TimeInForce};
+
+/// Branches of an account's randomness.
+const ENTRY: u64 = 1;
+const RESPONSE: u64 = 2;
 
 /// An account's part of a venue. It sees the book and never another account's lane.
 #[derive(Clone, Debug)]
@@ -17,37 +24,57 @@ pub(super) struct Lane {
     pub(super) consumed: Consumed,
     pub(super) entry: Wire,
     response: Wire,
+    fees: Fees,
     last_trade: u64,
     /// What concerns it.
     pub(super) watch: Watch,
     /// Whether nothing concerns it but what touches its resting orders.
     only_rests: bool,
-    fills: Vec<OwnFill>,
+    pub(super) fills: Vec<OwnFill>,
+    /// Executed so far, bought less sold, in steps.
+    pub(super) position: Qty,
+    /// Its orders with further terms, once there was one.
+    pub(super) special: Option<Box<Special>>,
+    /// When the first of its orders ends by its terms.
+    pub(super) expires: Nanos,
+    /// Bid + ask before the row that fills now, where that row moved the book.
+    mid_before: Option<Ticks>,
 }
 
 impl Lane {
-    pub(super) fn new(settings: &VenueSettings) -> Self {
+    pub(super) fn new(listing: &Listing, random: &Stream) -> Self {
+        let latency = &listing.settings.latency;
         Self {
             resting: RestingOrders::default(),
             consumed: Consumed::default(),
-            entry: Wire::new(settings.latency.entry),
-            response: Wire::new(settings.latency.response),
+            entry: Wire::new(latency.entry.clone(), random.branch(ENTRY)),
+            response: Wire::new(latency.response.clone(), random.branch(RESPONSE)),
+            fees: Fees::new(&listing.instrument),
             last_trade: 0,
             watch: Watch::NONE,
             only_rests: true,
             fills: Vec::new(),
+            position: 0,
+            special: None,
+            expires: expiry::NEVER,
+            mid_before: None,
         }
     }
 
     /// Whether no row of the feed can make it report.
     pub(super) fn is_quiet(&self) -> bool {
-        self.resting.iter().next().is_none()
+        self.resting.iter().next().is_none() && self.special.is_none()
     }
 
-    fn look_anew(&mut self) {
+    pub(super) fn look_anew(&mut self) {
         let own = self.resting.watch();
         self.watch = self.consumed.watch(own);
         self.only_rests = self.consumed.is_empty() && self.watch == own;
+        if let Some(special) = &self.special {
+            self.watch = if special.waits_for_trades() { self.watch.with_trades() } else { self.watch };
+            self.only_rests = false;
+            self.expires = self.next_expiry();
+        }
     }
 
     /// Whether a row does no more to it than to move orders in their queues. It may say no where that is not known.
@@ -79,20 +106,36 @@ impl Lane {
         self.consumed.replenish(side, event.price);
         self.resting.level(listing.settings.queue, side, event.price, previous, event.qty);
         if event.qty > 0 {
-            let available = if listing.settings.partial_fills { event.qty } else { Qty::MAX };
-            self.resting.cross(side.opposite(), event.price, available, &mut self.fills);
+            self.resting.cross(listing.settings.fills, side.opposite(), event.price, event.qty, &mut self.fills);
         }
         // Taking the last of the consumed levels off the watch is worth as much as taking an order off.
         self.look_anew();
-        self.report_fills(listing, now, out);
+        if !self.fills.is_empty() {
+            self.mid_before = Some(mid_before(&listing.book, event, previous));
+            self.report_fills(listing, now, out);
+            self.mid_before = None;
+        }
+        if self.special.is_some() {
+            self.after(listing, event, false, now, out);
+        }
         true
     }
 
     /// A trade that concerns it. Whether it looks for something else now.
     pub(super) fn trade(&mut self, listing: &Listing, event: &Event, now: Nanos, out: &mut Reports) -> bool {
-        let (lot, partial) = (listing.instrument.lot_steps(), listing.settings.partial_fills);
-        self.resting.trade(event.side().opposite(), event.price, event.qty, lot, partial, &mut self.fills);
-        self.report_fills(listing, now, out)
+        let (lot, fills) = (listing.instrument.lot_steps(), listing.settings.fills);
+        self.resting.trade(fills, event.side().opposite(), event.price, event.qty, lot, &mut self.fills);
+        let changed = self.report_fills(listing, now, out);
+        if self.special.is_none() {
+            return changed;
+        }
+        self.after(listing, event, true, now, out);
+        true
+    }
+
+    /// The venue told a mark price.
+    pub(super) fn mark(&mut self, listing: &Listing, price: Ticks, now: Nanos, out: &mut Reports) {
+        self.pull(listing, TriggerBy::Mark, price, now, out);
     }
 
     /// After a new snapshot: nobody is further back than the level is long, and what the market passed is filled.
@@ -101,20 +144,27 @@ impl Lane {
         let book = &listing.book;
         for side in [Side::Buy, Side::Sell] {
             if let Some(best) = book.best(side.opposite()) {
-                self.resting.cross(side, best, Qty::MAX, &mut self.fills);
+                self.resting.cross(listing.settings.fills, side, best, Qty::MAX, &mut self.fills);
             }
         }
         self.resting.requeue(|side, price| book.qty(side, price));
         self.look_anew();
         self.report_fills(listing, now, out);
+        if self.special.is_some() {
+            self.after_snapshot(listing, now, out);
+        }
     }
 
-    fn report_fills(&mut self, listing: &Listing, now: Nanos, out: &mut Reports) -> bool {
+    pub(super) fn report_fills(&mut self, listing: &Listing, now: Nanos, out: &mut Reports) -> bool {
         if self.fills.is_empty() {
             return false;
         }
         let fills = std::mem::take(&mut self.fills);
         for fill in &fills {
+            if self.special.is_some() {
+                self.tell_fill(listing, now, *fill, out);
+                continue;
+            }
             self.report_fill(listing, now, *fill, Liquidity::Maker, out);
         }
         self.fills = fills;
@@ -132,20 +182,34 @@ impl Lane {
         out: &mut Reports,
     ) {
         self.last_trade += 1;
+        self.position += fill.side.sign() * fill.qty;
         let (price, qty) = (fill.price, fill.qty);
-        let fee = fees::fee(&listing.instrument, fill.side, price, qty, liquidity);
-        let fill = (fill.id, Fill { trade: self.last_trade, price, qty, liquidity, fee });
-        self.report(now, fill.0, ReportKind::Filled(fill.1), out);
+        let fee = self.fees.charge(now, &listing.instrument, fill.side, price, qty, liquidity);
+        let twice_mid = self.mid_before.unwrap_or_else(|| twice_mid(&listing.book));
+        let (trade, queue_ahead) = (self.last_trade, fill.queue_ahead);
+        let told = Fill { trade, price, qty, liquidity, fee, queue_ahead, twice_mid };
+        self.report(now, fill.id, ReportKind::Filled(told), out);
     }
 
-    fn report(&mut self, now: Nanos, order: OrderId, kind: ReportKind, out: &mut Reports) {
+    pub(super) fn report(&mut self, now: Nanos, order: OrderId, kind: ReportKind, out: &mut Reports) {
         out.add(Report { order, ts_venue: now, ts_recv: self.response.arrival(now), kind });
+    }
+
+    /// Takes a level's offer for a position that is closed, without an order.
+    pub(super) fn liquidated(&mut self, listing: &Listing, now: Nanos, side: Side, price: Ticks, qty: Qty) -> Fill {
+        self.last_trade += 1;
+        self.position += side.sign() * qty;
+        self.consumed.add(side.opposite(), price, qty);
+        let fee = self.fees.of_liquidation(now, &listing.instrument, side, price, qty);
+        let (queue_ahead, twice_mid) = (-1, twice_mid(&listing.book));
+        Fill { trade: self.last_trade, price, qty, liquidity: Liquidity::Taker, fee, queue_ahead, twice_mid }
     }
 
     /// A request that has arrived.
     pub(super) fn request(&mut self, listing: &Listing, now: Nanos, request: Request, out: &mut Reports) {
         match request {
             Request::Submit(order) => self.submit(listing, now, &order, out),
+            Request::Cancel(order) if self.special.is_some() && self.cancel_special(now, order, out) => {}
             Request::Cancel(order) => {
                 let kind = match self.resting.remove(order) {
                     Some(_) => ReportKind::Canceled,
@@ -155,11 +219,23 @@ impl Lane {
             }
             Request::Amend { order, price, qty } => self.amend(listing, now, order, price, qty, out),
         }
+        if self.special.is_some() {
+            self.after_request(now, out);
+        }
         self.look_anew();
     }
 
     fn submit(&mut self, listing: &Listing, now: Nanos, order: &Order, out: &mut Reports) {
         let request = &order.request;
+        if !request.terms.is_plain() {
+            return self.submit_special(listing, now, order, out);
+        }
+        if listing.has_filters() {
+            let filter = listing.check(request);
+            if filter != Reason::None {
+                return self.report(now, order.id, ReportKind::Rejected(filter), out);
+            }
+        }
         if listing.book.state() != Sync::InSync {
             return self.report(now, order.id, ReportKind::Rejected(Reason::BookNotInSync), out);
         }
@@ -192,7 +268,7 @@ impl Lane {
     }
 
     #[allow(clippy::too_many_arguments)]
-    fn rest(
+    pub(super) fn rest(
         &mut self,
         listing: &Listing,
         id: OrderId,
@@ -207,6 +283,9 @@ impl Lane {
     }
 
     fn amend(&mut self, listing: &Listing, now: Nanos, id: OrderId, price: Ticks, qty: Qty, out: &mut Reports) {
+        if let Some(held) = self.held(id) {
+            return self.amend_special(listing, now, held, price, qty, out);
+        }
         let Some((side, resting)) = self.resting.find(id) else {
             return self.report(now, id, ReportKind::AmendRejected(Reason::UnknownOrder), out);
         };
@@ -235,4 +314,17 @@ impl Lane {
             self.rest(listing, id, side, price, qty - left, left, resting.time_in_force);
         }
     }
+}
+
+/// Bid + ask in ticks; 0 where a side is empty.
+fn twice_mid(book: &Book) -> Ticks {
+    book.best(Side::Buy).zip(book.best(Side::Sell)).map_or(0, |(bid, ask)| bid + ask)
+}
+
+/// The same before a row that set a level with `previous` steps: a new best was not there.
+fn mid_before(book: &Book, event: &Event, previous: Qty) -> Ticks {
+    let side = event.side();
+    let is_new = previous == 0 && book.best(side) == Some(event.price);
+    let best = if is_new { book.levels(side).nth(1).map(|level| level.0) } else { book.best(side) };
+    best.zip(book.best(side.opposite())).map_or(0, |(own, other)| own + other)
 }

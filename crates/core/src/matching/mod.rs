@@ -4,34 +4,46 @@
 //! stays taken until the venue's feed says otherwise. Each account has a [lane](lane::Lane) of its own beside the one
 //! book: accounts do not meet, so that a strategy with an account of its own trades the same among a thousand as alone.
 
+mod conditional;
+mod expiry;
 mod fees;
+mod fills;
+mod filters;
+mod house;
+mod iceberg;
 mod lane;
 mod latency;
+mod linked;
 mod queue;
 mod resting;
+mod self_trade;
+mod special;
 mod taker;
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
-pub use latency::{Latency, Wire};
+pub use fills::FillModel;
+pub use latency::{Delay, Latency, Lognormal, Measured, Quantiles, VENUES, Wire};
 pub use queue::{Place, QueueModel};
 
 use crate::book::{Book, Sync, Watch};
 use crate::event::{Clock, Columns, Event, Kind};
 use crate::feed::Feed;
-use crate::instrument::Instrument;
-use crate::order::{Order, Report};
+use crate::instrument::{Instrument, InstrumentKind};
+use crate::order::{Order, OrderRequest, Reason, Report, TriggerBy};
+use crate::random::Stream;
 use crate::types::{AccountIx, InstrumentIx, Nanos, OrderId, Qty, Ticks};
+use filters::Filters;
 use lane::Lane;
 
 /// How a venue is modelled.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct VenueSettings {
     /// Where resting orders stand in their queue.
     pub queue: QueueModel,
-    /// Whether resting orders fill in part; without it, whole or not at all.
-    pub partial_fills: bool,
+    /// When, and by how much, resting orders fill.
+    pub fills: FillModel,
     /// How long messages travel.
     pub latency: Latency,
 }
@@ -71,6 +83,25 @@ pub(super) struct Listing {
     pub(super) instrument: Instrument,
     pub(super) settings: VenueSettings,
     pub(super) book: Book,
+    filters: Filters,
+    /// The mark price told last.
+    pub(super) mark: Option<Ticks>,
+    /// The price of the last trade, at the arrival of a request that needs it; trades pass unseen otherwise.
+    pub(super) last: Option<Ticks>,
+}
+
+impl Listing {
+    /// Whether the definition gives filters that the risk gate does not hold.
+    #[inline]
+    pub(super) fn has_filters(&self) -> bool {
+        self.filters.is_set
+    }
+
+    /// The filter that a request breaks.
+    pub(super) fn check(&self, request: &OrderRequest) -> Reason {
+        let mark = self.mark.filter(|_| self.instrument.kind != InstrumentKind::Spot);
+        self.filters.check(&self.instrument, request, mark.or(self.last))
+    }
 }
 
 /// The reports of an instrument, in the order they reach us; at one time in the order they were made.
@@ -79,6 +110,8 @@ pub struct Reports {
     queue: VecDeque<Report>,
     /// When the first of those made since [`Reports::forget`] reaches us.
     earliest: Option<Nanos>,
+    /// Those made since they were last taken, for the venue's own books; not kept where there are none.
+    fresh: Option<Vec<Report>>,
 }
 
 impl Reports {
@@ -99,9 +132,22 @@ impl Reports {
     }
 
     pub(super) fn add(&mut self, report: Report) {
+        if let Some(fresh) = &mut self.fresh {
+            fresh.push(report);
+        }
         self.earliest = Some(self.earliest.map_or(report.ts_recv, |earliest| earliest.min(report.ts_recv)));
         let later = self.queue.iter().rev().take_while(|other| other.ts_recv > report.ts_recv).count();
         self.queue.insert(self.queue.len() - later, report);
+    }
+
+    /// From now on keeps a copy of what is made for [`Reports::take_fresh`].
+    pub(crate) fn keep_fresh(&mut self) {
+        self.fresh = Some(Vec::new());
+    }
+
+    /// What was made since the last call, in the order it was made.
+    pub(crate) fn take_fresh(&mut self) -> Vec<Report> {
+        self.fresh.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     fn forget(&mut self) {
@@ -114,6 +160,8 @@ impl Reports {
 pub struct VenueModel {
     listing: Listing,
     lanes: Vec<Lane>,
+    /// Each account's randomness.
+    streams: Vec<Stream>,
     /// The lane of each account, [`NO_LANE`] before its first request.
     lane_of: Vec<u16>,
     /// By arrival; at one time in the order they were sent.
@@ -123,6 +171,10 @@ pub struct VenueModel {
     is_watch_old: bool,
     /// Quantity steps in a lot.
     lot: Qty,
+    /// When the first order of any lane ends by its terms.
+    expires: Nanos,
+    /// The funding rate told last.
+    rate: Option<Qty>,
 }
 
 const NO_LANE: u16 = u16::MAX;
@@ -130,14 +182,19 @@ const NO_LANE: u16 = u16::MAX;
 impl VenueModel {
     /// A venue without orders, its book empty until the feed's snapshot.
     pub fn new(instrument: Instrument, settings: VenueSettings) -> Self {
+        let settings = VenueSettings { queue: settings.queue.of(&instrument), ..settings };
+        let filters = Filters::new(&instrument);
         Self {
             lot: instrument.lot_steps(),
             is_watch_old: false,
-            listing: Listing { instrument, settings, book: Book::default() },
+            listing: Listing { instrument, settings, book: Book::default(), filters, mark: None, last: None },
             lanes: Vec::new(),
+            streams: Vec::new(),
             lane_of: Vec::new(),
             requests: VecDeque::new(),
             watch: Watch::NONE,
+            expires: expiry::NEVER,
+            rate: None,
         }
     }
 
@@ -151,6 +208,11 @@ impl VenueModel {
     /// The venue's book.
     pub fn book(&self) -> &Book {
         &self.listing.book
+    }
+
+    /// Gives each account the randomness of its messages' times; without it an account has its number's.
+    pub fn set_streams(&mut self, streams: Vec<Stream>) {
+        self.streams = streams;
     }
 
     /// Takes a request of an account sent at `now`; it arrives after the entry latency, behind those sent before it.
@@ -168,7 +230,8 @@ impl VenueModel {
         }
         if self.lane_of[account] == NO_LANE {
             self.lane_of[account] = self.lanes.len() as u16;
-            self.lanes.push(Lane::new(&self.listing.settings));
+            let random = self.streams.get(account).cloned().unwrap_or_else(|| Stream::new(0, account as u64));
+            self.lanes.push(Lane::new(&self.listing, &random));
         }
         self.lane_of[account]
     }
@@ -184,6 +247,12 @@ impl VenueModel {
         self.requests.front().map(|request| request.0)
     }
 
+    /// When the next request arrives or the next order ends by its terms.
+    #[inline]
+    fn next_due(&self) -> Nanos {
+        self.next_request().unwrap_or(Nanos::MAX).min(self.expires)
+    }
+
     /// Advances to `until`: rows, then requests that arrive at the same time. Reports go to `out` in the order they
     /// reach us. With `stop_at_report`, goes no further than the arrival of the first report it makes.
     ///
@@ -192,23 +261,20 @@ impl VenueModel {
         let mut until = until;
         out.forget();
         loop {
-            let bound = until.min(self.next_request().unwrap_or(Nanos::MAX));
+            let bound = until.min(self.next_due());
             self.rows(feed, bound, stop_at_report, out);
             if let Some(earliest) = out.earliest.filter(|_| stop_at_report) {
                 until = until.min(earliest);
             }
             let row_left = feed.next_time().is_some_and(|time| time <= until);
-            match self.requests.front().copied() {
-                Some((at, lane, request)) if at <= until && feed.next_time().is_none_or(|time| time > at) => {
-                    self.requests.pop_front();
-                    self.look_at_trades(feed);
-                    self.request(at, lane, request, out);
-                    if let Some(earliest) = out.earliest.filter(|_| stop_at_report) {
-                        until = until.min(earliest);
-                    }
+            let due = self.next_due();
+            if due <= until && due < expiry::NEVER && feed.next_time().is_none_or(|time| time > due) {
+                self.fall_due(feed, out);
+                if let Some(earliest) = out.earliest.filter(|_| stop_at_report) {
+                    until = until.min(earliest);
                 }
-                _ if !row_left => return until,
-                _ => {}
+            } else if !row_left {
+                return until;
             }
         }
     }
@@ -222,8 +288,10 @@ impl VenueModel {
             let next = self.quiet_rows(&columns, times, at.row..end);
             let is_later = next == end && end < columns.len();
             let row = (next < end).then(|| (columns.get(next), times.at(next)));
-            feed.seek(next + usize::from(row.is_some()));
+            feed.seek(next);
             if let Some((event, now)) = row {
+                self.look_at_trades(feed);
+                feed.seek(next + 1);
                 self.row(&event, now, false, out);
             }
             if is_later || stop_at_report && out.queue.len() > before {
@@ -256,19 +324,25 @@ impl VenueModel {
     /// The one-event case of [`VenueModel::advance`]: the next row or request, whichever is first. Every lane is handed
     /// every row, so that what a lane watches is held to what concerns it.
     pub fn step(&mut self, feed: &mut Feed<'_>, out: &mut Reports) {
-        match (feed.next_time(), self.next_request()) {
-            (Some(row), request) if request.is_none_or(|at| row <= at) => {
-                if let Some((now, event)) = feed.pop() {
-                    self.row(&event, now, true, out);
-                }
+        if feed.next_time().is_some_and(|row| row <= self.next_due()) {
+            self.look_at_trades(feed);
+            if let Some((now, event)) = feed.pop() {
+                self.row(&event, now, true, out);
             }
-            (_, Some(_)) => {
-                if let Some((at, lane, request)) = self.requests.pop_front() {
-                    self.look_at_trades(feed);
-                    self.request(at, lane, request, out);
-                }
-            }
-            (_, None) => {}
+        } else {
+            self.fall_due(feed, out);
+        }
+    }
+
+    /// The end of orders whose time is over, or else the next request.
+    fn fall_due(&mut self, feed: &Feed<'_>, out: &mut Reports) {
+        let request = self.requests.front().copied();
+        if self.expires < expiry::NEVER && request.is_none_or(|request| self.expires <= request.0) {
+            self.expire(out);
+        } else if let Some((at, lane, request)) = request {
+            self.requests.pop_front();
+            self.look_at_trades(feed);
+            self.request(at, lane, request, feed, out);
         }
     }
 
@@ -281,10 +355,20 @@ impl VenueModel {
         }
     }
 
+    #[cold]
+    fn expire(&mut self, out: &mut Reports) {
+        let now = self.expires;
+        for lane in self.lanes.iter_mut().filter(|lane| lane.expires <= now) {
+            lane.expire(now, out);
+        }
+        self.expires = self.lanes.iter().fold(expiry::NEVER, |at, lane| at.min(lane.expires));
+        self.look_anew();
+    }
+
     /// When the next row or request is due.
     pub fn next_time(&self, feed: &mut Feed<'_>) -> Option<Nanos> {
-        let times = [feed.next_time(), self.next_request()];
-        times.into_iter().flatten().min()
+        let due = Some(self.next_due()).filter(|&due| due < expiry::NEVER);
+        [feed.next_time(), due].into_iter().flatten().min()
     }
 
     /// One row of the feed, for the lanes that it concerns or for all.
@@ -303,7 +387,15 @@ impl VenueModel {
                     self.look_anew();
                 }
             }
-            Kind::Quote | Kind::Funding | Kind::Mark => {}
+            Kind::Mark => {
+                self.listing.mark = Some(event.price);
+                if self.lanes.iter().any(|lane| lane.special.is_some()) {
+                    self.lanes.iter_mut().for_each(|lane| lane.mark(&self.listing, event.price, now, out));
+                    self.look_anew();
+                }
+            }
+            Kind::Funding => self.rate = Some(event.qty),
+            Kind::Quote => {}
         }
     }
 
@@ -325,8 +417,19 @@ impl VenueModel {
         self.is_watch_old = true;
     }
 
-    fn request(&mut self, now: Nanos, lane: u16, request: Request, out: &mut Reports) {
-        self.lanes[usize::from(lane)].request(&self.listing, now, request, out);
+    fn request(&mut self, now: Nanos, lane: u16, request: Request, feed: &Feed<'_>, out: &mut Reports) {
+        let waits_for_trade =
+            |order: &Order| order.request.terms.is_conditional() && order.request.terms.by == TriggerBy::Last;
+        let needs = match &request {
+            Request::Submit(order) => self.listing.filters.needs_price() || waits_for_trade(order),
+            Request::Amend { .. } => self.listing.filters.needs_price(),
+            Request::Cancel(_) => false,
+        };
+        self.listing.last = if needs { feed.last_trade().map(|trade| trade.1) } else { None };
+        let lane = &mut self.lanes[usize::from(lane)];
+        lane.request(&self.listing, now, request, out);
+        // It may be that of an order that has gone: then nothing ends when it comes.
+        self.expires = self.expires.min(lane.expires);
         self.look_anew();
     }
 

@@ -1,5 +1,6 @@
 //! Our orders that rest at the venue, and what rows of the feed do to them.
 
+use super::fills::FillModel;
 use super::queue::{Place, QueueModel};
 use crate::book::{Touch, Watch};
 use crate::types::{OrderId, Qty, Side, Ticks, TimeInForce};
@@ -23,6 +24,8 @@ pub(super) struct OwnFill {
     pub(super) side: Side,
     pub(super) price: Ticks,
     pub(super) qty: Qty,
+    /// What was ahead of it before this, in steps; −1 of a taker.
+    pub(super) queue_ahead: Qty,
 }
 
 /// Resting orders of both sides, each best price first and first come first at a price.
@@ -71,6 +74,12 @@ impl RestingOrders {
         on(Side::Buy).or_else(|| on(Side::Sell))
     }
 
+    /// The order of a side that is nearest the touch and first there: its id, price and quantity ahead.
+    pub(super) fn first(&self, side: Side) -> Option<(OrderId, Ticks, Qty)> {
+        let first = self.sides[side as usize].first()?;
+        Some((first.id, first.x ^ side.mirror(), first.place.ahead()))
+    }
+
     /// A level of the book changed: orders at it move in their queue.
     pub(super) fn level(&mut self, model: QueueModel, side: Side, price: Ticks, previous: Qty, now: Qty) {
         let x = price ^ side.mirror();
@@ -89,43 +98,45 @@ impl RestingOrders {
         }
     }
 
-    /// The opposite side now offers at `price`: orders that it reaches or passes fill, up to `available` in all.
-    pub(super) fn cross(&mut self, side: Side, price: Ticks, available: Qty, out: &mut Vec<OwnFill>) {
-        self.fill_through(side, price ^ side.mirror(), available, out);
+    /// The opposite side now offers `qty` at `price`: orders that it reaches or passes fill.
+    pub(super) fn cross(&mut self, fills: FillModel, side: Side, price: Ticks, qty: Qty, out: &mut Vec<OwnFill>) {
+        let x = (price ^ side.mirror()) - i64::from(!fills.at_the_price());
+        self.fill_through(side, x, fills.share(qty), out);
     }
 
     /// A trade whose aggressor hit `side` at `price`.
     ///
     /// Orders priced better would have been hit first and fill at their own price; orders at the price fill once the
-    /// queue ahead of them is traded away. With `partial` all of them together get no more than was traded; without
-    /// it each fills whole or not at all.
+    /// queue ahead of them is traded away, if at all. Where they fill in part, all of them together get no more than was
+    /// traded; else each fills whole or not at all.
     pub(super) fn trade(
         &mut self,
+        fills: FillModel,
         side: Side,
         price: Ticks,
         traded: Qty,
         lot: Qty,
-        partial: bool,
         out: &mut Vec<OwnFill>,
     ) {
-        let x = price ^ side.mirror();
+        let (x, partial) = (price ^ side.mirror(), fills.is_partial());
         // Better priced than the trade: strictly nearer the touch.
         let first = out.len();
-        self.fill_through(side, x - 1, if partial { traded } else { Qty::MAX }, out);
+        self.fill_through(side, x - 1, fills.share(traded), out);
         let mut left = traded - if partial { out[first..].iter().map(|fill| fill.qty).sum() } else { 0 };
         for order in self.sides[side as usize].iter_mut().filter(|order| order.x == x) {
             if left <= 0 {
                 break;
             }
+            let queue_ahead = order.place.ahead();
             let reached = order.place.trade(left, lot);
-            if reached == 0 {
+            if reached == 0 || !fills.at_the_price() {
                 continue;
             }
             let qty = if partial { order.leaves.min(reached).min(left) } else { order.leaves };
             order.leaves -= qty;
             order.filled += qty;
             left -= if partial { qty } else { 0 };
-            out.push(OwnFill { id: order.id, side, price, qty });
+            out.push(OwnFill { id: order.id, side, price, qty, queue_ahead });
         }
         self.sides[side as usize].retain(|order| order.leaves > 0);
     }
@@ -141,7 +152,8 @@ impl RestingOrders {
             order.leaves -= qty;
             order.filled += qty;
             left -= qty;
-            out.push(OwnFill { id: order.id, side, price: order.x ^ side.mirror(), qty });
+            let queue_ahead = order.place.ahead();
+            out.push(OwnFill { id: order.id, side, price: order.x ^ side.mirror(), qty, queue_ahead });
         }
         orders.retain(|order| order.leaves > 0);
     }

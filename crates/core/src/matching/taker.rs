@@ -32,7 +32,7 @@ impl Consumed {
         self.levels.iter().find(|level| (level.0, level.1) == (side, price)).map_or(0, |level| level.2)
     }
 
-    fn add(&mut self, side: Side, price: Ticks, qty: Qty) {
+    pub(super) fn add(&mut self, side: Side, price: Ticks, qty: Qty) {
         match self.levels.iter_mut().find(|level| (level.0, level.1) == (side, price)) {
             Some(level) => level.2 += qty,
             None => self.levels.push((side, price, qty)),
@@ -59,7 +59,7 @@ impl Consumed {
 
 impl Lane {
     /// What a taker of `side` finds up to `limit`, level by level: price and whole lots.
-    fn offers<'a>(
+    pub(super) fn offers<'a>(
         &'a self,
         listing: &'a Listing,
         side: Side,
@@ -110,7 +110,7 @@ impl Lane {
             if !listing.book.is_of_trades() {
                 self.consumed.add(side.opposite(), price, filled);
             }
-            let fill = OwnFill { id: order, side, price, qty: filled };
+            let fill = OwnFill { id: order, side, price, qty: filled, queue_ahead: -1 };
             self.report_fill(listing, now, fill, Liquidity::Taker, out);
             leaves -= filled;
         }

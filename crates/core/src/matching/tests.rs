@@ -9,13 +9,16 @@ use crate::event::{ColumnsBuf, flag};
 use crate::order::{OrderRequest, ReportKind};
 use crate::types::{Liquidity, OrderKind, Side, TimeInForce};
 
-const RISK_AVERSE: VenueSettings = VenueSettings {
-    queue: QueueModel::RiskAverse,
-    partial_fills: true,
-    latency: Latency { feed: None, entry: 0, response: 0 },
-};
-const WHOLE: VenueSettings = VenueSettings { partial_fills: false, ..RISK_AVERSE };
-const POWER: VenueSettings = VenueSettings { queue: QueueModel::Power(2.0), ..RISK_AVERSE };
+mod orders;
+
+const RISK_AVERSE: VenueSettings = settings(QueueModel::RiskAverse, FillModel::Partial);
+const WHOLE: VenueSettings = settings(QueueModel::RiskAverse, FillModel::Whole);
+const THROUGH: VenueSettings = settings(QueueModel::RiskAverse, FillModel::Through);
+const POWER: VenueSettings = settings(QueueModel::Power(2.0), FillModel::Partial);
+
+const fn settings(queue: QueueModel, fills: FillModel) -> VenueSettings {
+    VenueSettings { queue, fills, latency: Latency::constant(0, 0) }
+}
 
 const GTC: TimeInForce = TimeInForce::Gtc;
 const IOC: TimeInForce = TimeInForce::Ioc;
@@ -133,7 +136,7 @@ impl Story {
     fn play(&self, in_bulk: bool) -> (VenueModel, Vec<Report>) {
         let rows = ColumnsBuf::pack(&self.rows);
         let mut feed = Feed::venue(&[rows.view()]);
-        let (mut venue, mut out) = (VenueModel::new(instrument(self.lot), self.settings), Reports::default());
+        let (mut venue, mut out) = (VenueModel::new(instrument(self.lot), self.settings.clone()), Reports::default());
         let asked = self.asked.iter().map(|asked| (asked.0, Some(asked.1)));
         for (at, request) in asked.chain([(Nanos::MAX, None)]) {
             if in_bulk {
@@ -181,6 +184,7 @@ fn text(kind: ReportKind) -> String {
         ReportKind::Unknown => "unknown".into(),
         ReportKind::Triggered { queue_ahead: -1 } => "triggered".into(),
         ReportKind::Triggered { queue_ahead } => format!("triggered behind {queue_ahead}"),
+        ReportKind::Account(event) => format!("{event:?}"),
     }
 }
 
@@ -225,11 +229,11 @@ fn every_time_in_force_on_arrival() {
         for settings in [RISK_AVERSE, WHOLE] {
             let mut bid = order(1, Side::Buy, life, price, qty);
             bid.request.kind = kind;
-            let told = story(settings).book(0).submit(1, bid).told();
+            let told = story(settings.clone()).book(0).submit(1, bid).told();
             assert_eq!(words(&told), expected, "buy {kind:?} {life:?} {qty} at {price}");
             let mut ask = order(1, Side::Sell, life, 200 - price, qty);
             ask.request.kind = kind;
-            let told = story(settings).book(0).submit(1, ask).told();
+            let told = story(settings.clone()).book(0).submit(1, ask).told();
             let expected: Vec<String> = expected.iter().map(|word| turned(word)).collect();
             assert_eq!(words(&told), expected, "sell {kind:?} {life:?} {qty} at {}", 200 - price);
         }
@@ -250,7 +254,7 @@ fn what_an_order_does_not_take_rests_behind_nobody_and_is_then_a_maker() {
 fn a_trade_fills_what_went_past_the_queue() {
     for (traded, in_part, whole) in [(4, None, None), (5, None, None), (6, Some(1), Some(4)), (50, Some(4), Some(4))] {
         for (settings, made) in [(RISK_AVERSE, in_part), (WHOLE, whole)] {
-            let told = story(settings).book(0).submit(1, buy(1, 99, 4)).trade(2, Side::Sell, 99, traded).told();
+            let told = story(settings.clone()).book(0).submit(1, buy(1, 99, 4)).trade(2, Side::Sell, 99, traded).told();
             let expected: Vec<String> = made.iter().map(|qty| format!("2 #1 made {qty} at 99")).collect();
             assert_eq!(told[1..], expected, "{traded} traded");
         }
@@ -299,7 +303,7 @@ fn what_was_traded_is_not_counted_again_when_the_level_shrinks() {
 #[test]
 fn a_trade_through_a_price_fills_the_orders_it_passed() {
     for (settings, made) in [(RISK_AVERSE, 3), (WHOLE, 4)] {
-        let told = story(settings).book(0).submit(1, buy(1, 99, 4)).trade(2, Side::Sell, 98, 3).told();
+        let told = story(settings.clone()).book(0).submit(1, buy(1, 99, 4)).trade(2, Side::Sell, 98, 3).told();
         assert_eq!(told[1..], [format!("2 #1 made {made} at 99")], "at the own price, whatever is ahead");
     }
     let sold = story(RISK_AVERSE).book(0).submit(1, sell(1, 102, 4)).trade(2, Side::Buy, 103, 30).told();
@@ -310,7 +314,7 @@ fn a_trade_through_a_price_fills_the_orders_it_passed() {
 fn an_opposite_level_that_reaches_a_price_fills_it() {
     for price in [99, 98] {
         for (settings, made) in [(RISK_AVERSE, 3), (WHOLE, 4)] {
-            let told = story(settings).book(0).submit(1, buy(1, 99, 4)).level(2, Side::Sell, price, 3).told();
+            let told = story(settings.clone()).book(0).submit(1, buy(1, 99, 4)).level(2, Side::Sell, price, 3).told();
             assert_eq!(told[1..], [format!("2 #1 made {made} at 99")]);
         }
     }
@@ -322,8 +326,8 @@ fn an_opposite_level_that_reaches_a_price_fills_it() {
 
 #[test]
 fn own_orders_share_a_trade_best_price_first_then_first_come() {
-    let three = |settings| {
-        let begun = story(settings).book(0).submit(1, buy(1, 99, 4)).submit(1, buy(2, 99, 4));
+    let three = |settings: VenueSettings| {
+        let begun = story(settings.clone()).book(0).submit(1, buy(1, 99, 4)).submit(1, buy(2, 99, 4));
         begun.submit(1, buy(3, 100, 4))
     };
     // 4 to the better price, then 5 past those ahead, 4 of them to the first who came.
@@ -338,6 +342,17 @@ fn own_orders_share_a_trade_best_price_first_then_first_come() {
     // A level that passes both prices offers only what it has.
     let told = three(RISK_AVERSE).level(2, Side::Sell, 97, 7).told();
     assert_eq!(told[3..], ["2 #3 made 4 at 100", "2 #1 made 3 at 99"]);
+}
+
+#[test]
+fn only_what_goes_through_the_price_fills_the_cautious() {
+    let begun = || story(THROUGH).book(0).submit(1, buy(1, 99, 4)).submit(1, buy(2, 98, 4));
+    assert_eq!(begun().trade(2, Side::Sell, 99, 50).told()[2..], [""; 0], "what trades at the price is all others'");
+    assert_eq!(begun().level(2, Side::Sell, 99, 50).told()[2..], [""; 0]);
+    assert_eq!(begun().trade(2, Side::Sell, 98, 3).told()[2..], ["2 #1 made 3 at 99"], "no more than was traded");
+    assert_eq!(begun().level(2, Side::Sell, 97, 7).told()[2..], ["2 #1 made 4 at 99", "2 #2 made 3 at 98"]);
+    let passed = begun().gap(2).snapshot(3, &[(97, 1)], &[(98, 9)]);
+    assert_eq!(passed.told()[2..], ["3 #1 made 4 at 99"], "nor does a snapshot at the price");
 }
 
 #[test]
@@ -379,8 +394,8 @@ fn a_maker_is_reached_to_the_nearest_lot() {
 
 #[test]
 fn a_cancel_may_come_too_late() {
-    let slow = VenueSettings { latency: Latency { feed: None, entry: 5, response: 0 }, ..RISK_AVERSE };
-    let begun = || story(slow).book(0).submit(1, buy(1, 99, 4));
+    let slow = VenueSettings { latency: Latency::constant(5, 0), ..RISK_AVERSE };
+    let begun = || story(slow.clone()).book(0).submit(1, buy(1, 99, 4));
     assert_eq!(begun().cancel(2, 1).told()[1..], ["7 #1 canceled"]);
     let raced = begun().cancel(8, 1).trade(12, Side::Sell, 99, 9);
     assert_eq!(raced.told()[1..], ["12 #1 made 4 at 99", "13 #1 cancel refused unknown_order"]);
@@ -454,15 +469,41 @@ fn a_snapshot_fills_what_the_market_passed_and_shortens_queues() {
 
 #[test]
 fn messages_take_their_time_and_keep_their_order() {
-    let slow = VenueSettings { latency: Latency { feed: None, entry: 3, response: 4 }, ..RISK_AVERSE };
+    let slow = VenueSettings { latency: Latency::constant(3, 4), ..RISK_AVERSE };
     let played = story(slow).book(0).submit(1, buy(1, 99, 2)).submit(2, market(2, Side::Sell, IOC, 7)).cancel(2, 1);
     let told = played.trade(3, Side::Sell, 99, 50);
     let expected =
         ["4 #1 accepted behind 5", "5 #2 accepted", "5 #2 took 5 at 99", "5 #2 took 2 at 98", "5 #1 canceled"];
     assert_eq!(told.told(), expected);
     assert_eq!(told.play(true).1.iter().map(|report| report.ts_recv).collect::<Vec<_>>(), [8, 9, 9, 9, 9]);
-    let mut wire = Wire::new(10);
+    let mut wire = Wire::new(Delay::Constant(10), Stream::new(0, 0));
     assert_eq!([5, 3, 4, 6].map(|sent| wire.arrival(sent)), [15, 15, 15, 16], "nothing overtakes");
+}
+
+#[test]
+fn a_drawn_time_is_its_accounts_own_and_nothing_overtakes() {
+    let model = Lognormal { spike_every: 4, ..Lognormal::between(10, 1_000) };
+    let drawn = Latency { feed: None, entry: Delay::Lognormal(model), response: Delay::Lognormal(model) };
+    let settings = VenueSettings { latency: drawn, ..RISK_AVERSE };
+    let arrivals = |accounts: &[AccountIx]| {
+        let mut venue = VenueModel::new(instrument(1), settings.clone());
+        venue.set_streams((0..3).map(|account| Stream::new(5, account)).collect());
+        for at in 0..200 {
+            accounts.iter().for_each(|&account| venue.send(10 * at, account, Request::Cancel(at as u64)));
+        }
+        let of = |account: AccountIx| {
+            let lane = venue.lane_of[usize::from(account)];
+            venue.requests.iter().filter(|r| r.1 == lane).map(|r| (r.0, r.2)).collect::<Vec<_>>()
+        };
+        accounts.iter().map(|&account| of(account)).collect::<Vec<_>>()
+    };
+    let (alone, among) = (arrivals(&[1]), arrivals(&[2, 1, 0]));
+    assert_eq!(alone[0], among[1], "who else asks changes nothing");
+    assert_ne!(among[0], among[1]);
+    let order = |request: &(Nanos, Request)| if let Request::Cancel(id) = request.1 { id } else { u64::MAX };
+    assert!(alone[0].windows(2).all(|pair| order(&pair[0]) < order(&pair[1])), "nothing overtakes");
+    let first = &alone[0][0];
+    assert!(alone[0].iter().any(|request| request.0 - 10 * order(request) as i64 != first.0), "they do differ");
 }
 
 #[test]
@@ -478,12 +519,16 @@ fn trades_are_numbered_in_the_order_they_are_told() {
 
 #[test]
 fn an_advance_that_waits_for_reports_goes_no_further_than_the_first_one() {
-    let slow = VenueSettings { latency: Latency { feed: None, entry: 0, response: 4 }, ..RISK_AVERSE };
-    let told =
-        story(slow).book(0).trade(10, Side::Sell, 99, 9).trade(13, Side::Sell, 98, 9).trade(20, Side::Sell, 98, 9);
+    let slow = VenueSettings { latency: Latency::constant(0, 4), ..RISK_AVERSE };
+    let told = story(slow.clone()).book(0).trade(10, Side::Sell, 99, 9).trade(13, Side::Sell, 98, 9).trade(
+        20,
+        Side::Sell,
+        98,
+        9,
+    );
     let rows = ColumnsBuf::pack(&told.rows);
     let mut feed = Feed::venue(&[rows.view()]);
-    let (mut venue, mut out) = (VenueModel::new(instrument(1), slow), Reports::default());
+    let (mut venue, mut out) = (VenueModel::new(instrument(1), slow.clone()), Reports::default());
     venue.send(1, 0, Request::Submit(buy(1, 99, 30)));
     assert_eq!(venue.advance(&mut feed, 100, true, &mut out), 5, "the order is told of at 5");
     assert_eq!(venue.advance(&mut feed, 100, true, &mut out), 14, "the trade at 10 reaches us at 14");
@@ -524,8 +569,11 @@ fn any_happening() -> impl Strategy<Value = (Nanos, Happening)> {
 
 fn any_story() -> impl Strategy<Value = Story> {
     let queue = prop_oneof![Just(QueueModel::RiskAverse), Just(QueueModel::Power(2.0)), Just(QueueModel::Power(0.7))];
-    let settings = (queue, prop::bool::ANY, 0_i64..4, 0_i64..4).prop_map(|(queue, partial_fills, entry, response)| {
-        VenueSettings { queue, partial_fills, latency: Latency { feed: None, entry, response } }
+    let fills = prop_oneof![Just(FillModel::Whole), Just(FillModel::Partial), Just(FillModel::Through)];
+    let settings = (queue, fills, 0_i64..4, 0_i64..4).prop_map(|(queue, fills, entry, response)| VenueSettings {
+        queue,
+        fills,
+        latency: Latency::constant(entry, response),
     });
     (settings, prop::collection::vec(any_happening(), 1..120)).prop_map(|(settings, happenings)| {
         let (mut told, mut at, mut id) = (story(settings).book(0), 0, 0);
@@ -602,7 +650,7 @@ fn stands(venue: &VenueModel, lives: &Lives, before: &BTreeMap<OrderId, Qty>, ne
 fn check_by_step(story: &Story) -> Vec<Report> {
     let rows = ColumnsBuf::pack(&story.rows);
     let mut feed = Feed::venue(&[rows.view()]);
-    let (mut venue, mut out) = (VenueModel::new(instrument(1), story.settings), Reports::default());
+    let (mut venue, mut out) = (VenueModel::new(instrument(1), story.settings.clone()), Reports::default());
     let mut lives = Lives::new();
     let asked = story.asked.iter().map(|asked| (asked.0, Some(asked.1)));
     for (at, request) in asked.chain([(Nanos::MAX, None)]) {
@@ -618,7 +666,7 @@ fn check_by_step(story: &Story) -> Vec<Report> {
             if let Some(row) = row.filter(|row| matches!(row.kind(), Kind::Trade | Kind::Delta)) {
                 let made: Qty =
                     new.iter().map(|r| if let ReportKind::Filled(fill) = r.kind { fill.qty } else { 0 }).sum();
-                assert!(!story.settings.partial_fills || made <= row.qty, "made {made} of {row:?}");
+                assert!(story.settings.fills == FillModel::Whole || made <= row.qty, "made {made} of {row:?}");
             }
         }
         if let Some(Request::Submit(order)) = request {
@@ -639,7 +687,7 @@ fn in_chunks(story: &Story, chunks: &[(Nanos, bool)]) -> Vec<Report> {
     let halves = [&story.rows[..first], &story.rows[first..second], &story.rows[second..]].map(ColumnsBuf::pack);
     let views: Vec<_> = halves.iter().map(|half| half.view()).collect();
     let mut feed = if chunks.len().is_multiple_of(2) { Feed::venue(&[rows.view()]) } else { Feed::venue(&views) };
-    let (mut venue, mut out) = (VenueModel::new(instrument(1), story.settings), Reports::default());
+    let (mut venue, mut out) = (VenueModel::new(instrument(1), story.settings.clone()), Reports::default());
     let mut chunks = chunks.iter().cycle();
     let mut now = 0;
     let asked = story.asked.iter().map(|asked| (asked.0, Some(asked.1)));

@@ -35,7 +35,7 @@ fn report(order: OrderId, kind: ReportKind) -> Decision {
 }
 
 fn filled(order: OrderId, trade: u64, qty: Qty) -> Decision {
-    let fill = Fill { trade, price: 100, qty, liquidity: Liquidity::Maker, fee: 0 };
+    let fill = Fill { trade, price: 100, qty, liquidity: Liquidity::Maker, fee: 0, queue_ahead: -1, twice_mid: 0 };
     report(order, ReportKind::Filled(fill))
 }
 

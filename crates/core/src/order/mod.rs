@@ -1,8 +1,10 @@
 //! Orders: what is asked for, the one lifecycle, and what the venue says about it.
 
+mod account;
 mod table;
 mod terms;
 
+pub use account::AccountEvent;
 pub use table::{Exposure, OrderTable};
 pub use terms::{BASIS_POINTS, SelfTrade, Terms, Trigger, TriggerBy};
 
@@ -194,11 +196,13 @@ pub enum Reason {
     PercentPrice = 17,
     /// Filter: it would be shown in too many parts, or in parts that are not whole lots.
     IcebergParts = 18,
+    /// Its account is being liquidated.
+    Liquidation = 19,
 }
 
 impl Reason {
     /// All of them, in the order of their codes.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::None,
         Self::WouldTake,
         Self::NotFilled,
@@ -218,6 +222,7 @@ impl Reason {
         Self::Notional,
         Self::PercentPrice,
         Self::IcebergParts,
+        Self::Liquidation,
     ];
 
     /// The name users meet.
@@ -242,6 +247,7 @@ impl Reason {
             "notional",
             "percent_price",
             "iceberg_parts",
+            "liquidation",
         ][self as usize]
     }
 }
@@ -259,6 +265,18 @@ pub struct Fill {
     pub liquidity: Liquidity,
     /// What the venue charged: of base currency for a spot buy, else of quote (settlement) currency.
     pub fee: Money,
+    /// Quantity still ahead in the queue just before what filled it, in steps; −1 for a taker, or where the venue does
+    /// not tell.
+    pub queue_ahead: Qty,
+    /// Bid + ask in ticks of the venue's book just before; 0 where the venue does not tell.
+    pub twice_mid: Ticks,
+}
+
+impl Fill {
+    /// Whether the venue told where in its queue the order stood and where its mid was: a simulated one does.
+    pub fn is_placed(&self) -> bool {
+        (self.queue_ahead, self.twice_mid) != (-1, 0)
+    }
 }
 
 /// What a venue says about an order.
@@ -296,6 +314,8 @@ pub enum ReportKind {
         /// See above.
         queue_ahead: Qty,
     },
+    /// Not about an order, whose id is 0: the venue did something to an account.
+    Account(AccountEvent),
 }
 
 /// One report, as it reaches us.
@@ -423,6 +443,7 @@ impl Order {
                 self.queue_ahead = self.queue_ahead.max(queue_ahead);
                 self.state = self.resting_state();
             }
+            ReportKind::Account(_) => {}
         }
         self.updated = report.ts_recv.max(if self.updated == NO_TIME { report.ts_recv } else { self.updated });
         Ok(())

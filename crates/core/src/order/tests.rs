@@ -20,7 +20,15 @@ fn report(kind: ReportKind) -> Report {
 }
 
 fn fill(trade: u64, qty: Qty) -> ReportKind {
-    ReportKind::Filled(Fill { trade, price: 100, qty, liquidity: Liquidity::Maker, fee: 0 })
+    ReportKind::Filled(Fill {
+        trade,
+        price: 100,
+        qty,
+        liquidity: Liquidity::Maker,
+        fee: 0,
+        queue_ahead: -1,
+        twice_mid: 0,
+    })
 }
 
 const ACCEPTED: ReportKind = ReportKind::Accepted { queue_ahead: 7 };

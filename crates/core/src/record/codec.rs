@@ -2,7 +2,9 @@
 
 use super::Decision;
 use crate::ledger::{Account, Posting, Transaction};
-use crate::order::{Fill, OrderRequest, Reason, Report, ReportKind, SelfTrade, Terms, Trigger, TriggerBy};
+use crate::order::{
+    AccountEvent, Fill, OrderRequest, Reason, Report, ReportKind, SelfTrade, Terms, Trigger, TriggerBy,
+};
 use crate::risk::Refusal;
 use crate::types::{Liquidity, OrderKind, Side, TimeInForce};
 
@@ -134,18 +136,47 @@ fn put_report(out: &mut Vec<u8>, kind: &ReportKind) {
             out.push(9);
             put(out, &[*queue_ahead]);
         }
+        ReportKind::Account(event) => put_event(out, event),
     }
+}
+
+fn put_event(out: &mut Vec<u8>, event: &AccountEvent) {
+    match event {
+        AccountEvent::Funding { account, instrument, amount } => {
+            out.push(10);
+            put_whose(out, *account, *instrument);
+            out.extend_from_slice(&amount.to_le_bytes());
+        }
+        AccountEvent::Interest { strategy, instrument, price, qty } => {
+            out.push(11);
+            put_whose(out, *strategy, *instrument);
+            put(out, &[*price, *qty]);
+        }
+        AccountEvent::Liquidated { account, instrument, side, fill } => {
+            out.push(12);
+            put_whose(out, *account, *instrument);
+            out.push(*side as u8);
+            put_fill(out, fill);
+        }
+    }
+}
+
+fn put_whose(out: &mut Vec<u8>, whose: u16, instrument: u16) {
+    out.extend_from_slice(&whose.to_le_bytes());
+    out.extend_from_slice(&instrument.to_le_bytes());
 }
 
 #[inline]
 fn put_fill(out: &mut Vec<u8>, fill: &Fill) {
-    out.extend_from_slice(&joined::<41>(&[
-        &[fill.liquidity as u8],
-        &fill.trade.to_le_bytes(),
-        &fill.price.to_le_bytes(),
-        &fill.qty.to_le_bytes(),
-        &fill.fee.to_le_bytes(),
-    ]));
+    let how = [fill.liquidity as u8 | if fill.is_placed() { HAS_TERMS } else { 0 }];
+    let (trade, price, qty) = (fill.trade.to_le_bytes(), fill.price.to_le_bytes(), fill.qty.to_le_bytes());
+    let fee = fill.fee.to_le_bytes();
+    if fill.is_placed() {
+        let (ahead, mid) = (fill.queue_ahead.to_le_bytes(), fill.twice_mid.to_le_bytes());
+        out.extend_from_slice(&joined::<57>(&[&how, &trade, &price, &qty, &fee, &ahead, &mid]));
+    } else {
+        out.extend_from_slice(&joined::<41>(&[&how, &trade, &price, &qty, &fee]));
+    }
 }
 
 #[inline]
@@ -249,17 +280,34 @@ impl Reader<'_> {
             7 => ReportKind::AmendRejected(self.reason()?),
             8 => ReportKind::Unknown,
             9 => ReportKind::Triggered { queue_ahead: self.int()? },
+            code @ 10..=12 => ReportKind::Account(self.event(code)?),
             _ => return None,
         })
     }
 
     fn fill(&mut self) -> Option<Fill> {
-        Some(Fill {
-            liquidity: *[Liquidity::Maker, Liquidity::Taker].get(self.index()?)?,
-            trade: self.int()? as u64,
-            price: self.int()?,
-            qty: self.int()?,
-            fee: self.take().map(i128::from_le_bytes)?,
+        let how = self.byte()?;
+        let liquidity = *[Liquidity::Maker, Liquidity::Taker].get(usize::from(how & !HAS_TERMS))?;
+        let (trade, price, qty) = (self.int()? as u64, self.int()?, self.int()?);
+        let fee = self.take().map(i128::from_le_bytes)?;
+        let placed = how & HAS_TERMS != 0;
+        let (queue_ahead, twice_mid) = if placed { (self.int()?, self.int()?) } else { (-1, 0) };
+        let fill = Fill { trade, price, qty, liquidity, fee, queue_ahead, twice_mid };
+        // One fill has one form in bytes.
+        (fill.is_placed() == placed).then_some(fill)
+    }
+
+    fn event(&mut self, code: u8) -> Option<AccountEvent> {
+        let (whose, instrument) = (self.short()?, self.short()?);
+        Some(match code {
+            10 => AccountEvent::Funding { account: whose, instrument, amount: self.take().map(i128::from_le_bytes)? },
+            11 => AccountEvent::Interest { strategy: whose, instrument, price: self.int()?, qty: self.int()? },
+            _ => AccountEvent::Liquidated {
+                account: whose,
+                instrument,
+                side: *[Side::Buy, Side::Sell].get(self.index()?)?,
+                fill: self.fill()?,
+            },
         })
     }
 
@@ -307,7 +355,9 @@ mod tests {
         };
         let conditional = OrderRequest { terms, ..request };
         let report = |kind| Decision::Report(Report { order: 7, ts_venue: SECOND, ts_recv: 2 * SECOND, kind });
-        let fill = Fill { trade: 9, price: 5, qty: 6, liquidity: Liquidity::Taker, fee: -(1 << 80) };
+        let liquidity = Liquidity::Taker;
+        let fill = Fill { trade: 9, price: 5, qty: 6, liquidity, fee: -(1 << 80), queue_ahead: -1, twice_mid: 0 };
+        let placed = Fill { queue_ahead: 7, twice_mid: 1 << 40, liquidity: Liquidity::Maker, ..fill };
         let line = Posting { owner: 2, account: Account::Rounding, currency: 1, amount: -5 };
         vec![
             Decision::Submit { ts: 1, order: 2, request },
@@ -317,6 +367,7 @@ mod tests {
             report(ReportKind::Accepted { queue_ahead: -1 }),
             report(ReportKind::Rejected(Reason::BookNotInSync)),
             report(ReportKind::Filled(fill)),
+            report(ReportKind::Filled(placed)),
             report(ReportKind::Canceled),
             report(ReportKind::Expired(Reason::NotWhole)),
             report(ReportKind::CancelRejected(Reason::UnknownOrder)),
@@ -324,6 +375,9 @@ mod tests {
             report(ReportKind::AmendRejected(Reason::BelowFilled)),
             report(ReportKind::Unknown),
             report(ReportKind::Triggered { queue_ahead: 12 }),
+            report(ReportKind::Account(AccountEvent::Funding { account: 1, instrument: 2, amount: -(1 << 90) })),
+            report(ReportKind::Account(AccountEvent::Interest { strategy: 3, instrument: 4, price: 5, qty: 6 })),
+            report(ReportKind::Account(AccountEvent::Liquidated { account: 7, instrument: 8, side: Side::Sell, fill })),
             report(ReportKind::Rejected(Reason::IcebergParts)),
             Decision::Posting { ts: 4, order: 0, transaction: Transaction::from_lines(&[line; 8]).unwrap() },
             Decision::Posting { ts: 4, order: 0, transaction: Transaction::from_lines(&[]).unwrap() },

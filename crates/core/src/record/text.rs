@@ -3,7 +3,7 @@
 use super::Decision;
 use crate::decimal::decimal_text;
 use crate::instrument::Instrument;
-use crate::order::{OrderRequest, ReportKind};
+use crate::order::{AccountEvent, OrderRequest, ReportKind};
 use crate::types::{Liquidity, MONEY_DECIMALS, OrderKind, Qty, Side, Ticks, TimeInForce};
 
 /// One line: what was decided, in the instrument's own units. `instrument` is the one of the order.
@@ -33,6 +33,9 @@ pub fn describe(decision: &Decision, instrument: &Instrument) -> String {
                 ReportKind::AmendRejected(reason) => format!("amendment refused ({})", reason.name()),
                 ReportKind::Unknown => "unknown".to_owned(),
                 ReportKind::Triggered { .. } => "triggered".to_owned(),
+                ReportKind::Account(event) => {
+                    return format!("{} {}", report.ts_recv, describe_event(event, instrument));
+                }
             };
             format!("{} order {}: {what}", report.ts_recv, report.order)
         }
@@ -51,6 +54,23 @@ pub fn describe(decision: &Decision, instrument: &Instrument) -> String {
         ),
         Decision::Funding { ts, amount, .. } => format!("{ts} funding {}", decimal_text(*amount, MONEY_DECIMALS)),
         Decision::Stopped { ts, strategy } => format!("{ts} strategy {strategy} stopped"),
+    }
+}
+
+fn describe_event(event: &AccountEvent, instrument: &Instrument) -> String {
+    let qty = |steps: Qty| instrument.quantity_step_in_data.text(steps);
+    match event {
+        AccountEvent::Funding { account, amount, .. } => {
+            format!("account {account}: funding {}", decimal_text(*amount, MONEY_DECIMALS))
+        }
+        AccountEvent::Interest { strategy, qty: owed, .. } => {
+            format!("strategy {strategy}: interest {}", qty(*owed))
+        }
+        AccountEvent::Liquidated { account, side, fill, .. } => {
+            let did = if *side == Side::Buy { "bought" } else { "sold" };
+            let (size, price) = (qty(fill.qty), instrument.tick_size.text(fill.price));
+            format!("account {account}: liquidated, {did} {size} at {price}")
+        }
     }
 }
 

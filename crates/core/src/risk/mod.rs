@@ -154,6 +154,8 @@ pub struct Standing<'a> {
     pub notional_elsewhere: Money,
     /// What a spot sell may deliver, in steps.
     pub base_available: Qty,
+    /// The account's equity and the notional of its other positions on margin, where a spot sell may borrow.
+    pub lent: Option<(Money, Money)>,
     /// Made since midnight UTC, negative for a loss, in quote currency.
     pub day_pnl: Money,
 }
@@ -166,7 +168,8 @@ impl Standing<'_> {
 
     /// The most that may be sold under these limits, in whole lots; `None` where only margin bounds it.
     pub fn sellable(&self, limits: &Limits) -> Option<Qty> {
-        let of_account = (!Position::may_be_short(self.instrument)).then_some(self.base_available.max(0));
+        let bound = !Position::may_be_short(self.instrument) && self.lent.is_none();
+        let of_account = bound.then_some(self.base_available.max(0));
         let of_strategy = (!limits.short).then(|| self.unsold());
         let lot = self.instrument.lot_steps();
         of_account.into_iter().chain(of_strategy).min().map(|qty| qty / lot * lot)
@@ -322,14 +325,20 @@ impl Gate {
         }
         if Position::may_be_short(instrument) {
             let worst = worst_position(request, standing).abs();
-            let most = standing.quote_available.max(0) / 1_000_000_000 * self.limits.leverage;
-            let fits = |notional: Money| notional + standing.notional_elsewhere <= most;
+            let behind = (standing.quote_available, standing.notional_elsewhere);
             let adds = worst > standing.position.abs();
-            return if adds && !instrument.countable_notional(price, worst).is_some_and(fits) {
+            return if adds && !self.fits(instrument, price, worst, behind) {
                 Err(Refusal::InsufficientBalance)
             } else {
                 Ok(())
             };
+        }
+        if let (Side::Sell, Some(behind)) = (request.side, standing.lent)
+            && request.qty > standing.base_available
+        {
+            let short = worst_position(request, standing).min(0).abs();
+            let fits = self.fits(instrument, price, short, behind);
+            return if fits { Ok(()) } else { Err(Refusal::InsufficientBalance) };
         }
         match request.side {
             Side::Buy if instrument.notional(price, request.qty) > standing.quote_available => {
@@ -339,6 +348,20 @@ impl Gate {
             Side::Sell if request.qty > standing.base_available => Err(Refusal::InsufficientBalance),
             _ => Ok(()),
         }
+    }
+
+    /// Whether a position of this size at a price may stand on (equity, notional elsewhere): within the strategy's
+    /// leverage, and within what the venue's tier of that size allows.
+    fn fits(&self, instrument: &Instrument, price: Ticks, size: Qty, behind: (Money, Money)) -> bool {
+        if instrument.countable_notional(price, size).is_none() {
+            return false;
+        }
+        let notional = instrument.settled(price, size);
+        let mut leverage = self.limits.leverage;
+        if !instrument.margin_tiers.is_empty() {
+            leverage = leverage.min(i128::from(instrument.margin_tiers.of(notional).leverage) * RATE_SCALE);
+        }
+        notional + behind.1 <= behind.0.max(0) / RATE_SCALE * leverage
     }
 
     fn count(&mut self, now: Nanos) {

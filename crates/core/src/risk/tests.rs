@@ -72,6 +72,7 @@ fn every_refusal_has_its_cause() {
             quote_available: money("10000").unwrap(),
             notional_elsewhere: 0,
             base_available: 1_000_000,
+            lent: None,
             day_pnl: 0,
         };
         let order = |request| Order::new(1, request, 0);
@@ -113,6 +114,7 @@ fn what_reduces_passes_where_what_adds_does_not() {
         quote_available: 0,
         notional_elsewhere: 0,
         base_available: 0,
+        lent: None,
         day_pnl: money("-11").unwrap(),
     };
     let gate = Gate::new(limits);
@@ -138,6 +140,7 @@ fn what_may_not_be_short_sells_only_what_it_holds_and_has_not_offered() {
             quote_available: money("10000").unwrap(),
             notional_elsewhere: 0,
             base_available: 100_000_000,
+            lent: None,
             day_pnl: 0,
         };
         let limits = Limits { short: false, ..Limits::default() };
@@ -168,6 +171,7 @@ fn the_rate_is_counted_over_any_second() {
             quote_available: money("10000").unwrap(),
             notional_elsewhere: 0,
             base_available: 0,
+            lent: None,
             day_pnl: 0,
         };
         gate.submit(Order::new(1, buy(6_000_000, 1_000_000), now), &standing).is_ok()
@@ -200,6 +204,7 @@ fn a_bound_may_be_reached() {
         quote_available: money("600").unwrap(),
         notional_elsewhere: 0,
         base_available: 0,
+        lent: None,
         day_pnl: 0,
     };
     assert_eq!(Gate::new(limits).check(&buy(6_000_000, 1_000_000), &standing), Ok(()));

@@ -1,6 +1,7 @@
 //! A compiled expression: steps over a small stack. Conditions are 1 and 0.
 
-use crate::feature::{Bar, Outputs};
+use crate::decimal::Step;
+use crate::feature::Bar;
 
 /// A number of the bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub(super) enum Op {
     And,
     Or,
     Not,
-    /// left, right, left before, right before
+    /// Of left, right, left before, right before.
     CrossesAbove,
     CrossesBelow,
 }
@@ -48,29 +49,63 @@ pub(super) enum Op {
 pub(super) const DEEPEST: usize = 32;
 
 /// What an expression is evaluated over.
-pub(super) struct Sight<'a> {
-    /// The bar that closed, and the one before it.
+pub(super) struct Sight<'a, F: Fn(usize, usize, When) -> f64> {
+    /// The bar that closed, and the one before it; of a bar that was not there, the end is 0.
     pub(super) bars: [&'a Bar; 2],
     /// What ticks and steps are worth.
-    pub(super) price: &'a dyn Fn(f64) -> f64,
-    pub(super) size: &'a dyn Fn(f64) -> f64,
-    /// Outputs of an indicator, now or before.
-    pub(super) indicator: &'a dyn Fn(usize, When) -> Outputs,
+    pub(super) tick: Step,
+    pub(super) step: Step,
+    /// An output of an indicator.
+    pub(super) indicator: F,
 }
 
-impl Sight<'_> {
+impl<F: Fn(usize, usize, When) -> f64> Sight<'_, F> {
     #[allow(clippy::cast_precision_loss)]
     fn field(&self, field: Field, when: When) -> f64 {
         let bar = self.bars[when as usize];
         match field {
-            // Before the first bar there is none.
             _ if bar.end == 0 => f64::NAN,
-            Field::Open => (self.price)(bar.open as f64),
-            Field::High => (self.price)(bar.high as f64),
-            Field::Low => (self.price)(bar.low as f64),
-            Field::Close => (self.price)(bar.close as f64),
-            Field::Volume => (self.size)(bar.volume as f64),
+            Field::Open => self.tick.times(bar.open as f64),
+            Field::High => self.tick.times(bar.high as f64),
+            Field::Low => self.tick.times(bar.low as f64),
+            Field::Close => self.tick.times(bar.close as f64),
+            Field::Volume => self.step.times(bar.volume as f64),
         }
+    }
+}
+
+/// Values in the making.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stack {
+    values: [f64; DEEPEST],
+    top: usize,
+}
+
+impl Stack {
+    #[inline]
+    fn push(&mut self, value: f64) {
+        self.values[self.top] = value;
+        self.top += 1;
+    }
+
+    #[inline]
+    fn pop(&mut self) -> f64 {
+        self.top -= 1;
+        self.values[self.top]
+    }
+
+    /// Takes the right one off and puts what comes of both in place of the left one.
+    #[inline]
+    fn join(&mut self, f: impl FnOnce(f64, f64) -> f64) {
+        let right = self.pop();
+        let left = self.pop();
+        self.push(f(left, right));
+    }
+
+    /// (left, right, left before, right before)
+    fn crossing(&mut self) -> (f64, f64, f64, f64) {
+        let (right_before, left_before, right, left) = (self.pop(), self.pop(), self.pop(), self.pop());
+        (left, right, left_before, right_before)
     }
 }
 
@@ -86,33 +121,42 @@ pub(super) fn taken(op: &Op) -> usize {
 
 /// The value of an expression that [`super::grammar`] made, which never takes more than there is.
 #[allow(clippy::float_cmp)]
-pub(super) fn value(ops: &[Op], sight: &Sight<'_>) -> f64 {
-    let (mut stack, mut top) = ([0.0; DEEPEST], 0);
+pub(super) fn value<F: Fn(usize, usize, When) -> f64>(ops: &[Op], sight: &Sight<'_, F>, stack: &mut Stack) -> f64 {
+    stack.top = 0;
     for op in ops {
-        top -= taken(op);
-        let [a, b, c, d] = [0, 1, 2, 3].map(|at| stack.get(top + at).copied().unwrap_or(0.0));
-        stack[top] = match *op {
-            Op::Constant(value) => value,
-            Op::Bar(field, when) => sight.field(field, when),
-            Op::Indicator(which, output, when) => (sight.indicator)(which, when)[output],
-            Op::Add => a + b,
-            Op::Subtract => a - b,
-            Op::Multiply => a * b,
-            Op::Divide => a / b,
-            Op::Negate => -a,
-            Op::Less => f64::from(a < b),
-            Op::LessOrEqual => f64::from(a <= b),
-            Op::Greater => f64::from(a > b),
-            Op::GreaterOrEqual => f64::from(a >= b),
-            Op::Equal => f64::from(a == b),
-            Op::NotEqual => f64::from(a < b || a > b),
-            Op::And => a * b,
-            Op::Or => a.max(b),
-            Op::Not => 1.0 - a,
-            Op::CrossesAbove => f64::from(c <= d && a > b),
-            Op::CrossesBelow => f64::from(c >= d && a < b),
-        };
-        top += 1;
+        match *op {
+            Op::Constant(value) => stack.push(value),
+            Op::Bar(field, when) => stack.push(sight.field(field, when)),
+            Op::Indicator(which, output, when) => stack.push((sight.indicator)(which, output, when)),
+            Op::Add => stack.join(|a, b| a + b),
+            Op::Subtract => stack.join(|a, b| a - b),
+            Op::Multiply => stack.join(|a, b| a * b),
+            Op::Divide => stack.join(|a, b| a / b),
+            Op::Negate => {
+                let value = -stack.pop();
+                stack.push(value);
+            }
+            Op::Less => stack.join(|a, b| f64::from(a < b)),
+            Op::LessOrEqual => stack.join(|a, b| f64::from(a <= b)),
+            Op::Greater => stack.join(|a, b| f64::from(a > b)),
+            Op::GreaterOrEqual => stack.join(|a, b| f64::from(a >= b)),
+            Op::Equal => stack.join(|a, b| f64::from(a == b)),
+            Op::NotEqual => stack.join(|a, b| f64::from(a < b || a > b)),
+            Op::And => stack.join(|a, b| a * b),
+            Op::Or => stack.join(f64::max),
+            Op::Not => {
+                let value = 1.0 - stack.pop();
+                stack.push(value);
+            }
+            Op::CrossesAbove => {
+                let (a, b, a_before, b_before) = stack.crossing();
+                stack.push(f64::from(a_before <= b_before && a > b));
+            }
+            Op::CrossesBelow => {
+                let (a, b, a_before, b_before) = stack.crossing();
+                stack.push(f64::from(a_before >= b_before && a < b));
+            }
+        }
     }
-    stack[0]
+    stack.pop()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::expression::{self, Op, Sight, When};
+use super::expression::{self, Op, Sight, Stack, When};
 use super::grammar::{self, Wanted};
 use crate::amounts;
 use crate::engine::Context;
@@ -84,8 +84,11 @@ pub struct RuleStrategy {
     /// Of `wanted`, in its order.
     indicators: Vec<IndicatorId>,
     qty: Qty,
-    bar: Bar,
+    /// The last bar and the one before it, which change places.
+    bars: [Bar; 2],
+    last: usize,
     warm: bool,
+    stack: Stack,
 }
 
 impl RuleStrategy {
@@ -126,8 +129,10 @@ impl RuleStrategy {
             target,
             indicators: Vec::new(),
             qty: 0,
-            bar: Bar::default(),
+            bars: [Bar::default(); 2],
+            last: 0,
             warm: false,
+            stack: Stack::default(),
         };
         rule.check()?;
         Ok(rule)
@@ -192,7 +197,8 @@ impl RuleStrategy {
     }
 
     fn on_bar(&mut self, bar: &Bar, ctx: &mut Context<'_>) {
-        let before = std::mem::replace(&mut self.bar, *bar);
+        self.last = 1 - self.last;
+        self.bars[self.last] = *bar;
         if !self.warm {
             self.warm = self.indicators.iter().all(|id| ctx.reading(*id).is_warm());
         }
@@ -200,37 +206,36 @@ impl RuleStrategy {
             return;
         }
         let held = self.held(ctx);
-        let wanted = self.wanted_side(held, &before, ctx);
+        let wanted = self.wanted_side(held, ctx);
         if wanted != held {
             ctx.target(wanted * self.qty);
         }
     }
 
-    fn wanted_side(&self, held: i64, before: &Bar, ctx: &Context<'_>) -> i64 {
-        let (tick, step) = (ctx.instrument().tick_size, ctx.instrument().quantity_step_in_data);
+    fn wanted_side(&mut self, held: i64, ctx: &Context<'_>) -> i64 {
         let sight = Sight {
-            bars: [&self.bar, before],
-            price: &|ticks| tick.times(ticks),
-            size: &|steps| step.times(steps),
-            indicator: &|which, when| {
+            bars: [&self.bars[self.last], &self.bars[1 - self.last]],
+            tick: ctx.instrument().tick_size,
+            step: ctx.instrument().quantity_step_in_data,
+            indicator: |which: usize, output: usize, when| {
                 let reading = ctx.reading(self.indicators[which]);
-                if when == When::Now { reading.now() } else { reading.previous() }
+                if when == When::Now { reading.output(output) } else { reading.previous()[output] }
             },
         };
-        let holds = |ops: &[Op]| !ops.is_empty() && expression::value(ops, &sight) > 0.0;
+        let stack = &mut self.stack;
+        let mut holds = |ops: &[Op]| !ops.is_empty() && expression::value(ops, &sight, stack) > 0.0;
         let Conditions { enter, exit, enter_short, exit_short } = &self.conditions;
-        let (long, short) = (holds(enter), holds(enter_short));
         // Where both sides call, neither is heard.
-        let called = i64::from(long && !short) - i64::from(short && !long);
-        let leaves = match held {
-            0 => return called,
-            1 => holds(exit),
-            _ => holds(exit_short),
-        };
-        match (leaves, called == -held) {
-            (_, true) => called,
-            (true, false) => 0,
-            (false, false) => held,
+        match held {
+            0 => match (holds(enter), holds(enter_short)) {
+                (true, false) => 1,
+                (false, true) => -1,
+                _ => 0,
+            },
+            1 if holds(enter_short) && !holds(enter) => -1,
+            1 => i64::from(!holds(exit)),
+            _ if holds(enter) && !holds(enter_short) => 1,
+            _ => -i64::from(!holds(exit_short)),
         }
     }
 

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::expression::{Sight, When, value};
+use super::expression::{Sight, Stack, When, value};
 use super::grammar::{Wrong, condition};
 use super::{Definition, RuleStrategy};
+use crate::decimal::Step;
 use crate::feature::Bar;
 
 fn parameters() -> BTreeMap<String, f64> {
@@ -23,16 +24,16 @@ fn holds(text: &str) -> bool {
     let (now, before) = (bar(110), bar(95));
     let sight = Sight {
         bars: [&now, &before],
-        price: &|ticks| ticks * 0.1,
-        size: &|steps| steps,
-        indicator: &|which, when| match (which, when) {
-            (0, When::Now) => [5.0, 2.0, 1.0],
-            (0, When::Before) => [3.0, 4.0, 1.0],
-            (1, _) => [4.0; 3],
-            _ => [f64::NAN; 3],
+        tick: Step { mantissa: 1, decimals: 1 },
+        step: Step { mantissa: 1, decimals: 0 },
+        indicator: |which: usize, output: usize, when| match (which, when) {
+            (0, When::Now) => [5.0, 2.0, 1.0][output],
+            (0, When::Before) => [3.0, 4.0, 1.0][output],
+            (1, _) => 4.0,
+            _ => f64::NAN,
         },
     };
-    value(&ops, &sight) > 0.0
+    value(&ops, &sight, &mut Stack::default()) > 0.0
 }
 
 #[test]
@@ -62,6 +63,7 @@ fn conditions_mean_what_they_say() {
         ("wma(3) + sma(4) + rsi(5) > 0", false),
         ("wma(3) > 0 and sma(4) > 0 and not rsi(5) != 0", true),
         ("--close == 11", true),
+        ("close < 1e9 and close > 2.5e-3 and close > 1E+0", true),
     ];
     for (text, wanted) in cases {
         assert_eq!(holds(text), wanted, "{text}");
@@ -98,6 +100,7 @@ fn what_means_nothing_is_told_with_its_column_and_what_was_expected() {
         ("macd() > 3", 1, "macd has several outputs"),
         ("macd().lin > 3", 8, "macd has no output `lin`"),
         ("close > 3 $", 11, "`$` means nothing here"),
+        ("close > 3em", 10, "expected and, or, or the end, found `em`"),
         ("close > 1.2.3", 9, "`1.2.3` is no number"),
         ("ema(3, on=\"5m) > 3", 11, "the text does not end"),
         ("previous(previous(close)) > 3", 10, "only one bar back can be looked at"),

@@ -34,7 +34,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(usize, Token<'_>)>, Wrong> {
             at += first.len_utf8();
             continue;
         } else if first.is_ascii_digit() {
-            let taken = length(|c| c.is_ascii_digit() || c == '.');
+            let taken = number_length(rest);
             let number = rest[..taken].parse::<f64>();
             let what = || Wrong::new(column, format!("`{}` is no number", &rest[..taken]), "write 14 or 0.5");
             (Token::Number(number.map_err(|_| what())?), taken)
@@ -57,4 +57,15 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(usize, Token<'_>)>, Wrong> {
     }
     found.push((text.chars().count() + 1, Token::End));
     Ok(found)
+}
+
+/// Letters of the number that a text begins with: digits, points, and an exponent.
+fn number_length(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let digits = |from: usize| bytes[from..].iter().take_while(|b| b.is_ascii_digit() || **b == b'.').count() + from;
+    let whole = digits(0);
+    let sign = usize::from(matches!(bytes.get(whole + 1), Some(b'+' | b'-')));
+    let is_exponent =
+        matches!(bytes.get(whole), Some(b'e' | b'E')) && bytes.get(whole + 1 + sign).is_some_and(u8::is_ascii_digit);
+    if is_exponent { digits(whole + 1 + sign) } else { whole }
 }

@@ -44,6 +44,11 @@ function fillColumns(fills, currency, base) {
       signed: false,
       title: "Before it when it was placed",
     }),
+    amount("queueFill", "At the fill", base, quantityDecimals, 82, {
+      signed: false,
+      title: "Still before it just before what filled it",
+    }),
+    word("toxic", "Toxic", ["", "no", "yes"], 54, { title: "More than ten orders of its size still before it" }),
     amount("position", "Position after", base, quantityDecimals, 98),
     amount("realised", "Realised", currency, 4, 76, { tone: true, title: "PnL of what it closed, fees apart" }),
     { key: "order", label: "Order", width: 84, read: (row) => fills.order[row], text: String },

@@ -119,7 +119,7 @@ def fills(view: View) -> dict[str, Any]:
         **{name: _nullable(values, 2) for name, values in after.items()},
         "queue": _nullable(trades.floats(table, "queue_ahead"), 8),
         "queueFill": _nullable(trades.floats(table, "queue_ahead_at_fill"), 8),
-        "toxic": table["toxic"].cast(pl.Int8).fill_null(-1).to_list(),
+        "toxic": (table["toxic"].cast(pl.Int8) + 1).fill_null(0).to_list(),
         "position": trades.floats(table, "position").tolist(),
         "realised": trades.floats(table, "realised_pnl").round(8).tolist(),
         "order": ids.cast(pl.String).to_list() if large else ids.to_list(),

@@ -9,13 +9,12 @@ from typing import Any, Final
 
 from kedge.backtest import trades
 from kedge.backtest.metrics import METRICS, Metric
-from kedge.backtest.report import words
-from kedge.backtest.report.graphics import interval, signed_bar
+from kedge.backtest.report import hindsight, words
+from kedge.backtest.report.graphics import interval
 from kedge.backtest.report.markup import Child, Markup, join, tag
+from kedge.backtest.report.tables import as_float, colour, head, money, number, shown_tracks, table
 from kedge.backtest.report.view import Cost, View
 
-COLUMNS: Final = 4
-"""At most so many strategies get a column of their own in the tables of figures."""
 _HEADS: Final = {
     "pnl": "What it made",
     "max_drawdown": "At which risk",
@@ -35,7 +34,9 @@ def render(view: View) -> dict[str, Markup]:
         "verdict": _verdict(view),
         "figures": _figures(view),
         "strategies": _strategies(view),
-        "attribution": _attribution(view),
+        "attribution": hindsight.attribution(view),
+        "markout_curve": hindsight.markout_curve(view),
+        "survival": hindsight.survival(view),
         "costs": _costs(view),
         "refusals": _refusals(view),
         "certainty": _certainty(view),
@@ -58,32 +59,6 @@ def _time(value: str | int | None) -> Markup:
     return tag("time", words.when(value), datetime=words.moment(value).isoformat())
 
 
-def _colour(value: float | None) -> str:
-    return "" if not value else " up" if value > 0 else " down"
-
-
-def _money(view: View, value: Any, signed: bool = False) -> str:
-    return words.number(value, view.decimals, signed)
-
-
-def _float(value: Any) -> float | None:
-    return None if value is None else float(value)
-
-
-def _table(heads: Iterable[Markup], rows: Iterable[Child], caption: str, class_: str | None = None) -> Markup:
-    """A table in a frame of its own that scrolls sideways where the page is narrow."""
-    body = tag("table", tag("caption", caption), tag("thead", tag("tr", heads)), tag("tbody", rows), class_=class_)
-    return tag("div", body, class_="scroll", tabindex="0", role="region", aria_label=caption)
-
-
-def _head(label: str, unit: str = "", number: bool = True) -> Markup:
-    return tag("th", label, tag("small", unit) if unit else None, scope="col", class_="number" if number else None)
-
-
-def _number(text: str, value: Any = None) -> Markup:
-    return tag("td", text, class_="number" + _colour(_float(value)))
-
-
 def _hash(text: str) -> Markup:
     """A hash, shortened; a click copies it whole, and paper has it whole."""
     short = tag("button", f"{text[:10]}…", type="button", class_="copy", data_copy=text, title=f"{text} (click copies)")
@@ -102,8 +77,8 @@ def _top_figures(view: View) -> Markup:
     gain, fall = account["pnl"], account["max_drawdown"]
     return join(
         [
-            tag("span", "PnL ", tag("b", _money(view, gain, True), class_=_colour(_float(gain))), f" {view.currency}"),
-            tag("span", "drawdown ", tag("b", _money(view, fall)), f" {view.currency}"),
+            tag("span", "PnL ", tag("b", money(view, gain, True), class_=colour(as_float(gain))), f" {view.currency}"),
+            tag("span", "drawdown ", tag("b", money(view, fall)), f" {view.currency}"),
         ]
     )
 
@@ -133,16 +108,16 @@ def _verdict(view: View) -> Markup:
 def _figures(view: View) -> Markup:
     """The handful of figures one looks for first."""
     account, currency = view.account, view.currency
-    sharpe = words.number(_float(account["sharpe"]), 1, True), words.number(_float(account["sharpe_se"]), 1)
+    sharpe = words.number(as_float(account["sharpe"]), 1, True), words.number(as_float(account["sharpe_se"]), 1)
     shown: list[tuple[str, str, str, Any]] = [
-        ("Profit and loss", _money(view, account["pnl"], True), currency, account["pnl"]),
-        ("Maximum drawdown", _money(view, account["max_drawdown"]), currency, None),
+        ("Profit and loss", money(view, account["pnl"], True), currency, account["pnl"]),
+        ("Maximum drawdown", money(view, account["max_drawdown"]), currency, None),
         ("Sharpe a year", f"{sharpe[0]} ± {sharpe[1]}", "", None),
-        ("Fees", _money(view, account["fees"]), currency, None),
-        ("Turnover", words.number(_float(account["turnover"]), 0), currency, None),
+        ("Fees", money(view, account["fees"]), currency, None),
+        ("Turnover", words.number(as_float(account["turnover"]), 0), currency, None),
         ("Fills", f"{account['fills']:,}", f"of {account['orders']:,} orders", None),
-        ("Maker share", words.percent(_float(account["maker_share"]), 1), "%", None),
-        ("Round trips won", words.percent(_float(account["win_share"]), 1), f"% of {account['round_trips']:,}", None),
+        ("Maker share", words.percent(as_float(account["maker_share"]), 1), "%", None),
+        ("Round trips won", words.percent(as_float(account["win_share"]), 1), f"% of {account['round_trips']:,}", None),
     ]
     return tag(
         "dl",
@@ -150,7 +125,7 @@ def _figures(view: View) -> Markup:
             tag(
                 "div",
                 tag("dt", label),
-                tag("dd", tag("b", text, class_=_colour(_float(value))), " ", tag("small", unit)),
+                tag("dd", tag("b", text, class_=colour(as_float(value))), " ", tag("small", unit)),
             )
             for label, text, unit, value in shown
         ],
@@ -159,83 +134,57 @@ def _figures(view: View) -> Markup:
 
 
 def _strategies(view: View) -> Markup:
-    money = view.currency
-    heads = [_head("Strategy", number=False), _head("Profit and loss", money), _head("Drawdown", money)]
-    heads += [_head("Sharpe a year", "± standard error"), _head("Told from zero", number=False), _head("Fees", money)]
-    heads += [_head("Turnover", money), _head("Orders"), _head("Fills"), _head("Maker", "%")]
-    heads += [_head("Position", "base"), _head("Instrument", number=False)]
-    return _table(heads, [_strategy_row(view, entry) for entry in view.run.meta["strategies"]], "Strategies")
+    currency = view.currency
+    heads = [head("Strategy", number=False), head("Profit and loss", currency), head("Drawdown", currency)]
+    heads += [head("Sharpe a year", "± standard error"), head("Told from zero", number=False), head("Fees", currency)]
+    heads += [head("Turnover", currency), head("Orders"), head("Fills"), head("Maker", "%")]
+    heads += [head("Position", "base"), head("Instrument", number=False)]
+    return table(heads, [_strategy_row(view, entry) for entry in view.run.meta["strategies"]], "Strategies")
 
 
 def _strategy_row(view: View, entry: Mapping[str, Any]) -> Markup:
     name, instrument = entry["name"], entry["instrument"]
     figures = view.figures[name]
     position = view.tracks[name].position
-    sharpe, error = _float(figures["sharpe"]), _float(figures["sharpe_se"])
+    sharpe, error = as_float(figures["sharpe"]), as_float(figures["sharpe_se"])
     decided = "no" if words.indistinct(figures) else "yes, above" if (sharpe or 0) > 0 else "yes, below"
     return tag(
         "tr",
         tag("th", name, scope="row"),
-        _number(_money(view, figures["pnl"], True), figures["pnl"]),
-        _number(_money(view, figures["max_drawdown"])),
-        _number(f"{words.number(sharpe, 1, True)} ± {words.number(error, 1)}"),
+        number(money(view, figures["pnl"], True), figures["pnl"]),
+        number(money(view, figures["max_drawdown"])),
+        number(f"{words.number(sharpe, 1, True)} ± {words.number(error, 1)}"),
         tag("td", decided),
-        _number(_money(view, figures["fees"])),
-        _number(words.number(_float(figures["turnover"]), 0)),
-        _number(_count(figures["orders"])),
-        _number(_count(figures["fills"])),
-        _number(words.percent(_float(figures["maker_share"]), 1)),
-        _number(words.number(position, view.quantity_decimals(instrument), True)),
+        number(money(view, figures["fees"])),
+        number(words.number(as_float(figures["turnover"]), 0)),
+        number(_count(figures["orders"])),
+        number(_count(figures["fills"])),
+        number(words.percent(as_float(figures["maker_share"]), 1)),
+        number(words.number(position, view.quantity_decimals(instrument), True)),
         tag("td", instrument),
     )
 
 
-def _shown_tracks(view: View) -> list[tuple[str, str]]:
-    """Name and head of the columns of figures: each strategy if they are few and more than one, and the account."""
-    own = view.names if 1 < len(view.names) <= COLUMNS else []
-    return [(name, name) for name in own] + [("", "Account")]
-
-
-def _attribution(view: View) -> Markup:
-    shown = _shown_tracks(view)
-    parts = [("spread_earned", 1, "Spread against the mid"), ("adverse_selection", 1, "Adverse selection, 10 s")]
-    parts += [("inventory_pnl", 1, "Inventory held longer"), ("funding", 1, "Funding"), ("fees", -1, "Fees")]
-    parts += [("pnl", 1, "Profit and loss")]
-    largest = max((abs(_float(view.account[name]) or 0) for name, _, _ in parts), default=0)
-    rows = []
-    for name, sign, label in parts:
-        values = {track: _times(view.figures[track][name], sign) for track, _ in shown}
-        cells: list[Child] = [_number(_money(view, values[track], True), values[track]) for track, _ in shown]
-        bar = tag("td", signed_bar(values[""], largest), class_="bar")
-        rows.append(tag("tr", tag("th", label, scope="row"), cells, bar, class_="total" if name == "pnl" else None))
-    heads = [_head("Part", number=False), *(_head(head, view.currency) for _, head in shown), tag("td", class_="bar")]
-    return _table(heads, rows, "What made the money")
-
-
-def _times(value: Any, sign: int) -> float | None:
-    return None if value is None else sign * float(value)
-
-
 def _costs(view: View) -> Markup:
-    money = view.currency
-    heads = [_head("", number=False), _head("Fills"), _head("Turnover", money), _head("Fees", money)]
-    heads += [_head("Fees", "bps"), _head("Spread", money), _head("Spread", "bps")]
-    heads += [_head(f"Markout {horizon} s", "bps") for horizon in trades.HORIZONS]
+    currency = view.currency
+    heads = [head("", number=False), head("Fills"), head("Turnover", currency), head("Fees", currency)]
+    heads += [head("Fees", "bps"), head("Spread", currency), head("Spread", "bps")]
+    heads += [head(f"Markout {horizon} s", "bps") for horizon in trades.HORIZONS]
     rows = [_cost_row(view, cost) for cost in view.costs()]
-    return _table(heads, rows, "Makers and takers: fees paid, spread earned or paid, markouts")
+    return table(heads, rows, "Makers and takers: fees paid, spread earned or paid, markouts")
 
 
 def _cost_row(view: View, cost: Cost) -> Markup:
     return tag(
         "tr",
         tag("th", cost.name, scope="row"),
-        _number(f"{cost.fills:,}"),
-        _number(words.number(cost.turnover, 0)),
-        _number(_money(view, cost.fees)),
-        _number(words.number(cost.bps(cost.fees), 2)),
-        _number(_money(view, cost.spread, True), cost.spread),
-        _number(words.number(cost.bps(cost.spread), 2, True)),
-        [_number(words.number(after, 2, True)) for after in cost.markouts.values()],
+        number(f"{cost.fills:,}"),
+        number(words.number(cost.turnover, 0)),
+        number(money(view, cost.fees)),
+        number(words.number(cost.bps(cost.fees), 2)),
+        number(money(view, cost.spread, True), cost.spread),
+        number(words.number(cost.bps(cost.spread), 2, True)),
+        [number(words.number(after, 2, True)) for after in cost.markouts.values()],
         class_="total" if cost.name == "all" else None,
     )
 
@@ -248,13 +197,13 @@ def _refusals(view: View) -> Markup:
     return tag("div", counts, class_="columns")
 
 
-def _count_table(caption: str, head: str, counts: Mapping[str, int]) -> Markup:
+def _count_table(caption: str, of: str, counts: Mapping[str, int]) -> Markup:
     if not counts:
         return tag("div", tag("h3", caption), tag("p", "None.", class_="muted"))
     ordered = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
-    rows = [tag("tr", tag("td", tag("code", reason)), _number(f"{count:,}")) for reason, count in ordered]
-    table = _table([_head(head, number=False), _head("Times")], rows, caption)
-    return tag("div", tag("h3", caption), table)
+    rows = [tag("tr", tag("td", tag("code", reason)), number(f"{count:,}")) for reason, count in ordered]
+    counted = table([head(of, number=False), head("Times")], rows, caption)
+    return tag("div", tag("h3", caption), counted)
 
 
 def _certainty(view: View) -> Markup:
@@ -262,53 +211,53 @@ def _certainty(view: View) -> Markup:
     reach = 0.0
     for name, _ in shown:
         sharpe, error = view.figures[name]["sharpe"], view.figures[name]["sharpe_se"]
-        reach = max(reach, abs(_float(sharpe) or 0) + 2 * (_float(error) or 0))
+        reach = max(reach, abs(as_float(sharpe) or 0) + 2 * (as_float(error) or 0))
     rows = [_certainty_row(view, name, label, reach) for name, label in shown]
     heads = [
-        _head("", number=False),
-        _head("Sharpe a year"),
-        _head("Standard error"),
-        _head("Two errors around it", number=False),
+        head("", number=False),
+        head("Sharpe a year"),
+        head("Standard error"),
+        head("Two errors around it", number=False),
     ]
-    heads += [_head("Above zero", "% probable"), _head("Skewness"), _head("Kurtosis"), _head("Samples")]
-    return _table(heads, rows, "How sure one can be")
+    heads += [head("Above zero", "% probable"), head("Skewness"), head("Kurtosis"), head("Samples")]
+    return table(heads, rows, "How sure one can be")
 
 
 def _certainty_row(view: View, name: str, label: str, reach: float) -> Markup:
     figures = view.figures[name]
-    sharpe, error = _float(figures["sharpe"]), _float(figures["sharpe_se"])
+    sharpe, error = as_float(figures["sharpe"]), as_float(figures["sharpe_se"])
     return tag(
         "tr",
         tag("th", label, scope="row"),
-        _number(words.number(sharpe, 1, True)),
-        _number(words.number(error, 1)),
+        number(words.number(sharpe, 1, True)),
+        number(words.number(error, 1)),
         tag("td", interval(sharpe, error, reach), class_="bar"),
-        _number(words.percent(_float(figures["sharpe_above_zero"]), 1)),
-        _number(words.number(_float(figures["skewness"]), 2, True)),
-        _number(words.number(_float(figures["kurtosis"]), 1)),
-        _number(f"{figures['samples']:,}"),
+        number(words.percent(as_float(figures["sharpe_above_zero"]), 1)),
+        number(words.number(as_float(figures["skewness"]), 2, True)),
+        number(words.number(as_float(figures["kurtosis"]), 1)),
+        number(f"{figures['samples']:,}"),
         class_="total" if not name and len(view.names) > 1 else None,
     )
 
 
 def _metrics(view: View) -> Markup:
-    shown = _shown_tracks(view)
-    heads = [_head("Metric", number=False), *(_head(head) for _, head in shown), _head("Unit", number=False)]
-    heads.append(_head("What it means and its formula", number=False))
+    shown = shown_tracks(view)
+    heads = [head("Metric", number=False), *(head(title) for _, title in shown), head("Unit", number=False)]
+    heads.append(head("What it means and its formula", number=False))
     rows: list[Child] = []
     for metric in METRICS:
         if metric.name in _HEADS:
             group = tag("th", _HEADS[metric.name], scope="rowgroup", colspan=str(len(shown) + 3))
             rows.append(tag("tr", group, class_="group"))
         rows.append(_metric_row(view, metric, shown))
-    return _table(heads, rows, "Metrics", "metrics")
+    return table(heads, rows, "Metrics", "metrics")
 
 
 def _metric_row(view: View, metric: Metric, shown: list[tuple[str, str]]) -> Markup:
     cells = []
-    for name, head in shown:
+    for name, title in shown:
         text = words.shown(metric.kind, view.figures[name][metric.name], metric.signed, view.decimals)
-        cells.append(tag("td", text, class_="number", data_track=head if len(shown) > 1 else None))
+        cells.append(tag("td", text, class_="number", data_track=title if len(shown) > 1 else None))
     meaning = tag("td", metric.meaning, tag("code", metric.formula, class_="formula"), class_="meaning")
     unit = tag("td", words.unit(metric, view.currency), class_="unit")
     return tag("tr", tag("th", metric.label, scope="row"), cells, unit, meaning, data_metric=metric.name)
@@ -320,27 +269,27 @@ def _assumptions(view: View) -> Markup:
 
 
 def _data_sources(view: View) -> Markup:
-    heads = [_head("File", number=False), _head("Instrument", number=False), _head("Rows")]
-    heads += [_head("First", "UTC", number=False), _head("Last", "UTC", number=False), _head("Clock offset", "ms")]
-    heads += [_head("Negative latencies"), _head("Gaps"), _head("Resyncs"), _head("SHA-256", number=False)]
+    heads = [head("File", number=False), head("Instrument", number=False), head("Rows")]
+    heads += [head("First", "UTC", number=False), head("Last", "UTC", number=False), head("Clock offset", "ms")]
+    heads += [head("Negative latencies"), head("Gaps"), head("Resyncs"), head("SHA-256", number=False)]
     rows = []
     for source in view.run.meta["data"]:
-        counts = [_number(_count(source.get(key))) for key in ("negative_latencies", "gaps", "resyncs")]
-        offset = words.number(_float(source.get("clock_offset_ms")), 3, True)
+        counts = [number(_count(source.get(key))) for key in ("negative_latencies", "gaps", "resyncs")]
+        offset = words.number(as_float(source.get("clock_offset_ms")), 3, True)
         rows.append(
             tag(
                 "tr",
                 tag("th", source["name"], scope="row"),
                 tag("td", source["instrument"]),
-                _number(_count(source.get("rows"))),
+                number(_count(source.get("rows"))),
                 tag("td", _time(source.get("first"))),
                 tag("td", _time(source.get("last"))),
-                _number(offset),
+                number(offset),
                 counts,
                 tag("td", _hash(source["sha256"]) if source.get("sha256") else words.NONE),
             )
         )
-    return _table(heads, rows, "Data")
+    return table(heads, rows, "Data")
 
 
 def _count(value: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from kedge.backtest import trades
 from kedge.backtest.loading import Run
@@ -27,6 +28,7 @@ class Cost:
     fees: float
     spread: float | None
     markouts: dict[int, float | None]
+    errors: dict[int, float | None]
 
     def bps(self, amount: float | None) -> float | None:
         """An amount against the turnover."""
@@ -93,24 +95,37 @@ class View:
         return words.step_decimals(self.definitions.get(instrument, {}).get("lot_size"), 6)
 
     def costs(self) -> Iterator[Cost]:
-        """Maker fills, taker fills, all fills."""
+        """Maker fills, those of them that are toxic, taker fills, all fills."""
         track = self.tracks[""]
         liquidity = track.fills["liquidity"].to_numpy()
-        for name in ("maker", "taker"):
-            yield _cost(name, track, liquidity == name)
+        yield _cost("maker", track, liquidity == "maker")
+        toxic = track.fills["toxic"].fill_null(False).to_numpy()
+        if toxic.any():
+            yield _cost("toxic", track, toxic)
+        yield _cost("taker", track, liquidity == "taker")
         yield _cost("all", track, np.ones(len(liquidity), dtype=np.bool_))
 
 
-def _cost(name: str, track: Track, chosen: np.typing.NDArray[np.bool_]) -> Cost:
+def _cost(name: str, track: Track, chosen: NDArray[np.bool_]) -> Cost:
     fills = track.fills.filter(pl.Series(chosen, dtype=pl.Boolean))
     quantity, price = trades.floats(fills, "quantity"), trades.floats(fills, "price")
     fees = sum(float(fee) for fee, on in zip(track.fees_each, chosen, strict=True) if on and fee is not None)
     earned = trades.edges(fills) * quantity
     spread = None if np.isnan(earned).any() or not len(fills) else float(earned.sum())
     after: dict[int, float | None] = {}
+    errors: dict[int, float | None] = {}
     for horizon, all_fills in track.markouts.items():
-        each = all_fills[chosen]
+        each, traded = all_fills[chosen], price * quantity
         known = ~np.isnan(each)
-        traded = float((price * quantity)[known].sum())
-        after[horizon] = 1e4 * float(each[known].sum()) / traded if traded else None
-    return Cost(name, len(fills), float((price * quantity).sum()), fees, spread, after)
+        after[horizon], errors[horizon] = _mean(each[known] / traded[known], traded[known])
+    return Cost(name, len(fills), float((price * quantity).sum()), fees, spread, after, errors)
+
+
+def _mean(shares: NDArray[np.float64], weights: NDArray[np.float64]) -> tuple[float | None, float | None]:
+    """Weighted mean in bps and its standard error, as if the fills were independent."""
+    whole = float(weights.sum())
+    if not whole:
+        return None, None
+    mean = float((shares * weights).sum()) / whole
+    error = float(np.sqrt((weights**2 * (shares - mean) ** 2).sum())) / whole
+    return 1e4 * mean, 1e4 * error if len(shares) > 1 else None

@@ -6,6 +6,7 @@ A real minus sign, thousands set apart by commas, a sign always where a value ma
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -123,6 +124,22 @@ def certainty(values: dict[str, Any]) -> str:
         return f"{head}: not distinguishable from zero."
     side = "above" if ratio > 0 else "below"
     return f"{head}: {abs(ratio) / error:.1f} standard errors {side} zero, if this was the only try."
+
+
+def survival(rows: Sequence[Mapping[str, Any]], currency: str, decimals: int) -> str:
+    """What the table of harder assumptions comes to, in a sentence or two."""
+    base = rows[0]
+    made, fees = float(base["pnl"]), float(base["fees"])
+    before = made + fees
+    if before <= 0:
+        lost = number(abs(before), decimals)
+        return f"It loses {lost} {currency} before any fee: dearer or slower trading is not what kills it."
+    bears = f"It makes {number(before, decimals)} {currency} before fees"
+    bears += f" and breaks even where they are {before / fees:.2g} times what was assumed." if fees > 0 else "."
+    dead = [row["name"] for row in rows[1:] if float(row["pnl"]) <= 0]
+    if made <= 0:
+        return f"{bears} It does not survive its own costs."
+    return f"{bears} " + (f"It does not survive {', nor '.join(dead)}." if dead else "It survives all of them.")
 
 
 def indistinct(values: dict[str, Any]) -> bool:

@@ -9,7 +9,7 @@ fn asked(engine: &mut Engine) -> Vec<Request> {
 
 #[test]
 fn what_is_amended_or_cancelled_keeps_its_exposure_until_the_venue_answers() {
-    let slow = VenueSettings { latency: Latency { feed: None, entry: 20, response: 1 }, ..VENUE };
+    let slow = VenueSettings { latency: Latency::constant(20, 1), ..VENUE };
     let limits = Limits { position: Some(10), ..Limits::default() };
     let rows = [book(0), trade(55, Side::Sell, 98, 50)];
     let day = desk(PERPETUAL, &rows).with(|desk| desk.places[0].1 = slow).seat(0, DEAF, limits, |wake, ctx, _| {
@@ -73,7 +73,7 @@ fn a_pending_cancel_outlives_the_amendment_before_it() {
 /// The account holds 1,000 USDT and 5 X; both strategies trade X on spot.
 #[test]
 fn two_strategies_do_not_spend_the_same_money() {
-    let slow = VenueSettings { latency: Latency { feed: None, entry: 5, response: 5 }, ..VENUE };
+    let slow = VenueSettings { latency: Latency::constant(5, 5), ..VENUE };
     let first: Play = |wake, ctx, _| {
         beat(ctx, wake, 10);
         match (wake, ctx.now()) {
@@ -215,7 +215,15 @@ fn report(order: OrderId, at: Nanos, kind: ReportKind) -> Report {
 }
 
 fn fill(trade: u64, qty: Qty) -> ReportKind {
-    ReportKind::Filled(Fill { trade, price: 99, qty, liquidity: Liquidity::Maker, fee: 0 })
+    ReportKind::Filled(Fill {
+        trade,
+        price: 99,
+        qty,
+        liquidity: Liquidity::Maker,
+        fee: 0,
+        queue_ahead: -1,
+        twice_mid: 0,
+    })
 }
 
 const TAKEN: ReportKind = ReportKind::Accepted { queue_ahead: 0 };

@@ -44,7 +44,7 @@ type Fate = (Vec<(Nanos, Nanos, Side, Ticks, Qty, u64, Qty)>, Money);
 fn fate(rows: &ColumnsBuf, seeds: &[u64], pace: Pace) -> Fate {
     let mut simulation =
         Simulation::new(Engine::new(EngineSettings { seed: 1, sample_every: None, keep_records: true }));
-    let slow = VenueSettings { latency: Latency { feed: None, entry: 2, response: 1 }, ..VENUE };
+    let slow = VenueSettings { latency: Latency::constant(2, 1), ..VENUE };
     let instrument = simulation.add_instrument(instrument(PERPETUAL, 0, "0.0013"), slow, &[rows.view()]);
     let interest = Interest { order: true, fill: true, ..DEAF };
     for seed in seeds {

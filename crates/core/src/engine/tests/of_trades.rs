@@ -25,7 +25,7 @@ fn play(wake: &Wake, ctx: &mut Context<'_>, said: &mut Vec<String>) -> Result<()
 
 fn day(latency: Nanos) -> Day {
     let interest = Interest { trade: true, order: true, fill: true, ..DEAF };
-    let late = |desk: &mut Desk| desk.places[0].1.latency = Latency { feed: None, entry: latency, response: 0 };
+    let late = |desk: &mut Desk| desk.places[0].1.latency = Latency::constant(latency, 0);
     desk(PERPETUAL, &market()).with(late).seat(0, interest, Limits::default(), play).day()
 }
 

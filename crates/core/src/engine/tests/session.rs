@@ -38,7 +38,7 @@ fn execution(strategy: StrategyIx, qty: Qty) -> (OrderRequest, Fill) {
         qty,
         terms: crate::order::Terms::PLAIN,
     };
-    (request, Fill { trade: 1, price: 100, qty, liquidity: Liquidity::Maker, fee: 0 })
+    (request, Fill { trade: 1, price: 100, qty, liquidity: Liquidity::Maker, fee: 0, queue_ahead: -1, twice_mid: 0 })
 }
 
 /// What each owner was paid: the account, then the strategies.
@@ -169,7 +169,17 @@ fn a_fill_that_is_told_after_the_end_is_booked_once() {
         let engine = live.engine();
         (engine.ledger().position(0).qty, engine.blotter().ended.len(), engine.wakes(0))
     };
-    let filled = |trade| ReportKind::Filled(Fill { trade, price: 98, qty: 2, liquidity: Liquidity::Maker, fee: 0 });
+    let filled = |trade| {
+        ReportKind::Filled(Fill {
+            trade,
+            price: 98,
+            qty: 2,
+            liquidity: Liquidity::Maker,
+            fee: 0,
+            queue_ahead: -1,
+            twice_mid: 0,
+        })
+    };
     assert_eq!(hear(&mut live, ReportKind::Canceled), (0, 1, 2));
     assert_eq!(hear(&mut live, filled(5)), (2, 1, 3), "it overtook the news of the end");
     assert_eq!(hear(&mut live, filled(5)), (2, 1, 3), "told twice it counts once");
