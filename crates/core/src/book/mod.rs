@@ -190,6 +190,13 @@ impl Book {
         self.updated
     }
 
+    /// Moves the time of the last book row, for a reader whose clock is another.
+    pub(crate) fn delay(&mut self, by: Nanos) {
+        if self.updated != NO_TIME {
+            self.updated += by;
+        }
+    }
+
     /// Levels left out because their price is beyond what a book holds (about 10⁹ ticks from the first).
     pub fn ignored(&self) -> u64 {
         self.ignored

@@ -39,6 +39,8 @@ pub(super) struct View {
     pub(super) counts: Counts,
     /// Whether its base currency can be borrowed to sell it short (spot).
     pub(super) lends: bool,
+    /// Whether its book is lent by the venue, which takes the rows in.
+    pub(super) is_shared: bool,
 }
 
 /// What came in on one instrument.
@@ -200,6 +202,9 @@ pub(super) struct State {
 impl View {
     /// Applies rows up to a time, and no further than a row (inclusive) if one is given.
     pub(super) fn run(&mut self, feed: &mut Feed<'_>, until: Nanos, last: Option<Row>) {
+        if self.is_shared {
+            return self.follow(feed, until);
+        }
         let watch = if self.series.is_empty() { Watch::NONE } else { Watch::NONE.with_trades() };
         while let Some((block, at)) = feed.current() {
             let (columns, times) = (block.columns(), block.times());
@@ -250,6 +255,30 @@ impl View {
         }
     }
 
+    /// The same where the book is the venue's, which has taken the rows in: what is left of them is the trades.
+    fn follow(&mut self, feed: &mut Feed<'_>, until: Nanos) {
+        while let Some((block, at)) = feed.current() {
+            let (columns, times) = (block.columns(), block.times());
+            let next = times.until(at.row..columns.len(), until);
+            let is_trade = |code: &u8| Kind::of(*code) == Kind::Trade;
+            let flags = &columns.flags[at.row..next];
+            if let Some(passed) = flags.iter().rposition(is_trade) {
+                self.last_trade = Some(columns.price_qty(at.row + passed).0);
+            }
+            self.counts.events += flags.len() as u64;
+            if !self.series.is_empty() {
+                for row in (at.row..next).filter(|row| is_trade(&columns.flags[*row])) {
+                    self.print(&columns.get(row), times.at(row));
+                }
+            }
+            let is_later = next < columns.len();
+            feed.seek(next);
+            if is_later {
+                return;
+            }
+        }
+    }
+
     /// Takes in one row.
     #[inline]
     pub(super) fn row(&mut self, event: &Event, now: Nanos) {
@@ -258,13 +287,7 @@ impl View {
             Kind::Trade => {
                 self.last_trade = Some(event.price);
                 self.book.trade(event.price, now);
-                let by_buyer = event.side() == Side::Buy;
-                for (ix, series) in self.series.iter_mut().enumerate() {
-                    if series.trade(now, event.price, event.qty, by_buyer) && self.trade_bars_heard {
-                        self.closed.push(ix as u16);
-                    }
-                }
-                return;
+                return self.print(event, now);
             }
             Kind::Quote if event.side() == Side::Buy => (self.quote.bid, self.quote.bid_qty) = (event.price, event.qty),
             Kind::Quote => (self.quote.ask, self.quote.ask_qty) = (event.price, event.qty),
@@ -273,6 +296,17 @@ impl View {
             _ => {}
         }
         self.book.apply(event, now);
+    }
+
+    /// Takes a trade into the bars.
+    #[inline]
+    fn print(&mut self, event: &Event, now: Nanos) {
+        let by_buyer = event.side() == Side::Buy;
+        for (ix, series) in self.series.iter_mut().enumerate() {
+            if series.trade(now, event.price, event.qty, by_buyer) && self.trade_bars_heard {
+                self.closed.push(ix as u16);
+            }
+        }
     }
 
     /// Bid + ask, or twice the last trade where a side is empty; 0 before any price.

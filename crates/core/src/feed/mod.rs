@@ -260,6 +260,31 @@ impl<'a> Feed<'a> {
         Block { columns: Rows::Own(sorted), times: Times::Own(0, order.iter().map(|row| row.0).collect()) }
     }
 
+    /// How much later than the venue we see each of its rows, in its order and nothing else: then what we see is what
+    /// the venue was that long ago. `None` where that is not so, or where there is more to it than a book and trades.
+    pub fn lag(venue: &Self, ours: &Self) -> Option<Nanos> {
+        let kinds =
+            [Kind::Delta, Kind::Trade, Kind::Clear, Kind::Level].iter().fold(0, |kinds, kind| kinds | 1 << *kind as u8);
+        let as_it_stands =
+            |chunk: &Chunk| chunk.in_order && chunk.told && chunk.last <= chunk.after && chunk.kinds & !kinds == 0;
+        if ![venue, ours].iter().all(|feed| feed.chunks.iter().flatten().all(as_it_stands)) {
+            return None;
+        }
+        let mut lag = None;
+        for columns in &venue.blocks {
+            let (theirs, own) = (venue.reader.column(columns)?, ours.reader.column(columns)?);
+            let later = own.1 - theirs.1;
+            let one = own.0.first().zip(theirs.0.first()).map(|(own, theirs)| own - theirs);
+            let Some(one) = one else { continue };
+            let is_one = own.0.iter().zip(theirs.0).fold(true, |all, (own, theirs)| all & (own - theirs == one));
+            if !is_one || lag.is_some_and(|lag| lag != one + later) {
+                return None;
+            }
+            lag = Some(one + later);
+        }
+        lag.filter(|&lag| lag >= 0)
+    }
+
     /// Goes on to a row of the current block.
     #[inline]
     pub fn seek(&mut self, row: usize) {

@@ -1,6 +1,7 @@
 //! One account at a venue: its resting orders, what it took off the book, its connection.
 
 use super::fees::Fees;
+use super::fills::FillModel;
 use super::latency::Wire;
 use super::queue::{Place, QueueModel};
 use super::resting::{OwnFill, Resting, RestingOrders};
@@ -85,10 +86,10 @@ impl Lane {
 
     /// Takes a row in if it does no more than that; whether it does not.
     #[inline]
-    pub(super) fn pass(&mut self, touch: &Touch, queue: QueueModel, lot: Qty) -> bool {
+    pub(super) fn pass(&mut self, touch: &Touch, queue: QueueModel, fills: FillModel, lot: Qty) -> bool {
         let passes = self.lets_pass(touch, lot);
         if passes {
-            self.resting.queue(touch, queue, lot);
+            self.resting.queue(touch, queue, fills, lot);
         }
         passes
     }
