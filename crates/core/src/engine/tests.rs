@@ -19,6 +19,7 @@ mod account;
 mod lanes;
 mod of_trades;
 mod session;
+mod views;
 
 const PERPETUAL: &str = "X/USDT:USDT@venue";
 const SPOT: &str = "X/USDT@venue";
