@@ -30,7 +30,7 @@ check: setup ## Formatting, lints, types, layers and budgets
 	npm run --prefix web --silent check
 	$(BIN)/pytest -q tests/test_tidy.py
 
-bench: setup ## Measure Kedge and its rivals on the same data (W=w1,raw,w2,w3,w4,tick ROUNDS=5 JSON=1)
+bench: setup ## Measure Kedge and its rivals on the same data (W=w1,raw,w2,w3,w4,many,stream,tick ROUNDS=5 JSON=1)
 	@$(BIN)/python -m benches.run $(if $(W),--work "$(W)") $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json) $(ARGS)
 
 parity-hftbacktest: setup ## Compare a market maker's orders and fills with hftbacktest's, one by one (ARGS=--json)

@@ -12,7 +12,6 @@ from typing import Any
 
 from benches.environments import KEDGE_PYTHON, ROOT, BenchError, rival_python, run_quietly
 from benches.expected import COUNTED, RULES, SHARED, W1, W1_SHA256, W1_WAKES, W2, W2_SHA256, W3, W3_SHA256, W4, Figures
-from benches.tick.compare import compare
 
 DATA = ROOT / "benches" / "data"
 WORKLOADS = ROOT / "benches" / "workloads"
@@ -73,13 +72,12 @@ class Case:
 class Group:
     """The cases of one name on the command line; `prepare` makes their data where it is missing or old.
 
-    The cases of one batch are measured in the same rounds: what several of them run, runs once a round.
-    `latencies` is what a group has that measures times instead of rates: rounds → lines of results.
+    The cases of one batch are measured in the same rounds: what several of them run, runs once a round. A group without
+    cases measures something else than rates: see `benches.run`.
     """
 
     batches: Sequence[Sequence[Case]]
     prepare: Callable[[], None]
-    latencies: Callable[[int], list[dict[str, Any]]] | None = None
 
     @property
     def cases(self) -> list[Case]:
@@ -245,5 +243,7 @@ GROUPS = {
     "w2": Group([_w2_cases()], _prepare_w2),
     "w3": Group([_w3_cases()], _prepare_w3),
     "w4": Group([_w4_cases()], _prepare_w1_and_cuts),
-    "tick": Group([], require_kedge, compare),
+    "many": Group([], _prepare_w1_and_cuts),
+    "stream": Group([], _prepare_w1),
+    "tick": Group([], require_kedge),
 }

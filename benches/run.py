@@ -11,16 +11,25 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from benches import scale
 from benches.cases import GROUPS, Case
 from benches.environments import BenchError, PythonMissingError, kedge_bench, rival_python
 from benches.measure import Line, circumstances, compare, skipped
 from benches.table import RESULTS, text
 from benches.table import main as write_document
+from benches.tick import compare as tick
 
 FEWEST_ROUNDS = 3
+
+# Rounds → lines of a group that compares no rates.
+WITHOUT_CASES: dict[str, Callable[[int], list[Line]]] = {
+    "many": scale.many,
+    "stream": scale.stream,
+    "tick": tick.compare,
+}
 
 
 def main() -> int:
@@ -66,8 +75,8 @@ def _run_group(name: str, rounds: int) -> list[Line]:
     """Runs the cases of a group; the lines of a batch are on disk before the next one begins."""
     group = GROUPS[name]
     group.prepare()
-    if group.latencies is not None:
-        return [_kept(line) for line in group.latencies(rounds)]
+    if name in WITHOUT_CASES:
+        return [_kept(line) for line in WITHOUT_CASES[name](rounds)]
     program = kedge_bench()
     lines: list[Line] = []
     for batch in group.batches:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from benches import scale
 from benches.cases import GROUPS, Case
 from benches.environments import ROOT
 from benches.tick import compare as tick
@@ -59,16 +60,23 @@ def case_key(case: Case) -> tuple[str, str, str]:
     return case.workload, case.variant, case.rival.environment
 
 
+def kept() -> dict[tuple[str, str, str], Line]:
+    """The last line kept of each pair; those of latencies, which another table has, left out."""
+    files = [file.read_text().splitlines() for file in sorted(RESULTS.glob("*.jsonl"))]
+    lines = [json.loads(text) for file in files for text in file]
+    return {key(line): line for line in lines if "ratio" in line}
+
+
 def newest() -> list[tuple[Case, Line]]:
     """Each case with the last line kept of it, in the cases' order; a case without a line is left out."""
-    lines: dict[tuple[str, str, str], Line] = {}
-    for file in sorted(RESULTS.glob("*.jsonl")):
-        for text in file.read_text().splitlines():
-            line = json.loads(text)
-            if line.get("unit", "events/s") in ("events/s", "s") and "ratio" in line:
-                lines[key(line)] = line
+    lines = kept()
     cases = [case for group in GROUPS.values() for case in group.cases]
     return [(case, lines[case_key(case)]) for case in cases if case_key(case) in lines]
+
+
+def newest_of_scale() -> list[Line]:
+    """The last lines of what has no rival."""
+    return [line for line in kept().values() if line["workload"] in ("many", "stream")]
 
 
 def row(line: Line, case: Case | None) -> Row:
@@ -114,11 +122,15 @@ def remarks(line: Line) -> list[str]:
 def text(lines: Sequence[Line]) -> str:
     """Lines for a terminal: a row each, and below it what differed."""
     cases = {case_key(case): case for group in GROUPS.values() for case in group.cases}
-    rates = [line for line in lines if "ratio" in line]
+    of_scale = [line for line in lines if line["workload"] in ("many", "stream")]
     latencies = [line for line in lines if "ratio" not in line]
+    rates = [line for line in lines if line not in of_scale and line not in latencies]
     rows: list[tuple[Row, list[str]]] = [((*HEADINGS, "check"), [])]
     rows += [((*row(line, cases.get(key(line))), line["check"]), remarks(line)) for line in rates]
     parts = [_aligned(rows)] if rates else []
+    if of_scale:
+        parts.append(_aligned([(cells, []) for cells in scale.table(of_scale)]))
+        parts += [f"  {line['workload']}: {remark}" for line in of_scale for remark in remarks(line)]
     if latencies:
         parts.append(_aligned([(cells, []) for cells in tick.table(latencies)]))
     return "\n\n".join(parts)
@@ -136,34 +148,44 @@ def _aligned(rows: Sequence[tuple[Row, list[str]]]) -> str:
     return "\n".join(told)
 
 
-def markdown(found: Sequence[tuple[Case, Line]]) -> str:
-    """The table of `docs/speed.md`, and below it what differed and by which rule."""
-    rows = [HEADINGS, ("---",) * TEXTS + ("--:",) * (len(HEADINGS) - TEXTS)]
-    rows += [row(line, case) for case, line in found]
-    table = "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+def markdown(found: Sequence[tuple[Case, Line]], of_scale: Sequence[Line]) -> str:
+    """The tables of `docs/speed.md`, and below the first what differed and by which rule."""
+    rows = [row(line, case) for case, line in found]
+    tables = [_pipes([HEADINGS, ("---",) * TEXTS + ("--:",) * (len(HEADINGS) - TEXTS), *rows])]
     named: dict[str, list[str]] = {}
     for _, line in found:
         workload, rival, *_ = row(line, None)
         for remark in remarks(line):
             named.setdefault(remark, []).append(f"{workload} against {rival}")
+    for line in of_scale:
+        for remark in remarks(line):
+            named.setdefault(remark, []).append(line["workload"])
     notes = [f"- {', '.join(where)}: {remark}." for remark, where in named.items()]
-    days = sorted({f"[{line['at'][:10]}](../benches/results/{line['at'][:10]}.jsonl)" for _, line in found})
-    return "\n\n".join([table, *(["\n".join(notes)] if notes else []), f"Measured on {', '.join(days)}."])
+    if of_scale:
+        headings, *figures = scale.table(of_scale)
+        tables.append(_pipes([headings, ("---",) * len(headings), *figures]))
+    lines = [*(line for _, line in found), *of_scale]
+    days = sorted({f"[{line['at'][:10]}](../benches/results/{line['at'][:10]}.jsonl)" for line in lines})
+    return "\n\n".join([*tables, *(["\n".join(notes)] if notes else []), f"Measured on {', '.join(days)}."])
+
+
+def _pipes(rows: Sequence[Row]) -> str:
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 
 
 BEGIN, END = "<!-- made by benches/table.py -->", "<!-- end -->"
 
 
-def document(now: str, found: Sequence[tuple[Case, Line]]) -> str:
-    """The document with its table made anew."""
+def document(now: str, found: Sequence[tuple[Case, Line]], of_scale: Sequence[Line]) -> str:
+    """The document with its tables made anew."""
     before, _, rest = now.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{markdown(found)}\n\n{END}{after}"
+    return f"{before}{BEGIN}\n\n{markdown(found, of_scale)}\n\n{END}{after}"
 
 
 def main() -> None:
     """Writes the table into the document."""
-    DOCUMENT.write_text(document(DOCUMENT.read_text(), newest()))
+    DOCUMENT.write_text(document(DOCUMENT.read_text(), newest(), newest_of_scale()))
 
 
 if __name__ == "__main__":

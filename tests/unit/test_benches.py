@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benches import environments, table
+from benches import environments, scale, table
 from benches.cases import GROUPS, LOADING, PROCESS, Case, Goal, Kedge, Rival
 from benches.expected import COUNTED, RULES, SHARED, W1, W3, differences
 from benches.measure import compare, skipped, summary
@@ -77,6 +77,45 @@ def test_cases_of_a_batch_share_their_runs(tmp_path: Path) -> None:
     assert log.read_text().split() == ["python", "kedge", "kedge", "python", "python", "kedge"]
 
 
+def steps(strategies: int, cpu_s: float, **changes: Any) -> dict[str, Any]:
+    run = {
+        "strategies": strategies,
+        "events": 50,
+        "steps": 10,
+        "cpu_s": cpu_s,
+        "step_us_p50": 2.0,
+        "step_us_p99": 4000.0,
+    }
+    run |= {"requests": 3 * strategies, "fills": strategies, "position": 0.0, "pnl": -1.5, "rss_mb": 90.0}
+    return run | changes
+
+
+def test_a_thousand_strategies_cost_and_do_a_thousand_times_as_much() -> None:
+    runs = {1: [steps(1, 0.1)], 100: [steps(100, 1.0)], 1000: [steps(1000, 10.5)]}
+    line = scale.many_summary(runs)
+    assert (line["check"], line["rival"], line["ratio"], line["requests"]) == ("PASS", None, None, 3_000)
+    assert line["us_per_strategy_and_step"] == {"1": 10_000.0, "100": 1_000.0, "1000": 1_050.0}
+    assert "p99 4.00 ms" in table.text([line])
+    assert "| many | 100 ms of 1,000 strategies |" in table.markdown([], [line | {"at": "2026-01-01T00"}])
+    slow = {**runs, 1000: [steps(1000, 12.0, step_us_p99=5_100.0, fills=999)]}
+    assert scale.many_summary(slow)["differences"] == [
+        "1000 strategies: fills 999, as often alone 1,000",
+        "p99 of a step 5.10 ms, expected at most 5",
+        "a strategy costs 1200.00 µs of 1,000 and 1000.00 µs of 100: not linear",
+    ]
+
+
+def test_a_stream_is_as_quick_and_as_small_at_its_end() -> None:
+    run = a_run(10, block_s=[3.0, *[1.0] * 18, 1.05], rss_mb=[100.0] * 20)
+    line = scale.stream_summary([run, run, run])
+    assert (line["check"], line["block_s_early"], line["block_s_late"]) == ("PASS", 1.0, 1.025)
+    growing = run | {"block_s": [1.0] * 10 + [1.2] * 10, "rss_mb": [*range(100, 120)]}
+    assert scale.stream_summary([growing])["differences"] == [
+        "a block took 1.200 s at the end and 1.000 s at the beginning: not linear",
+        "memory was 119 MB at the end and 100 MB at the beginning: not flat",
+    ]
+
+
 def test_a_rival_whose_python_is_missing_is_skipped_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(environments.PYTHONS_OF, "nautilus2", (99,))
     monkeypatch.setattr(environments, "RIVALS", tmp_path)
@@ -90,7 +129,9 @@ def test_a_rival_whose_python_is_missing_is_skipped_by_name(monkeypatch: pytest.
 
 def test_the_document_holds_the_newest_lines() -> None:
     document = table.DOCUMENT.read_text()
-    assert document == table.document(document, table.newest()), "run `python -m benches.table`"
+    assert document == table.document(document, table.newest(), table.newest_of_scale()), (
+        "run `python -m benches.table`"
+    )
 
 
 def test_the_newest_line_of_a_pair_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +142,7 @@ def test_the_newest_line_of_a_pair_is_taken(tmp_path: Path, monkeypatch: pytest.
         (tmp_path / f"{day}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     ((found, line),) = table.newest()
     assert (found, line["kedge_rate"]) == (case, 80)
-    told = table.markdown([(found, line)])
+    told = table.markdown([(found, line)], [])
     assert "| W1 market making (power) | hftbacktest 2.4.4 | 0.00 | 0.00 | 8.00× (8.00–8.00) | 6× |" in told
     assert "2026-01-02" in told
 

@@ -17,8 +17,8 @@ use kedge_core::types::{
 use crate::columns::Market;
 use crate::cross::Over;
 
-const WAKE: Nanos = 100 * MILLISECOND;
-const LATENCY: Nanos = MILLISECOND;
+pub(crate) const WAKE: Nanos = 100 * MILLISECOND;
+pub(crate) const LATENCY: Nanos = MILLISECOND;
 const ORDER_LOTS: Qty = 10;
 const MAX_LOTS: Qty = 100;
 
@@ -42,6 +42,12 @@ pub(crate) struct Setup {
     pub(crate) mode: Mode,
     pub(crate) queue: QueueModel,
     pub(crate) pace: Pace,
+    /// How many strategies, each with an account of its own; 0: the one, on the shared account.
+    pub(crate) strategies: u16,
+    /// Whether one book may serve both views.
+    pub(crate) shares: bool,
+    /// How often the rows are played, as a stream; 0: as the data says.
+    pub(crate) blocks: u16,
 }
 
 /// What a run gave.
@@ -71,9 +77,9 @@ pub(crate) struct Prepared<'a> {
 
 /// What the strategy counts.
 #[derive(Clone, Copy, Debug, Default)]
-struct Seen {
+pub(crate) struct Seen {
     wakes: u64,
-    requests: u64,
+    pub(crate) requests: u64,
     touch_sum: i64,
 }
 
@@ -83,14 +89,13 @@ pub(crate) fn prepare(market: &Market, setup: Setup) -> Prepared<'_> {
     let latency = Latency::constant(LATENCY, LATENCY);
     let settings = VenueSettings { queue: setup.queue, fills: FillModel::Whole, latency };
     let mut simulation = Simulation::new(engine);
-    let blocks = [market.snapshot.view(), market.rows.view()];
-    let instrument = simulation.add_instrument(market.instrument.clone(), settings, &blocks);
+    let instrument = simulation.add_instrument(market.instrument.clone(), settings, &market.blocks());
+    simulation.share_views(setup.shares);
     // The clock begins with the first event, not with the snapshot before it.
     let start = market.rows.ts_event.iter().copied().min().unwrap_or(0);
     let end = simulation.span().map_or(start, |span| span.1);
     let seen = Rc::new(Cell::new(Seen::default()));
-    let maker =
-        Maker { mode: setup.mode, lot: market.instrument.lot_steps(), end, seen: Rc::clone(&seen), open: Vec::new() };
+    let maker = Maker::new(setup.mode, market, end, Rc::clone(&seen));
     let seat = Seat { instrument, interest: Interest::default(), limits: limits(maker.lot), ..Seat::default() };
     simulation.engine().deposit("USDT", money("1000000").expect("a decimal"));
     let strategy = simulation.engine().add_strategy(seat, Box::new(maker));
@@ -98,7 +103,7 @@ pub(crate) fn prepare(market: &Market, setup: Setup) -> Prepared<'_> {
 }
 
 /// Bounds that W1 never meets: the gate looks at each of them for every order, and refuses none.
-fn limits(lot: Qty) -> Limits {
+pub(crate) fn limits(lot: Qty) -> Limits {
     Limits {
         order_size: Some(ORDER_LOTS * lot),
         position: Some(2 * MAX_LOTS * lot),
@@ -119,6 +124,18 @@ impl Prepared<'_> {
         self.simulation.start(self.span.0);
         // What is under way when the data ends still arrives; the strategy is not woken for it.
         self.simulation.run(self.span.1 + 3 * LATENCY, self.pace);
+    }
+
+    /// The timed part in `parts` of the same length in time; `between` is called after each.
+    pub(crate) fn run_in_parts(&mut self, parts: i64, mut between: impl FnMut()) {
+        let (start, end) = self.span;
+        self.simulation.start(start);
+        for part in 1..=parts {
+            let left = if part == parts { 3 * LATENCY } else { 0 };
+            self.simulation.run(start + (end - start) / parts * part + left, self.pace);
+            between();
+        }
+        self.simulation.run(end + 3 * LATENCY, self.pace);
     }
 
     /// What came of it; an error where the run was not what it should be.
@@ -150,7 +167,7 @@ impl Prepared<'_> {
 }
 
 /// Woken every 100 ms.
-struct Maker {
+pub(crate) struct Maker {
     mode: Mode,
     /// Quantity steps in a lot.
     lot: Qty,
@@ -184,6 +201,11 @@ impl Strategy for Maker {
 }
 
 impl Maker {
+    /// One that stops quoting at `end`.
+    pub(crate) fn new(mode: Mode, market: &Market, end: Nanos, seen: Rc<Cell<Seen>>) -> Self {
+        Self { mode, lot: market.instrument.lot_steps(), end, seen, open: Vec::new() }
+    }
+
     /// Cancels what can be cancelled and quotes anew; returns the requests made.
     fn quote(&mut self, best_bid: Ticks, best_ask: Ticks, keep: bool, ctx: &mut Context<'_>) -> u64 {
         let mut wanted = quotes(best_bid, best_ask, ctx.position() / self.lot);

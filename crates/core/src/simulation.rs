@@ -32,6 +32,8 @@ pub struct Simulation<'a> {
     /// Whether one serves both now.
     shares: bool,
     may_share: bool,
+    /// Whether a strategy that could not go on leaves the others running.
+    forgives: bool,
     /// The venue's side of accounts, where anything is to be cleared: from the start on.
     clearing: Option<Box<Clearing>>,
     clears: Option<ClearingSettings>,
@@ -59,6 +61,7 @@ impl<'a> Simulation<'a> {
             reports,
             span: None,
             prompt: false,
+            forgives: false,
             lag: None,
             shares: false,
             may_share: true,
@@ -112,6 +115,15 @@ impl<'a> Simulation<'a> {
         self.shares
     }
 
+    /// From now on a strategy that cannot go on stops alone, and the run goes on with the others.
+    pub fn go_on_at_faults(&mut self) {
+        self.forgives = true;
+    }
+
+    fn may_go_on(&self) -> bool {
+        self.forgives || self.engine.faults().is_empty()
+    }
+
     /// First and last moment of the data: the run begins with the first venue event and ends with the last arrival.
     pub fn span(&self) -> Option<(Nanos, Nanos)> {
         self.span
@@ -162,7 +174,8 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    /// Goes on to `until`. Stops early only when a strategy could not go on: see [`Engine::faults`].
+    /// Goes on to `until`. Stops early only when a strategy could not go on, see [`Engine::faults`], and that is not
+    /// forgiven.
     pub fn run(&mut self, until: Nanos, pace: Pace) {
         // What was asked for between two runs, by a halt or the stop of a strategy, leaves when it was asked.
         self.send();
@@ -185,12 +198,13 @@ impl<'a> Simulation<'a> {
     }
 
     fn run_in_bulk(&mut self, until: Nanos) {
-        while self.engine.faults().is_empty() {
+        while self.may_go_on() {
+            let faults = self.engine.faults().len();
             // While the venues have nothing to say, nobody needs to keep up with them: only what a strategy asks for
             // has to reach them, and then they catch up to it.
             if self.clearing.is_none() && self.venues.iter().all(VenueModel::is_quiet) {
                 self.engine.advance(&mut self.ours, &mut self.reports, until, true);
-                if !self.send() {
+                if !self.send() && faults == self.engine.faults().len() {
                     return self.catch_up(until);
                 }
                 continue;
@@ -214,7 +228,9 @@ impl<'a> Simulation<'a> {
                 }
             }
             self.engine.advance(&mut self.ours, &mut self.reports, horizon, self.prompt);
-            let waiting = wake.is_some_and(|wake| wake <= until) || horizon < until;
+            // One that could not go on ended the advance before its time.
+            let stopped = faults < self.engine.faults().len();
+            let waiting = wake.is_some_and(|wake| wake <= until) || horizon < until || stopped;
             // What was asked for at the last moment may still arrive in it.
             if !self.send() && !waiting {
                 return;
@@ -228,7 +244,7 @@ impl<'a> Simulation<'a> {
     /// either. It waits for every report that wakes a strategy and for every fill, which is noted with our middle of
     /// the book.
     fn run_shared(&mut self, until: Nanos, lag: Nanos) {
-        while self.engine.faults().is_empty() {
+        while self.may_go_on() {
             if self.engine.hears_rows(0) {
                 // Between two rows of one moment, one book cannot be both.
                 return self.part();
@@ -272,7 +288,7 @@ impl<'a> Simulation<'a> {
     fn run_by_step(&mut self, until: Nanos) {
         while let Some((at, input)) = self.next_input()
             && at <= until
-            && self.engine.faults().is_empty()
+            && self.may_go_on()
         {
             match input {
                 Input::Venue(ix) => {

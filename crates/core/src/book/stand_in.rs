@@ -7,7 +7,7 @@ use crate::event::{Columns, Kind};
 use crate::types::{Nanos, Side, Ticks};
 
 impl Book {
-    /// A stand-in for the book of a market whose data has none: the last trade's price is the best on both sides, and no
+    /// A stand-in for the book of a market whose data has none: the last trade's price is the best on both sides; no
     /// quantity is known.
     pub fn of_trades() -> Self {
         Self { is_of_trades: true, ..Self::default() }

@@ -1,7 +1,6 @@
 //! One account at a venue: its resting orders, what it took off the book, its connection.
 
 use super::fees::Fees;
-use super::fills::FillModel;
 use super::latency::Wire;
 use super::queue::{Place, QueueModel};
 use super::resting::{OwnFill, Resting, RestingOrders};
@@ -64,7 +63,7 @@ impl Lane {
 
     /// Whether no row of the feed can make it report.
     pub(super) fn is_quiet(&self) -> bool {
-        self.resting.iter().next().is_none() && self.special.is_none()
+        self.resting.iter().next().is_none() && self.special.as_ref().is_none_or(|special| special.held.is_empty())
     }
 
     pub(super) fn look_anew(&mut self) {
@@ -86,10 +85,10 @@ impl Lane {
 
     /// Takes a row in if it does no more than that; whether it does not.
     #[inline]
-    pub(super) fn pass(&mut self, touch: &Touch, queue: QueueModel, fills: FillModel, lot: Qty) -> bool {
+    pub(super) fn pass(&mut self, touch: &Touch, queue: QueueModel, lot: Qty) -> bool {
         let passes = self.lets_pass(touch, lot);
         if passes {
-            self.resting.queue(touch, queue, fills, lot);
+            self.resting.queue(touch, queue, lot);
         }
         passes
     }

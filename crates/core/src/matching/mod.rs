@@ -349,20 +349,24 @@ impl VenueModel {
 
     /// Applies rows as long as all they do to orders is to move them in their queues; returns the first that does more.
     fn quiet_rows(&mut self, columns: &Columns<'_>, times: Clock<'_>, rows: Range<usize>) -> usize {
+        // Requests of many lanes that arrive at once: nobody looks in between.
+        if rows.is_empty() {
+            return rows.start;
+        }
         if self.is_watch_old {
             self.watch = self.lanes.iter().fold(Watch::NONE, |watch, lane| watch.or(lane.watch));
             self.is_watch_old = false;
         }
-        let (lot, queue, fills) = (self.lot, self.listing.settings.queue, self.listing.settings.fills);
+        let (lot, queue) = (self.lot, self.listing.settings.queue);
         let book = &mut self.listing.book;
         if let [lane] = self.lanes.as_mut_slice() {
-            return book.sweep(columns, times, rows, self.watch, |touch| lane.pass(touch, queue, fills, lot));
+            return book.sweep(columns, times, rows, self.watch, |touch| lane.pass(touch, queue, lot));
         }
         let lanes = &mut self.lanes;
         book.sweep(columns, times, rows, self.watch, |touch| {
             let passes = lanes.iter().all(|lane| lane.lets_pass(touch, lot));
             if passes {
-                lanes.iter_mut().for_each(|lane| lane.resting.queue(touch, queue, fills, lot));
+                lanes.iter_mut().for_each(|lane| lane.resting.queue(touch, queue, lot));
             }
             passes
         })
@@ -426,7 +430,10 @@ impl VenueModel {
                 self.listing.book.apply(event, now);
                 self.each_lane(event, all, |lane, listing| lane.delta(listing, event, previous, now, out));
             }
-            Kind::Trade => self.each_lane(event, all, |lane, listing| lane.trade(listing, event, now, out)),
+            Kind::Trade => {
+                self.listing.book.trade(event.price, now);
+                self.each_lane(event, all, |lane, listing| lane.trade(listing, event, now, out));
+            }
             Kind::Clear | Kind::Level | Kind::Gap => {
                 self.listing.book.apply(event, now);
                 if self.listing.book.state() == Sync::InSync && event.is_last() {

@@ -177,10 +177,7 @@ impl RestingOrders {
 
     /// Moves the orders in their queues that a row moves which [passes](Self::lets_pass).
     #[inline]
-    pub(super) fn queue(&mut self, touch: &Touch, model: QueueModel, fills: FillModel, lot: Qty) {
-        if touch.is_trade && !fills.at_the_price() {
-            return;
-        }
+    pub(super) fn queue(&mut self, touch: &Touch, model: QueueModel, lot: Qty) {
         let side = if touch.is_trade { touch.side.opposite() } else { touch.side };
         let x = touch.price ^ side.mirror();
         for order in &mut self.sides[side as usize] {
