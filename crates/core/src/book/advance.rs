@@ -210,7 +210,8 @@ impl Book {
                     let best = price ^ side.mirror();
                     if qty != 0 && best < self.best[side as usize] {
                         self.best[side as usize] = best;
-                        news = self::news(limits, self.best, shift);
+                        let limit = limits[side as usize].max(best - 1);
+                        news[at] = limit.saturating_add(side.sign() * shift);
                     }
                 } else if !is_trade && qty != 0 {
                     return (row, Some((side as usize, price, qty)));
