@@ -169,7 +169,8 @@ impl Book {
     ///
     /// Trades write to page 0, so that they need no branch: one row in seven is one, in no order. Bests may be gone
     /// afterwards.
-    #[inline]
+    // Apart, so that the loop has the registers for itself.
+    #[inline(never)]
     fn sweep_mapped(
         &mut self,
         columns: &Columns<'_>,
