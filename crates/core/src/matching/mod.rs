@@ -245,11 +245,6 @@ impl VenueModel {
         &mut self.listing.book
     }
 
-    /// How long every report takes, where that is always the same.
-    pub(crate) fn response(&self) -> Option<Nanos> {
-        self.listing.settings.latency.response.constant()
-    }
-
     /// Gives each account the randomness of its messages' times; without it an account has its number's.
     pub fn set_streams(&mut self, streams: Vec<Stream>) {
         self.streams = streams;

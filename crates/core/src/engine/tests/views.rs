@@ -37,7 +37,7 @@ fn play(rows: &ColumnsBuf, setup: &Setup, pace: Pace, may_share: bool) -> (Left,
     }
     assert_eq!(simulation.shares_views(), shares && pace == Pace::Bulk);
     let engine = simulation.engine();
-    let (hash, blotter, book) = (engine.log().trace_hash(), engine.blotter().clone(), engine.book(instrument));
+    let (hash, blotter, book) = (Engine::log(engine).trace_hash(), engine.blotter().clone(), engine.book(instrument));
     let levels = [Side::Buy, Side::Sell].map(|side| book.levels(side).collect());
     let left = (hash, blotter.fills, blotter.ended, blotter.samples, engine.counts(instrument), levels, book.updated());
     (left, shares)
