@@ -1,10 +1,12 @@
 //! Columns under `benches/data`, as `benches/workloads/columns.py` writes them, repeated in time.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use kedge_core::event::ColumnsBuf;
+use kedge_core::event::{Columns, ColumnsBuf};
 use kedge_core::instrument::Instrument;
-use kedge_core::types::NO_TIME;
+use kedge_core::types::{MILLISECOND, NO_TIME};
 use serde_json::Value;
 
 /// One workload's data.
@@ -12,8 +14,11 @@ pub(crate) struct Market {
     pub(crate) instrument: Instrument,
     /// The book before the first event: a `Clear` and its `Level`s.
     pub(crate) snapshot: ColumnsBuf,
-    /// The events, as often as the data says.
+    /// The events, once.
     pub(crate) rows: ColumnsBuf,
+    /// How often they are played, each time so much later.
+    repeats: usize,
+    period: i64,
     /// What a rival counts as events, where that is not the rows.
     events: Option<usize>,
 }
@@ -24,12 +29,12 @@ impl Market {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("data");
         let about = about(&folder, name)?;
         let instrument = Instrument::from_json(&about["instrument"].to_string()).map_err(|e| e.0)?;
-        let once = read(&folder, name, &about)?;
+        let rows = read(&folder, name, &about)?;
         let repeats = usize::try_from(integer(&about, "repeat")?).map_err(|e| e.to_string())?;
-        let rows = repeated(&once, repeats, integer(&about, "period_ns")?);
+        let period = integer(&about, "period_ns")?;
         let snapshot = format!("{name}_snapshot");
         let snapshot = read(&folder, &snapshot, &self::about(&folder, &snapshot)?)?;
-        Ok(Self { instrument, snapshot, rows, events: None })
+        Ok(Self { instrument, snapshot, rows, repeats, period, events: None })
     }
 
     /// The same where there is no book.
@@ -39,12 +44,25 @@ impl Market {
         let instrument = Instrument::from_json(&about["instrument"].to_string()).map_err(|e| e.0)?;
         let rows = read(&folder, name, &about)?;
         let events = about["events"].as_u64().and_then(|events| usize::try_from(events).ok());
-        Ok(Self { instrument, snapshot: ColumnsBuf::default(), rows, events })
+        Ok(Self { instrument, snapshot: ColumnsBuf::default(), rows, repeats: 1, period: 0, events })
+    }
+
+    /// Plays the rows so often, whatever the data says, the first event of one time 1 ms after the last of the other.
+    pub(crate) fn repeat(&mut self, repeats: usize) {
+        let times = || self.rows.ts_event.iter().copied().filter(|&time| time != NO_TIME);
+        self.period = times().max().zip(times().min()).map_or(0, |(last, first)| last - first) + MILLISECOND;
+        self.repeats = repeats;
+    }
+
+    /// The snapshot, then the rows as often as they are played: the same memory each time.
+    pub(crate) fn blocks(&self) -> Vec<Columns<'_>> {
+        let rows = (0..self.repeats).map(|repeat| self.rows.view().later(self.period * repeat as i64));
+        std::iter::once(self.snapshot.view()).chain(rows).collect()
     }
 
     /// Events, the snapshot not counted.
     pub(crate) fn events(&self) -> usize {
-        self.events.unwrap_or(self.rows.flags.len())
+        self.events.unwrap_or(self.rows.flags.len() * self.repeats)
     }
 }
 
@@ -77,52 +95,42 @@ fn read(folder: &Path, name: &str, about: &Value) -> Result<ColumnsBuf, String> 
 }
 
 fn numbers<T, const SIZE: usize>(path: &PathBuf, from_bytes: fn([u8; SIZE]) -> T) -> Result<Vec<T>, String> {
-    let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    let (numbers, rest) = bytes.as_chunks::<SIZE>();
-    if rest.is_empty() {
-        Ok(numbers.iter().map(|&number| from_bytes(number)).collect())
-    } else {
-        Err(format!("{}: must hold whole numbers of {SIZE} bytes, was {} bytes long", path.display(), bytes.len()))
+    let fail = |error: std::io::Error| format!("{}: {error}", path.display());
+    let mut file = File::open(path).map_err(fail)?;
+    let size = usize::try_from(file.metadata().map_err(fail)?.len()).map_err(|e| e.to_string())?;
+    if size % SIZE != 0 {
+        return Err(format!("{}: must hold whole numbers of {SIZE} bytes, was {size} bytes long", path.display()));
     }
-}
-
-/// `once`, `repeats` times, each time `period` later.
-fn repeated(once: &ColumnsBuf, repeats: usize, period: i64) -> ColumnsBuf {
-    let shifted = |times: &[i64]| {
-        let later = |repeat: usize, time: i64| if time == NO_TIME { time } else { time + period * repeat as i64 };
-        (0..repeats).flat_map(|repeat| times.iter().map(move |&time| later(repeat, time))).collect()
-    };
-    ColumnsBuf {
-        ts_event: shifted(&once.ts_event),
-        ts_recv: shifted(&once.ts_recv),
-        price: once.price.repeat(repeats),
-        qty: once.qty.repeat(repeats),
-        flags: once.flags.repeat(repeats),
-        // Wide rows keep their index: every repetition points at the same wide values.
-        wide_price: once.wide_price.clone(),
-        wide_qty: once.wide_qty.clone(),
-        price_base: once.price_base,
-        qty_scale: once.qty_scale,
-        order: Vec::new(),
+    let (mut numbers, mut bytes) = (Vec::with_capacity(size / SIZE), vec![0; size.min(1 << 16)]);
+    while numbers.len() < size / SIZE {
+        let part = bytes.len().min(size - numbers.len() * SIZE);
+        file.read_exact(&mut bytes[..part]).map_err(fail)?;
+        numbers.extend(bytes[..part].as_chunks::<SIZE>().0.iter().map(|&number| from_bytes(number)));
     }
+    Ok(numbers)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kedge_core::event::{Event, Kind, flag};
+    use kedge_core::event::{Event, Kind};
     use kedge_core::types::Side;
 
     #[test]
     fn a_repetition_is_the_same_later() {
         let row = |time, qty| Event::new(time, time + 1, Kind::Delta, Side::Buy, 7, qty);
-        let once = ColumnsBuf::pack(&[row(10, 3), row(11, 1 << 40), row(NO_TIME, 4)]);
-        assert!(once.flags.iter().any(|flags| flags & flag::WIDE != 0));
-        let twice = repeated(&once, 2, 100);
-        assert!(twice.view().check().is_ok());
-        let events: Vec<Event> = twice.view().iter().collect();
-        assert_eq!(events[..3], once.view().iter().collect::<Vec<_>>());
-        assert_eq!(events[4], Event { ts_event: 111, ts_recv: 112, ..events[1] });
-        assert_eq!(events[5].ts_event, NO_TIME);
+        let (rows, snapshot) =
+            (ColumnsBuf::pack(&[row(10, 3), row(11, 1 << 40), row(NO_TIME, 4)]), ColumnsBuf::default());
+        let id = r#"{"id": "A/B@c", "symbol": "AB", "kind": "spot", "tick_size": "1", "lot_size": "1",
+            "quantity_step_in_data": "1", "min_notional": "0", "maker_fee": "0", "taker_fee": "0"}"#;
+        let instrument = Instrument::from_json(id).unwrap();
+        let mut market = Market { instrument, snapshot, rows, repeats: 1, period: 0, events: None };
+        market.repeat(3);
+        let events: Vec<Vec<Event>> = market.blocks().iter().map(|block| block.iter().collect()).collect();
+        assert_eq!((events.len(), market.events()), (4, 9));
+        assert_eq!(events[1], market.rows.view().iter().collect::<Vec<_>>());
+        let later = 2 * (1 + MILLISECOND);
+        assert_eq!(events[3][1], Event { ts_event: 11 + later, ts_recv: 12 + later, ..events[1][1] });
+        assert_eq!(events[3][2].ts_event, NO_TIME);
     }
 }

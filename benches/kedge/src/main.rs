@@ -1,9 +1,11 @@
 //! Kedge's side of the benches: runs one workload once and prints one JSON line, as each rival's script does.
 //!
-//! `kedge-bench DATA --mode replay|mm|mm_keep [--queue power|log|risk] [--pace bulk|step] [--strategies N]`, or
-//! `kedge-bench DATA --mode cross_trades|cross_bars`; `DATA` names columns under `benches/data`. Timed is the run only;
-//! reading the columns and laying out both sides' feeds come before it. With `--strategies N` so many of them run, each
-//! with an account of its own, in steps of 100 ms.
+//! `kedge-bench DATA --mode replay|mm|mm_keep|stream [--queue power|log|risk] [--pace bulk|step] [--views one|two]
+//! [--strategies N] [--blocks N]`, or `kedge-bench DATA --mode cross_trades|cross_bars`; `DATA` names columns under
+//! `benches/data`. Timed is the run only; reading the columns and laying out both sides' feeds come before it. With
+//! `--strategies N` so many of them run, each with an account of its own, in steps of 100 ms. With `--views one` one
+//! book serves the venue and us where that is the same. `--mode stream` is the replay of the same rows `--blocks` times,
+//! each time later.
 #![forbid(unsafe_code)]
 
 mod columns;
@@ -24,7 +26,10 @@ use columns::Market;
 use cross::Over;
 use w1::{Mode, Outcome, Setup};
 
-const USAGE: &str = "kedge-bench DATA --mode replay|mm|mm_keep|cross_trades|cross_bars [--queue power|log|risk] [--pace bulk|step] [--strategies N]";
+const USAGE: &str = "kedge-bench DATA --mode replay|mm|mm_keep|stream|cross_trades|cross_bars \
+    [--queue power|log|risk] [--pace bulk|step] [--views one|two] [--strategies N] [--blocks N]";
+/// A billion events of W1.
+const STREAM_BLOCKS: u16 = 100;
 
 fn main() -> ExitCode {
     match run(std::env::args().skip(1)) {
@@ -42,15 +47,37 @@ fn run(arguments: impl Iterator<Item = String>) -> Result<String, String> {
         let market = Market::read_without_snapshot(&data)?;
         let mut prepared = cross::prepare(&market, over, setup.pace);
         let (wall, cpu) = timed(|| prepared.run());
-        return Ok(json(market.events(), wall, cpu, &prepared.outcome()?));
+        return Ok(json(market.events(), wall, cpu, &prepared.outcome()?).to_string());
     }
-    let market = Market::read(&data)?;
+    let mut market = Market::read(&data)?;
+    if setup.blocks > 0 {
+        market.repeat(usize::from(setup.blocks));
+        return stream(&market, setup);
+    }
     if setup.strategies > 0 {
         return many::run(&market, setup, setup.strategies).map(|line| line.to_string());
     }
     let mut prepared = w1::prepare(&market, setup);
     let (wall, cpu) = timed(|| prepared.run());
-    Ok(json(market.events(), wall, cpu, &prepared.outcome()?))
+    Ok(json(market.events(), wall, cpu, &prepared.outcome()?).to_string())
+}
+
+/// The same rows again and again, each time later: what each of them took, and the memory after it.
+fn stream(market: &Market, setup: Setup) -> Result<String, String> {
+    let mut prepared = w1::prepare(market, setup);
+    let (mut blocks, mut memory, mut before) = (Vec::new(), Vec::new(), cpu_time());
+    let begun = (Instant::now(), before);
+    prepared.run_in_parts(i64::from(setup.blocks), || {
+        let now = cpu_time();
+        blocks.push((now - before).as_secs_f64());
+        memory.push(rss_mb());
+        before = now;
+    });
+    let (wall, cpu) = (begun.0.elapsed(), cpu_time() - begun.1);
+    let mut line = json(market.events(), wall, cpu, &prepared.outcome()?);
+    line["block_s"] = blocks.into();
+    line["rss_mb"] = memory.into_iter().collect::<Result<Vec<f64>, String>>()?.into();
+    Ok(line.to_string())
 }
 
 /// How long it takes, by the clock and in CPU time.
@@ -62,7 +89,14 @@ fn timed(work: impl FnOnce()) -> (Duration, Duration) {
 
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(String, Setup), String> {
     let data = arguments.next().ok_or(USAGE)?;
-    let mut setup = Setup { mode: Mode::Replay, queue: QueueModel::Power(2.0), pace: Pace::Bulk, strategies: 0 };
+    let mut setup = Setup {
+        mode: Mode::Replay,
+        queue: QueueModel::Power(2.0),
+        pace: Pace::Bulk,
+        strategies: 0,
+        shares: false,
+        blocks: 0,
+    };
     while let Some(option) = arguments.next() {
         let value = arguments.next().ok_or_else(|| format!("`{option}` needs a value. {USAGE}"))?;
         match (option.as_str(), value.as_str()) {
@@ -79,6 +113,15 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(String, Setup),
             ("--queue", "log") => setup.queue = QueueModel::Log(1.0),
             ("--queue", "risk") => setup.queue = QueueModel::RiskAverse,
             ("--pace", "bulk") => setup.pace = Pace::Bulk,
+            ("--mode", "stream") => {
+                setup.mode = Mode::Replay;
+                setup.blocks = if setup.blocks == 0 { STREAM_BLOCKS } else { setup.blocks };
+            }
+            ("--blocks", count) => {
+                setup.blocks = count.parse().map_err(|_| format!("`--blocks {count}` is no number. {USAGE}"))?;
+            }
+            ("--views", "one") => setup.shares = true,
+            ("--views", "two") => setup.shares = false,
             ("--pace", "step") => setup.pace = Pace::Step,
             _ => return Err(format!("`{option} {value}` is not known. {USAGE}")),
         }
@@ -100,7 +143,7 @@ pub(crate) fn rss_mb() -> Result<f64, String> {
     Ok(kib * 1024.0 / 1e6)
 }
 
-fn json(events: usize, wall: Duration, cpu: Duration, outcome: &Outcome) -> String {
+fn json(events: usize, wall: Duration, cpu: Duration, outcome: &Outcome) -> serde_json::Value {
     serde_json::json!({
         "engine": "kedge",
         "version": env!("CARGO_PKG_VERSION"),
@@ -117,7 +160,6 @@ fn json(events: usize, wall: Duration, cpu: Duration, outcome: &Outcome) -> Stri
         "best_ask_tick": outcome.touch.1,
         "touch_sum": outcome.touch_sum,
     })
-    .to_string()
 }
 
 #[cfg(test)]

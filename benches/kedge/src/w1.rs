@@ -44,6 +44,10 @@ pub(crate) struct Setup {
     pub(crate) pace: Pace,
     /// How many strategies, each with an account of its own; 0: the one, on the shared account.
     pub(crate) strategies: u16,
+    /// Whether one book may serve both views.
+    pub(crate) shares: bool,
+    /// How often the rows are played, as a stream; 0: as the data says.
+    pub(crate) blocks: u16,
 }
 
 /// What a run gave.
@@ -85,8 +89,8 @@ pub(crate) fn prepare(market: &Market, setup: Setup) -> Prepared<'_> {
     let latency = Latency::constant(LATENCY, LATENCY);
     let settings = VenueSettings { queue: setup.queue, fills: FillModel::Whole, latency };
     let mut simulation = Simulation::new(engine);
-    let blocks = [market.snapshot.view(), market.rows.view()];
-    let instrument = simulation.add_instrument(market.instrument.clone(), settings, &blocks);
+    let instrument = simulation.add_instrument(market.instrument.clone(), settings, &market.blocks());
+    simulation.share_views(setup.shares);
     // The clock begins with the first event, not with the snapshot before it.
     let start = market.rows.ts_event.iter().copied().min().unwrap_or(0);
     let end = simulation.span().map_or(start, |span| span.1);
@@ -120,6 +124,18 @@ impl Prepared<'_> {
         self.simulation.start(self.span.0);
         // What is under way when the data ends still arrives; the strategy is not woken for it.
         self.simulation.run(self.span.1 + 3 * LATENCY, self.pace);
+    }
+
+    /// The timed part in `parts` of the same length in time; `between` is called after each.
+    pub(crate) fn run_in_parts(&mut self, parts: i64, mut between: impl FnMut()) {
+        let (start, end) = self.span;
+        self.simulation.start(start);
+        for part in 1..=parts {
+            let left = if part == parts { 3 * LATENCY } else { 0 };
+            self.simulation.run(start + (end - start) / parts * part + left, self.pace);
+            between();
+        }
+        self.simulation.run(end + 3 * LATENCY, self.pace);
     }
 
     /// What came of it; an error where the run was not what it should be.

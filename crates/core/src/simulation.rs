@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use crate::event::Columns;
 use crate::feed::Feed;
 use crate::instrument::Instrument;
-use crate::matching::{Reports, SquareRoot, VenueModel, VenueSettings};
+use crate::matching::{Reports, SquareRoot, VenueModel, VenueSettings, Waits};
 use crate::types::{InstrumentIx, Nanos};
 
 /// How a simulation goes through time. Both give the same decisions.
@@ -27,6 +27,11 @@ pub struct Simulation<'a> {
     span: Option<(Nanos, Nanos)>,
     /// Whether some venue answers in the moment it is asked.
     prompt: bool,
+    /// How far our view of the one instrument is behind the venue's, where one book can serve both.
+    lag: Option<Nanos>,
+    /// Whether one serves both now.
+    shares: bool,
+    may_share: bool,
     /// Whether a strategy that could not go on leaves the others running.
     forgives: bool,
     /// The venue's side of accounts, where anything is to be cleared: from the start on.
@@ -48,8 +53,21 @@ impl<'a> Simulation<'a> {
     /// A simulation around an engine to which instruments and strategies can still be added.
     pub fn new(engine: Engine) -> Self {
         let (venues, theirs, ours, reports) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (prompt, forgives) = (false, false);
-        Self { engine, venues, theirs, ours, reports, span: None, prompt, forgives, clearing: None, clears: None }
+        Self {
+            engine,
+            venues,
+            theirs,
+            ours,
+            reports,
+            span: None,
+            prompt: false,
+            forgives: false,
+            lag: None,
+            shares: false,
+            may_share: true,
+            clearing: None,
+            clears: None,
+        }
     }
 
     /// Adds an instrument with its recorded blocks; returns its index. Where they have no book, the price of the last
@@ -68,6 +86,13 @@ impl<'a> Simulation<'a> {
         }
         self.prompt |= settings.latency.entry.least() + settings.latency.response.least() == 0;
         let has_book = theirs.has_book();
+        // With other instruments, our side has moments between which the venue would be ahead of its view.
+        self.lag = if self.venues.is_empty() && has_book && !self.prompt {
+            let response = settings.latency.response.constant();
+            Feed::lag(&theirs, &ours).filter(|&lag| response.is_some_and(|response| lag <= response))
+        } else {
+            None
+        };
         let venue = if has_book { VenueModel::new } else { VenueModel::of_trades };
         self.venues.push(venue(instrument.clone(), settings));
         self.theirs.push(theirs);
@@ -83,6 +108,16 @@ impl<'a> Simulation<'a> {
     /// Lets takers of an instrument whose data has no book move its price by this law.
     pub fn set_impact(&mut self, instrument: InstrumentIx, impact: Option<SquareRoot>) {
         self.venues[usize::from(instrument)].set_impact(impact);
+    }
+
+    /// Whether one book may serve both views where that gives the same; true unless said otherwise.
+    pub fn share_views(&mut self, may: bool) {
+        self.may_share = may;
+    }
+
+    /// Whether one book serves both views.
+    pub fn shares_views(&self) -> bool {
+        self.shares
     }
 
     /// From now on a strategy that cannot go on stops alone, and the run goes on with the others.
@@ -133,7 +168,15 @@ impl<'a> Simulation<'a> {
             self.clearing = Some(Box::new(Clearing::new(settings, &self.engine, now)));
         }
         self.engine.start(now);
+        self.shares = self.may_share && self.lag.is_some() && self.clearing.is_none();
+        self.engine_shares();
         self.send();
+    }
+
+    fn engine_shares(&mut self) {
+        if self.lag.is_some() {
+            self.engine.share_book(0, self.shares);
+        }
     }
 
     /// Goes on to `until`. Stops early only when a strategy could not go on, see [`Engine::faults`], and that is not
@@ -141,7 +184,14 @@ impl<'a> Simulation<'a> {
     pub fn run(&mut self, until: Nanos, pace: Pace) {
         // What was asked for between two runs, by a halt or the stop of a strategy, leaves when it was asked.
         self.send();
+        if pace == Pace::Step {
+            self.part();
+        }
+        if let Some(lag) = self.lag.filter(|_| self.shares) {
+            self.run_shared(until, lag);
+        }
         match pace {
+            _ if self.shares => {}
             Pace::Bulk => self.run_in_bulk(until),
             Pace::Step => self.run_by_step(until),
         }
@@ -212,6 +262,46 @@ impl<'a> Simulation<'a> {
             if let Some(report) = self.reports[ix].front().filter(|_| waits) {
                 horizon = horizon.min(report.ts_recv);
             }
+        }
+    }
+
+    /// The bulk way with one book: the venue goes as far as we see of it, so that its book is our view.
+    ///
+    /// A report takes at least as long as the lag, so what the venue has not reached yet could not have told us anything
+    /// either. It waits for every report that wakes a strategy and for every fill, which is noted with our middle of
+    /// the book.
+    fn run_shared(&mut self, until: Nanos, lag: Nanos) {
+        while self.may_go_on() {
+            if self.engine.hears_rows(0) {
+                // Between two rows of one moment, one book cannot be both.
+                return self.part();
+            }
+            let wake = self.engine.next_wake(&mut self.ours, &self.reports);
+            let fill = self.reports[0].next_fill();
+            let horizon = [wake, fill].into_iter().flatten().fold(until, Nanos::min);
+            let waits = Waits { reports: self.engine.hears_reports(0), fills: true, lag };
+            let venue = &mut self.venues[0];
+            self.engine.swap_book(0, venue.book_mut(), 0);
+            venue.book_mut().delay(-lag);
+            let reached = venue.advance_or_wait(&mut self.theirs[0], horizon - lag, waits, &mut self.reports[0]) + lag;
+            self.engine.swap_book(0, venue.book_mut(), lag);
+            self.engine.advance(&mut self.ours, &mut self.reports, reached, false);
+            let waiting = wake.is_some_and(|wake| wake <= until) || reached < until;
+            // What was asked for at the last moment may still arrive in it.
+            if !self.send() && !waiting {
+                return;
+            }
+        }
+    }
+
+    /// From now on there are two books: the venue's is where we see it, and ours the same.
+    fn part(&mut self) {
+        if let Some(lag) = self.lag.filter(|_| self.shares) {
+            let mut book = self.engine.book(0).clone();
+            book.delay(-lag);
+            *self.venues[0].book_mut() = book;
+            self.shares = false;
+            self.engine_shares();
         }
     }
 

@@ -57,6 +57,7 @@ impl<'py> HeldColumns<'py> {
             price_base: self.price_base,
             qty_scale: self.qty_scale,
             order: self.order.as_ref().map_or(Ok(&[][..]), PyReadonlyArray1::as_slice)?,
+            shift: 0,
         };
         columns
             .check()

@@ -114,13 +114,13 @@ impl PyContext {
     }
 
     /// The same for another of the strategy's instruments: its book, position, orders, bars.
-    fn on(&self, py: Python<'_>, instrument: &str) -> PyResult<Self> {
+    fn on(&self, py: Python<'_>, instrument: &str) -> PyResult<Py<Self>> {
         let ids = self.instruments()?;
         let at = ids.iter().position(|id| id == instrument).ok_or_else(|| {
             let message = format!("the strategy does not trade `{instrument}`");
             kedge_error("StrategyError", message, format!("it trades {}", ids.join(", ")))
         })?;
-        Self::new(py, self.window.on(at))
+        Py::new(py, Self::new(py, self.window.on(at))?)
     }
 
     /// The strategy's whole account.

@@ -38,7 +38,7 @@ impl MidReader {
             if self.book.is_of_trades() {
                 let is_trade = |code: &u8| Kind::of(*code) == Kind::Trade;
                 if let Some(passed) = columns.flags[at.row..next].iter().rposition(is_trade) {
-                    self.book.trade(columns.price_qty(at.row + passed).0, times[at.row + passed]);
+                    self.book.trade(columns.price_qty(at.row + passed).0, times.at(at.row + passed));
                 }
             }
             match stop {
@@ -50,7 +50,7 @@ impl MidReader {
                     }
                 }
                 Stop::Row(next) => {
-                    let (event, now) = (columns.get(next), times[next]);
+                    let (event, now) = (columns.get(next), times.at(next));
                     feed.seek(next + 1);
                     self.book.apply(&event, now);
                 }

@@ -9,8 +9,8 @@ mod l3;
 mod orders;
 mod stand_in;
 
+pub(crate) use advance::Touch;
 pub use advance::{Stop, Watch};
-pub(crate) use advance::{Touch, rows_until};
 pub use l3::OrderChange;
 
 use crate::event::{Event, Kind};
@@ -194,6 +194,13 @@ impl Book {
     #[inline]
     pub fn updated(&self) -> Nanos {
         self.updated
+    }
+
+    /// Moves the time of the last book row, for a reader whose clock is another.
+    pub(crate) fn delay(&mut self, by: Nanos) {
+        if self.updated != NO_TIME {
+            self.updated += by;
+        }
     }
 
     /// Levels left out because their price is beyond what a book holds (about 10⁹ ticks from the first).

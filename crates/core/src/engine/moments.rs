@@ -87,6 +87,9 @@ impl Engine {
     #[inline]
     fn tell_next(&mut self, feeds: &mut [Feed<'_>], reports: &[Reports], until: Nanos) -> bool {
         let ([feed], [reports]) = (feeds, reports) else { return false };
+        if self.state.views[0].sought == 0 {
+            return false;
+        }
         let report = reports.front().map_or(Nanos::MAX, |report| report.ts_recv);
         let timer = self.state.timers.peek().map_or(Nanos::MAX, |timer| timer.0.at);
         let view = &mut self.state.views[0];
@@ -112,6 +115,13 @@ impl Engine {
     }
 
     fn next(&self, feeds: &mut [Feed<'_>], reports: &[Reports], until: Nanos) -> Option<(Nanos, Next, Option<Row>)> {
+        if let ([_], [reports], 0) = (&*feeds, reports, self.state.views[0].sought) {
+            // One instrument, and nobody is told of its rows.
+            let report = reports.front().map_or(Nanos::MAX, |report| report.ts_recv);
+            let timer = self.state.timers.peek().map_or(Nanos::MAX, |timer| timer.0.at);
+            let next = if report <= timer { (report, Next::Report(0), None) } else { (timer, Next::Timer, None) };
+            return (next.0 <= until && next.0 < Nanos::MAX).then_some(next);
+        }
         let rows = feeds.iter_mut().enumerate().filter_map(|(ix, feed)| {
             let (at, row) = feed.find(self.state.views[ix].sought)?;
             Some((at, Next::Row(ix), Some(row)))

@@ -39,6 +39,8 @@ pub(super) struct View {
     pub(super) counts: Counts,
     /// Whether its base currency can be borrowed to sell it short (spot).
     pub(super) lends: bool,
+    /// Whether its book is lent by the venue, which takes the rows in.
+    pub(super) is_shared: bool,
 }
 
 /// What came in on one instrument.
@@ -208,26 +210,29 @@ pub(super) struct State {
 impl View {
     /// Applies rows up to a time, and no further than a row (inclusive) if one is given.
     pub(super) fn run(&mut self, feed: &mut Feed<'_>, until: Nanos, last: Option<Row>) {
+        if self.is_shared {
+            return self.follow(feed, until);
+        }
         let watch = if self.series.is_empty() { Watch::NONE } else { Watch::NONE.with_trades() };
         while let Some((block, at)) = feed.current() {
             let (columns, times) = (block.columns(), block.times());
             let end = match last {
                 Some(last) if last.block < at.block => return,
-                Some(last) if last.block == at.block => (last.row + 1).max(at.row),
+                Some(last) if last.block == at.block => (last.row + 1).clamp(at.row, columns.len()),
                 _ => columns.len(),
             };
             // Where little comes between two trades, the book's loop would be begun for each of them.
             let mut row = at.row;
             while !self.series.is_empty()
                 && row < end
-                && times[row] <= until
+                && times.at(row) <= until
                 && Kind::of(columns.flags[row]) == Kind::Trade
             {
-                self.row(&columns.get(row), times[row]);
+                self.row(&columns.get(row), times.at(row));
                 row += 1;
             }
             if row > at.row {
-                let is_over = row < columns.len() && times[row] > until;
+                let is_over = row < columns.len() && times.at(row) > until;
                 feed.seek(row);
                 if is_over {
                     return;
@@ -242,7 +247,7 @@ impl View {
             if let Some(passed) = columns.flags[at.row..next].iter().rposition(trade) {
                 let price = columns.price_qty(at.row + passed).0;
                 self.last_trade = Some(price);
-                self.book.trade(price, times[at.row + passed]);
+                self.book.trade(price, times.at(at.row + passed));
             }
             if let Stop::Time(next) = stop {
                 let done = next < columns.len();
@@ -251,9 +256,33 @@ impl View {
                     return;
                 }
             } else {
-                let (event, now) = (columns.get(next), times[next]);
+                let (event, now) = (columns.get(next), times.at(next));
                 feed.seek(next + 1);
                 self.row(&event, now);
+            }
+        }
+    }
+
+    /// The same where the book is the venue's, which has taken the rows in: what is left of them is the trades.
+    fn follow(&mut self, feed: &mut Feed<'_>, until: Nanos) {
+        while let Some((block, at)) = feed.current() {
+            let (columns, times) = (block.columns(), block.times());
+            let next = times.until(at.row..columns.len(), until);
+            let is_trade = |code: &u8| Kind::of(*code) == Kind::Trade;
+            let flags = &columns.flags[at.row..next];
+            if let Some(passed) = flags.iter().rposition(is_trade) {
+                self.last_trade = Some(columns.price_qty(at.row + passed).0);
+            }
+            self.counts.events += flags.len() as u64;
+            if !self.series.is_empty() {
+                for row in (at.row..next).filter(|row| is_trade(&columns.flags[*row])) {
+                    self.print(&columns.get(row), times.at(row));
+                }
+            }
+            let is_later = next < columns.len();
+            feed.seek(next);
+            if is_later {
+                return;
             }
         }
     }
@@ -266,13 +295,7 @@ impl View {
             Kind::Trade => {
                 self.last_trade = Some(event.price);
                 self.book.trade(event.price, now);
-                let by_buyer = event.side() == Side::Buy;
-                for (ix, series) in self.series.iter_mut().enumerate() {
-                    if series.trade(now, event.price, event.qty, by_buyer) && self.trade_bars_heard {
-                        self.closed.push(ix as u16);
-                    }
-                }
-                return;
+                return self.print(event, now);
             }
             Kind::Quote if event.side() == Side::Buy => (self.quote.bid, self.quote.bid_qty) = (event.price, event.qty),
             Kind::Quote => (self.quote.ask, self.quote.ask_qty) = (event.price, event.qty),
@@ -281,6 +304,17 @@ impl View {
             _ => {}
         }
         self.book.apply(event, now);
+    }
+
+    /// Takes a trade into the bars.
+    #[inline]
+    fn print(&mut self, event: &Event, now: Nanos) {
+        let by_buyer = event.side() == Side::Buy;
+        for (ix, series) in self.series.iter_mut().enumerate() {
+            if series.trade(now, event.price, event.qty, by_buyer) && self.trade_bars_heard {
+                self.closed.push(ix as u16);
+            }
+        }
     }
 
     /// Bid + ask, or twice the last trade where a side is empty; 0 before any price.

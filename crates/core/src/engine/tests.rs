@@ -21,6 +21,7 @@ mod legs;
 mod of_trades;
 mod orders;
 mod session;
+mod views;
 
 const PERPETUAL: &str = "X/USDT:USDT@venue";
 const SPOT: &str = "X/USDT@venue";

@@ -29,11 +29,11 @@ pub use impact::SquareRoot;
 pub use latency::{Delay, Latency, Lognormal, Measured, Quantiles, VENUES, Wire};
 pub use queue::{Place, QueueModel};
 
-use crate::book::{Book, Sync, Watch, rows_until};
-use crate::event::{Columns, Event, Kind, flag};
+use crate::book::{Book, Sync, Watch};
+use crate::event::{Clock, Columns, Event, Kind, flag};
 use crate::feed::Feed;
 use crate::instrument::{Instrument, InstrumentKind};
-use crate::order::{Order, OrderRequest, Reason, Report, TriggerBy};
+use crate::order::{Order, OrderRequest, Reason, Report, ReportKind, TriggerBy};
 use crate::random::Stream;
 use crate::types::{AccountIx, InstrumentIx, Nanos, OrderId, Qty, Ticks};
 use filters::Filters;
@@ -114,6 +114,8 @@ pub struct Reports {
     queue: VecDeque<Report>,
     /// When the first of those made since [`Reports::forget`] reaches us.
     earliest: Option<Nanos>,
+    /// When the first fill among them does.
+    earliest_fill: Option<Nanos>,
     /// Those made since they were last taken, for the venue's own books; not kept where there are none.
     fresh: Option<Vec<Report>>,
 }
@@ -139,7 +141,11 @@ impl Reports {
         if let Some(fresh) = &mut self.fresh {
             fresh.push(report);
         }
-        self.earliest = Some(self.earliest.map_or(report.ts_recv, |earliest| earliest.min(report.ts_recv)));
+        let sooner = |than: Option<Nanos>| Some(than.map_or(report.ts_recv, |than| than.min(report.ts_recv)));
+        self.earliest = sooner(self.earliest);
+        if matches!(report.kind, ReportKind::Filled(_)) {
+            self.earliest_fill = sooner(self.earliest_fill);
+        }
         let later = self.queue.iter().rev().take_while(|other| other.ts_recv > report.ts_recv).count();
         self.queue.insert(self.queue.len() - later, report);
     }
@@ -155,8 +161,32 @@ impl Reports {
     }
 
     fn forget(&mut self) {
-        self.earliest = None;
+        (self.earliest, self.earliest_fill) = (None, None);
     }
+
+    /// When the next fill reaches us.
+    pub(crate) fn next_fill(&self) -> Option<Nanos> {
+        let fill = self.queue.iter().find(|report| matches!(report.kind, ReportKind::Filled(_)));
+        fill.map(|report| report.ts_recv)
+    }
+
+    /// How far a venue that waits may go because of what was made.
+    fn bound(&self, waits: Waits) -> Nanos {
+        let report = self.earliest.filter(|_| waits.reports);
+        let fill = self.earliest_fill.filter(|_| waits.fills);
+        report.into_iter().chain(fill).min().map_or(Nanos::MAX, |at| at - waits.lag)
+    }
+}
+
+/// What a venue waits for: it goes no further than the arrival of the first one it makes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waits {
+    /// Any report.
+    pub reports: bool,
+    /// A fill.
+    pub fills: bool,
+    /// It waits so much before the arrival: our view of it is as much behind.
+    pub lag: Nanos,
 }
 
 /// One instrument at its venue.
@@ -227,6 +257,11 @@ impl VenueModel {
         &self.listing.book
     }
 
+    /// The venue's book, for our view of it to be the same.
+    pub(crate) fn book_mut(&mut self) -> &mut Book {
+        &mut self.listing.book
+    }
+
     /// Gives each account the randomness of its messages' times; without it an account has its number's.
     pub fn set_streams(&mut self, streams: Vec<Stream>) {
         self.streams = streams;
@@ -275,21 +310,28 @@ impl VenueModel {
     ///
     /// Returns the time advanced to.
     pub fn advance(&mut self, feed: &mut Feed<'_>, until: Nanos, stop_at_report: bool, out: &mut Reports) -> Nanos {
+        self.advance_or_wait(feed, until, Waits { reports: stop_at_report, ..Waits::default() }, out)
+    }
+
+    /// [`VenueModel::advance`] that waits for what is asked.
+    pub(crate) fn advance_or_wait(
+        &mut self,
+        feed: &mut Feed<'_>,
+        until: Nanos,
+        waits: Waits,
+        out: &mut Reports,
+    ) -> Nanos {
         let mut until = until;
         out.forget();
         loop {
             let bound = until.min(self.next_due());
-            self.rows(feed, bound, stop_at_report, out);
-            if let Some(earliest) = out.earliest.filter(|_| stop_at_report) {
-                until = until.min(earliest);
-            }
+            self.rows(feed, bound, waits, out);
+            until = until.min(out.bound(waits));
             let row_left = feed.next_time().is_some_and(|time| time <= until);
             let due = self.next_due();
             if due <= until && due < expiry::NEVER && feed.next_time().is_none_or(|time| time > due) {
                 self.fall_due(feed, out);
-                if let Some(earliest) = out.earliest.filter(|_| stop_at_report) {
-                    until = until.min(earliest);
-                }
+                until = until.min(out.bound(waits));
             } else if !row_left {
                 return until;
             }
@@ -297,28 +339,28 @@ impl VenueModel {
     }
 
     /// Applies the rows up to `until`, or up to the first that made a report if that is where to stop.
-    fn rows(&mut self, feed: &mut Feed<'_>, until: Nanos, stop_at_report: bool, out: &mut Reports) {
-        let before = out.queue.len();
+    fn rows(&mut self, feed: &mut Feed<'_>, until: Nanos, waits: Waits, out: &mut Reports) {
+        let before = out.bound(waits);
         while let Some((block, at)) = feed.current() {
             let (columns, times) = (block.columns(), block.times());
-            let end = rows_until(times, &(at.row..columns.len()), until);
+            let end = times.until(at.row..columns.len(), until);
             let next = self.quiet_rows(&columns, times, at.row..end);
             let is_later = next == end && end < columns.len();
-            let row = (next < end).then(|| (columns.get(next), times[next]));
+            let row = (next < end).then(|| (columns.get(next), times.at(next)));
             feed.seek(next);
             if let Some((event, now)) = row {
                 self.look_at_trades(feed);
                 feed.seek(next + 1);
                 self.row(&event, now, false, out);
             }
-            if is_later || stop_at_report && out.queue.len() > before {
+            if is_later || out.bound(waits) < before {
                 return;
             }
         }
     }
 
     /// Applies rows as long as all they do to orders is to move them in their queues; returns the first that does more.
-    fn quiet_rows(&mut self, columns: &Columns<'_>, times: &[Nanos], rows: Range<usize>) -> usize {
+    fn quiet_rows(&mut self, columns: &Columns<'_>, times: Clock<'_>, rows: Range<usize>) -> usize {
         // Requests of many lanes that arrive at once: nobody looks in between.
         if rows.is_empty() {
             return rows.start;
@@ -328,8 +370,12 @@ impl VenueModel {
             self.is_watch_old = false;
         }
         let (lot, queue) = (self.lot, self.listing.settings.queue);
+        let book = &mut self.listing.book;
+        if let [lane] = self.lanes.as_mut_slice() {
+            return book.sweep(columns, times, rows, self.watch, |touch| lane.pass(touch, queue, lot));
+        }
         let lanes = &mut self.lanes;
-        self.listing.book.sweep(columns, times, rows, self.watch, |touch| {
+        book.sweep(columns, times, rows, self.watch, |touch| {
             let passes = lanes.iter().all(|lane| lane.lets_pass(touch, lot));
             if passes {
                 lanes.iter_mut().for_each(|lane| lane.resting.queue(touch, queue, lot));

@@ -6,7 +6,7 @@ use crate::random::Stream;
 use crate::types::AccountIx;
 
 /// Places, amends, takes and cancels at random, by its own randomness.
-fn restless(wake: &Wake, ctx: &mut Context<'_>, _: &mut Vec<String>) -> Result<(), Fault> {
+pub(super) fn restless(wake: &Wake, ctx: &mut Context<'_>, _: &mut Vec<String>) -> Result<(), Fault> {
     beat(ctx, wake, 3);
     let (side, price) = (Side::Buy, 90 + ctx.random().below(20) as Ticks);
     let (side, qty) = (if ctx.random().below(2) == 0 { side } else { side.opposite() }, ctx.random().below(9) as Qty);
@@ -50,7 +50,7 @@ fn special(ctx: &mut Context<'_>, side: Side, price: Ticks, qty: Qty) {
     ctx.submit_with(side.opposite(), OrderKind::Market, TimeInForce::Ioc, 0, qty, market);
 }
 
-fn market(seed: u64) -> Vec<Event> {
+pub(super) fn market(seed: u64) -> Vec<Event> {
     let mut random = Stream::new(seed, 1);
     let mut any = |bound: u64| random.below(bound) as i64;
     let mut rows = vec![book(0)];

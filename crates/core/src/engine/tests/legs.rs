@@ -123,7 +123,7 @@ fn what_is_filled_on_one_instrument_is_hedged_on_another_in_time() {
 fn trips(wake: &Wake, ctx: &mut Context<'_>, _: &mut Vec<String>) -> Result<(), Fault> {
     match wake {
         Wake::Start => _ = ctx.every(20),
-        Wake::Timer(_) => (0..3).for_each(|at| drop(limit(&mut ctx.on(at), Side::Buy, 50, 1))),
+        Wake::Timer(_) => (0..3).for_each(|at| _ = limit(&mut ctx.on(at), Side::Buy, 50, 1)),
         Wake::Trade(_) if ctx.which() == 2 && ctx.orders().count() > 0 => return Err(Fault("no more".into())),
         _ => {}
     }
@@ -142,7 +142,7 @@ fn one_that_cannot_go_on_is_stopped_on_all_its_instruments() {
 /// Buys on both: what the first speaks for, the second has no more.
 fn both(wake: &Wake, ctx: &mut Context<'_>, _: &mut Vec<String>) -> Result<(), Fault> {
     if let Wake::Timer(_) = wake {
-        (0..2).for_each(|at| drop(limit(&mut ctx.on(at), Side::Buy, 90, 1)));
+        (0..2).for_each(|at| _ = limit(&mut ctx.on(at), Side::Buy, 90, 1));
     } else if *wake == Wake::Start {
         ctx.every(20);
     }
