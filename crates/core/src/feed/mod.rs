@@ -251,8 +251,8 @@ impl<'a> Feed<'a> {
                 break;
             }
         }
-        // Block and row are part of the key: equal times keep the order received.
-        order.sort_unstable();
+        // Stable, so equal times keep the order received; and quick where little is out of order.
+        order.sort_by_key(|row| row.0);
         let price_base = self.blocks[self.at.block].price_base;
         let mut sorted = ColumnsBuf { price_base, qty_scale: scale, ..ColumnsBuf::default() };
         order.iter().for_each(|&(_, block, row)| sorted.push(&self.blocks[block].get(row)));

@@ -9,7 +9,7 @@ use crate::types::{NO_TIME, Nanos};
 
 /// Rows looked at together when a recording is surveyed. A window is made of whole chunks. In tests so few that every
 /// recording has many.
-pub(super) const CHUNK: usize = if cfg!(test) { 4 } else { 1 << 13 };
+pub(super) const CHUNK: usize = if cfg!(test) { 4 } else { 1 << 8 };
 
 /// What a survey found of a chunk of rows.
 #[derive(Clone, Copy, Debug)]
