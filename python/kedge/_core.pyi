@@ -1,4 +1,5 @@
-"""The compiled engine and journal, by file of crates/py/src; more in `_core_exchange.pyi` and `_core_live.pyi`."""
+"""The compiled engine and journal, by file of crates/py/src; more in `_core_exchange.pyi`, `_core_features.pyi`
+and `_core_live.pyi`."""
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -8,6 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kedge._core_exchange import Exchange as Exchange
+from kedge._core_features import Adx as Adx
+from kedge._core_features import Bands as Bands
+from kedge._core_features import Features as Features
+from kedge._core_features import Indicator as Indicator
+from kedge._core_features import Macd as Macd
+from kedge._core_features import Stochastic as Stochastic
 from kedge._core_live import LiveReplay as LiveReplay
 from kedge._core_live import LiveSession as LiveSession
 from kedge._core_live import SessionFollower as SessionFollower
@@ -24,7 +31,7 @@ __build__: str
 def run_backtest(
     settings: str,
     streams: Sequence[tuple[str, Sequence[MarketColumns]]],
-    strategies: Sequence[tuple[int, str, Strategy, type[Strategy]]],
+    strategies: Sequence[tuple[int, str, Strategy | None, type[Strategy]]],
     step: bool,
     on_slice: Callable[[int, bytes], None] | None = None,
     alone: bool = False,
@@ -32,7 +39,8 @@ def run_backtest(
     """Runs a backtest and returns its tables.
 
     `settings` is JSON (`kedge.backtest.run` makes it), `streams` (definition as JSON, blocks) of each instrument,
-    `strategies` (index of the instrument, limits, `own_account` and `seed` as JSON, instance, base class).
+    `strategies` (index of the instrument, limits, `own_account` and `seed` as JSON, instance, base class; without an
+    instance it is one more instrument of the one before).
     `on_slice(time, records)` is called between slices of the run. Raises `UsageError`, `DataError`, and whatever a
     strategy raises; with `alone` one that raises is stopped and listed under `stopped` as (index, exception), so long
     as another is left.
@@ -63,7 +71,7 @@ _Size = float | Decimal
 """Base units. A float is rounded down to whole lots; an int or Decimal must be whole lots."""
 
 @final
-class Context:
+class Context(Features):
     """One strategy's window on the engine. Valid within a callback only, else `StrategyError`."""
 
     @property
@@ -72,6 +80,14 @@ class Context:
     @property
     def instrument(self) -> str:
         """Id of the instrument, for example `BTC/USDT@binance`."""
+    @property
+    def instruments(self) -> list[str]:
+        """Ids of all the strategy's instruments."""
+    def on(self, instrument: str) -> Context:
+        """The same for another of the strategy's instruments: its book, position, orders, bars."""
+    @property
+    def portfolio(self) -> Portfolio:
+        """The strategy's whole account."""
     @property
     def tick(self) -> float:
         """One tick."""
@@ -107,52 +123,6 @@ class Context:
         """The strategy's open orders, oldest first."""
     def every(self, interval: str) -> int:
         """Calls `on_timer` every `interval` ("100ms", "1s") from now on; returns the timer's number."""
-    def bars(
-        self,
-        interval: str | None = None,
-        *,
-        ticks: int | None = None,
-        volume: _Size | None = None,
-        dollar: float | Decimal | None = None,
-        imbalance: int | tuple[int, int] | None = None,
-        span: int = 20,
-    ) -> int:
-        """Calls `on_bar` at the close of every bar of one clock; returns the number of the series.
-
-        A bar lasts `interval` ("1m"), or closes at every `ticks`-th trade, with the trade that brings it to a `volume`
-        (base units), to a `dollar` value (quote currency), or one side `imbalance` trades ahead of the other: a fixed
-        number, or within two bounds as expected from `span` bars.
-        """
-    def ema(self, period: int, *, seed: str = "mean", on: str | None = None) -> Indicator:
-        """An exponential moving average of the closes, begun at the mean of the first or (`seed="first"`) at the first.
-
-        This and all others follow the bars asked for last, or those of a clock: `on="trades"`, `"5m"`, `"100 ticks"`,
-        `"5 volume"`, `"1000000 dollar"`, `"50 imbalance"`.
-        """
-    def sma(self, period: int, *, on: str | None = None) -> Indicator:
-        """A simple moving average of the closes."""
-    def wma(self, period: int, *, on: str | None = None) -> Indicator:
-        """A moving average of the closes, the newest weighing most."""
-    def rsi(self, period: int = 14, *, on: str | None = None) -> Indicator:
-        """The relative strength index, from 0 to 100."""
-    def macd(self, fast: int = 12, slow: int = 26, signal: int = 9, *, on: str | None = None) -> Macd:
-        """Two averages' difference, its own average and the difference of both."""
-    def atr(self, period: int = 14, *, on: str | None = None) -> Indicator:
-        """The average true range."""
-    def adx(self, period: int = 14, *, on: str | None = None) -> Adx:
-        """The average directional index and its two directional indicators."""
-    def bollinger(self, period: int = 20, deviations: float = 2.0, *, on: str | None = None) -> Bands:
-        """So many standard deviations about the mean of the closes."""
-    def keltner(self, period: int = 20, multiplier: float = 2.0, atr: int = 10, *, on: str | None = None) -> Bands:
-        """A multiple of the average true range about an average of the closes."""
-    def donchian(self, period: int = 20, *, on: str | None = None) -> Bands:
-        """The highest high and the lowest low, and halfway between."""
-    def stochastic(self, period: int = 14, smooth: int = 3, signal: int = 3, *, on: str | None = None) -> Stochastic:
-        """Where the close lies between low and high, in per cent, smoothed (`k`), and that smoothed again (`d`)."""
-    def obv(self, *, on: str | None = None) -> Indicator:
-        """On-balance volume."""
-    def vwap(self, period: int = 0, *, on: str | None = None) -> Indicator:
-        """The volume-weighted average price since midnight UTC, or of the last `period` bars."""
     def buy(
         self,
         size: _Size,
@@ -276,6 +246,26 @@ class Book:
         """The best levels of a side ("bid" or "ask") as (price, size), best first."""
 
 @final
+class Portfolio:
+    """The strategy's account: all instruments, others' positions where it is shared. Money is quote currency."""
+
+    @property
+    def equity(self) -> float:
+        """What it is worth at the middle of the books."""
+    @property
+    def cash(self) -> dict[str, float]:
+        """Cash by currency."""
+    @property
+    def positions(self) -> dict[str, float]:
+        """What is held by instrument, in base units."""
+    @property
+    def exposure(self) -> float:
+        """Notional of all positions together."""
+    @property
+    def net_exposure(self) -> float:
+        """Notional of the long positions less that of the short ones."""
+
+@final
 class Random:
     """Seeded randomness of one strategy, untouched by what other strategies draw."""
 
@@ -285,101 +275,6 @@ class Random:
         """Normal with this mean and standard deviation."""
     def integer(self, low: int, high: int) -> int:
         """Uniform whole number from `low` up to, but not, `high`."""
-
-# indicators.rs
-@final
-class Indicator:
-    """A value of an indicator of the core: reads like a float in comparisons and arithmetic."""
-
-    @property
-    def value(self) -> float:
-        """The value after the last bar; NaN until it is warm."""
-    @property
-    def previous(self) -> float:
-        """The value after the bar before that."""
-    @property
-    def warm(self) -> bool:
-        """Whether it has seen as many bars as it needs."""
-    @property
-    def ready(self) -> bool:
-        """The same as `warm`."""
-    @property
-    def warmup(self) -> int:
-        """How many bars it needs."""
-    def crossed_above(self, other: float | Indicator) -> bool:
-        """Whether it was at or below another (or a number) after the bar before, and is above it now."""
-    def crossed_below(self, other: float | Indicator) -> bool:
-        """Whether it was at or above another (or a number) after the bar before, and is below it now."""
-    def __float__(self) -> float: ...
-    def __lt__(self, other: float | Indicator, /) -> bool: ...
-    def __le__(self, other: float | Indicator, /) -> bool: ...
-    def __eq__(self, other: object, /) -> bool: ...
-    def __ne__(self, other: object, /) -> bool: ...
-    def __gt__(self, other: float | Indicator, /) -> bool: ...
-    def __ge__(self, other: float | Indicator, /) -> bool: ...
-    def __add__(self, other: float | Indicator, /) -> float: ...
-    def __radd__(self, other: float, /) -> float: ...
-    def __sub__(self, other: float | Indicator, /) -> float: ...
-    def __rsub__(self, other: float, /) -> float: ...
-    def __mul__(self, other: float | Indicator, /) -> float: ...
-    def __rmul__(self, other: float, /) -> float: ...
-    def __truediv__(self, other: float | Indicator, /) -> float: ...
-    def __rtruediv__(self, other: float, /) -> float: ...
-
-@final
-class Macd:
-    """What `ctx.macd` gives."""
-
-    line: Indicator
-    signal: Indicator
-    histogram: Indicator
-    @property
-    def warm(self) -> bool:
-        """Whether it has seen as many bars as it needs."""
-    @property
-    def warmup(self) -> int:
-        """How many bars it needs."""
-
-@final
-class Adx:
-    """What `ctx.adx` gives."""
-
-    value: Indicator
-    plus: Indicator
-    minus: Indicator
-    @property
-    def warm(self) -> bool:
-        """Whether it has seen as many bars as it needs."""
-    @property
-    def warmup(self) -> int:
-        """How many bars it needs."""
-
-@final
-class Bands:
-    """What `ctx.bollinger`, `ctx.keltner` and `ctx.donchian` give."""
-
-    upper: Indicator
-    middle: Indicator
-    lower: Indicator
-    @property
-    def warm(self) -> bool:
-        """Whether it has seen as many bars as it needs."""
-    @property
-    def warmup(self) -> int:
-        """How many bars it needs."""
-
-@final
-class Stochastic:
-    """What `ctx.stochastic` gives."""
-
-    k: Indicator
-    d: Indicator
-    @property
-    def warm(self) -> bool:
-        """Whether it has seen as many bars as it needs."""
-    @property
-    def warmup(self) -> int:
-        """How many bars it needs."""
 
 # rules.rs
 def check_rule(definition: str, parameters: dict[str, float]) -> None:

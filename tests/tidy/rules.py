@@ -23,7 +23,7 @@ MACHINE_PATH = re.compile(r"(?<![\w.$}*~])/(?:work|root|home|Users|opt|tmp)/")
 ADDRESS = re.compile(r"\bhttps?://([^\s/:\"'`<>)\]]+)")
 # Every address stands for a reason: a namespace, a licence, a format, this machine, a source that is cited.
 KNOWN_HOSTS = {"www.w3.org", "www.apache.org", "keepachangelog.com", "semver.org", "localhost", "127.0.0.1"}
-KNOWN_HOSTS |= {"api.binance.com", "fapi.binance.com", "www.binance.com"}
+KNOWN_HOSTS |= {"api.binance.com", "fapi.binance.com", "www.binance.com", "developers.binance.com"}
 KNOWN_HOSTS |= {"hftbacktest.readthedocs.io", "rigtorp.se", "www.tradingview.com"}
 
 IMPURE = {

@@ -88,6 +88,7 @@ fn read(folder: &Path, name: &str, about: &Value) -> Result<ColumnsBuf, String> 
         wide_qty: numbers(&path("wide_qty.i64"), i64::from_le_bytes)?,
         price_base: integer(about, "price_base")?,
         qty_scale: integer(about, "qty_scale")?,
+        order: Vec::new(),
     };
     columns.view().check().map_err(|e| format!("{name}: {e}"))?;
     Ok(columns)

@@ -27,6 +27,12 @@ pub enum Kind {
     Funding = 6,
     /// The mark price.
     Mark = 7,
+    /// An order came to the book: its side, price and quantity; [`Event::order`] names it.
+    Add = 8,
+    /// An order holds `qty` now. Less keeps its place; more, or another price, stands behind all others there.
+    Change = 9,
+    /// An order left the book, executed or cancelled.
+    Remove = 10,
 }
 
 impl Kind {
@@ -41,6 +47,9 @@ impl Kind {
             4 => Self::Quote,
             6 => Self::Funding,
             7 => Self::Mark,
+            8 => Self::Add,
+            9 => Self::Change,
+            10 => Self::Remove,
             _ => Self::Gap,
         }
     }
@@ -71,12 +80,14 @@ pub struct Event {
     pub qty: Qty,
     /// Kind, side and end of packet; never [`flag::WIDE`].
     pub flags: u8,
+    /// The venue's number of the order that an L3 row is about, else 0.
+    pub order: u64,
 }
 
 impl Event {
     /// A row that is not the last of its packet.
     pub fn new(ts_event: Nanos, ts_recv: Nanos, kind: Kind, side: Side, price: Ticks, qty: Qty) -> Self {
-        Self { ts_event, ts_recv, price, qty, flags: kind as u8 | ((side as u8) << 4) }
+        Self { ts_event, ts_recv, price, qty, flags: kind as u8 | ((side as u8) << 4), order: 0 }
     }
 
     /// What the row says.
@@ -128,6 +139,8 @@ pub struct Columns<'a> {
     pub price_base: i64,
     /// Steps in one unit of `qty`: the largest power of ten that divides every quantity of the block.
     pub qty_scale: i64,
+    /// The order of each L3 row; empty where the block has none.
+    pub order: &'a [u64],
     /// ns added to every time when it is read, but not to [`NO_TIME`]: the same memory can be another day's.
     pub shift: i64,
 }
@@ -184,6 +197,7 @@ impl<'a> Columns<'a> {
             price: &self.price[..rows],
             qty: &self.qty[..rows],
             flags: &self.flags[..rows],
+            order: if self.order.is_empty() { &[] } else { &self.order[..rows] },
             ..*self
         }
     }
@@ -232,13 +246,9 @@ impl<'a> Columns<'a> {
     #[inline]
     pub fn get(&self, i: usize) -> Event {
         let (price, qty) = self.price_qty(i);
-        Event {
-            ts_event: self.event_time(i),
-            ts_recv: self.recv_time(i),
-            price,
-            qty,
-            flags: self.flags[i] & !flag::WIDE,
-        }
+        let flags = self.flags[i] & !flag::WIDE;
+        let (ts_event, ts_recv) = (self.event_time(i), self.recv_time(i));
+        Event { ts_event, ts_recv, price, qty, flags, order: self.order.get(i).copied().unwrap_or(0) }
     }
 
     /// All rows, widened.
@@ -262,6 +272,12 @@ impl<'a> Columns<'a> {
             if len != n {
                 return Err(format!("column `{name}` must have {n} rows, as `flags` has, was {len}"));
             }
+        }
+        if !self.order.is_empty() && self.order.len() != n {
+            return Err(format!(
+                "column `order` must have {n} rows, as `flags` has, or none, was {}",
+                self.order.len()
+            ));
         }
         if self.wide_price.len() != self.wide_qty.len() {
             return Err(format!(
@@ -306,6 +322,8 @@ pub struct ColumnsBuf {
     pub price_base: i64,
     /// See [`Columns::qty_scale`].
     pub qty_scale: i64,
+    /// See [`Columns::order`].
+    pub order: Vec<u64>,
 }
 
 impl ColumnsBuf {
@@ -327,6 +345,10 @@ impl ColumnsBuf {
         self.qty_scale = self.qty_scale.max(1);
         let price = event.price.checked_sub(self.price_base).and_then(|p| i32::try_from(p).ok());
         let qty = if event.qty % self.qty_scale == 0 { i32::try_from(event.qty / self.qty_scale).ok() } else { None };
+        if event.order != 0 || !self.order.is_empty() {
+            self.order.resize(self.flags.len(), 0);
+            self.order.push(event.order);
+        }
         self.ts_event.push(event.ts_event);
         self.ts_recv.push(event.ts_recv);
         if let (Some(price), Some(qty)) = (price, qty) {
@@ -356,6 +378,7 @@ impl ColumnsBuf {
             price_base: self.price_base,
             qty_scale: self.qty_scale.max(1),
             shift: 0,
+            order: &self.order,
         }
     }
 }
@@ -390,7 +413,8 @@ mod tests {
                 (any::<i64>(), any::<i64>(), -(1_i64 << 40)..(1_i64 << 40), 0..1_i64 << 50, 0_u8..64), 0..50
             )
         ) {
-            let event = |&(ts_event, ts_recv, price, qty, flags)| Event { ts_event, ts_recv, price, qty, flags };
+            let order = 0;
+            let event = |&(ts_event, ts_recv, price, qty, flags)| Event { ts_event, ts_recv, price, qty, flags, order };
             let events: Vec<Event> = rows.iter().map(event).collect();
             let packed = ColumnsBuf::pack(&events);
             prop_assert!(packed.view().check().is_ok());

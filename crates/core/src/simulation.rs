@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use crate::event::Columns;
 use crate::feed::Feed;
 use crate::instrument::Instrument;
-use crate::matching::{Reports, VenueModel, VenueSettings, Waits};
+use crate::matching::{Reports, SquareRoot, VenueModel, VenueSettings, Waits};
 use crate::types::{InstrumentIx, Nanos};
 
 /// How a simulation goes through time. Both give the same decisions.
@@ -115,6 +115,11 @@ impl<'a> Simulation<'a> {
         self.shares
     }
 
+    /// Lets takers of an instrument whose data has no book move its price by this law.
+    pub fn set_impact(&mut self, instrument: InstrumentIx, impact: Option<SquareRoot>) {
+        self.venues[usize::from(instrument)].set_impact(impact);
+    }
+
     /// From now on a strategy that cannot go on stops alone, and the run goes on with the others.
     pub fn go_on_at_faults(&mut self) {
         self.forgives = true;
@@ -214,9 +219,12 @@ impl<'a> Simulation<'a> {
             if let Some(clearing) = &self.clearing {
                 horizon = horizon.min(clearing.next());
             }
+            if self.engine.trades_several() {
+                horizon = self.advance_together(horizon);
+            }
             for (ix, venue) in self.venues.iter_mut().enumerate() {
                 // A report that wakes a strategy is where its venue has to wait: what the strategy asks for then comes
-                // back to this venue. Other venues may be ahead, since each strategy trades one instrument.
+                // back to this venue. Other venues may be ahead where each strategy trades one instrument.
                 let waits = self.engine.hears_reports(ix as InstrumentIx);
                 let reached = venue.advance(&mut self.theirs[ix], horizon, waits, &mut self.reports[ix]);
                 horizon = horizon.min(reached);
@@ -249,6 +257,7 @@ impl<'a> Simulation<'a> {
                 // Between two rows of one moment, one book cannot be both.
                 return self.part();
             }
+            let faults = self.engine.faults().len();
             let wake = self.engine.next_wake(&mut self.ours, &self.reports);
             let fill = self.reports[0].next_fill();
             let horizon = [wake, fill].into_iter().flatten().fold(until, Nanos::min);
@@ -259,10 +268,30 @@ impl<'a> Simulation<'a> {
             let reached = venue.advance_or_wait(&mut self.theirs[0], horizon - lag, waits, &mut self.reports[0]) + lag;
             self.engine.swap_book(0, venue.book_mut(), lag);
             self.engine.advance(&mut self.ours, &mut self.reports, reached, false);
-            let waiting = wake.is_some_and(|wake| wake <= until) || reached < until;
+            let stopped = faults < self.engine.faults().len();
+            let waiting = wake.is_some_and(|wake| wake <= until) || reached < until || stopped;
             // What was asked for at the last moment may still arrive in it.
             if !self.send() && !waiting {
                 return;
+            }
+        }
+    }
+
+    /// Brings all venues on in the order of their rows and requests, no further than the first report that wakes a
+    /// strategy, which may then ask any of them for something. Returns the time advanced to.
+    fn advance_together(&mut self, horizon: Nanos) -> Nanos {
+        let mut horizon = horizon;
+        loop {
+            let times = self.venues.iter().zip(&mut self.theirs).map(|(venue, feed)| venue.next_time(feed));
+            let mut times: Vec<(Nanos, usize)> =
+                times.enumerate().filter_map(|(ix, time)| Some((time?, ix))).filter(|next| next.0 <= horizon).collect();
+            times.sort_unstable();
+            let Some(&(_, ix)) = times.first() else { return horizon };
+            let until = times.get(1).map_or(horizon, |other| other.0);
+            let waits = self.engine.hears_reports(ix as InstrumentIx);
+            self.venues[ix].advance(&mut self.theirs[ix], until, waits, &mut self.reports[ix]);
+            if let Some(report) = self.reports[ix].front().filter(|_| waits) {
+                horizon = horizon.min(report.ts_recv);
             }
         }
     }

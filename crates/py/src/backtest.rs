@@ -34,7 +34,8 @@ const SLICES: i64 = 200;
 /// Runs a backtest.
 ///
 /// `settings` is JSON (see `kedge.backtest.run`), `streams` a list of (instrument definition as JSON, blocks), and
-/// `strategies` a list of (index of the instrument, limits and seat as JSON, strategy object, base class).
+/// `strategies` a list of (index of the instrument, limits and seat as JSON, strategy object, base class); without an
+/// object it is one more instrument of the strategy before it.
 /// `on_slice(time, records)` is called between slices of the run with the records made since. With `alone` a strategy
 /// that raises is stopped and the others go on.
 #[pyfunction]
@@ -57,16 +58,23 @@ fn run_backtest<'py>(
 
     let mut simulation = Simulation::new(Engine::new(settings.engine));
     for (instrument, blocks) in instruments.iter().zip(&blocks) {
-        simulation.add_instrument(instrument.clone(), settings.venues.of(instrument), blocks);
+        let ix = simulation.add_instrument(instrument.clone(), settings.venues.of(instrument), blocks);
+        simulation.set_impact(ix, settings.venues.impact(instrument));
     }
     for (currency, amount) in &settings.deposits {
         simulation.engine().deposit(currency, *amount);
     }
-    let mut run = Run { py, on_slice, alone, raised: Vec::new(), stopped: Vec::new() };
+    let mut run = Run { py, on_slice, alone, strategies: 0, raised: Vec::new(), stopped: Vec::new() };
     for (at, limits, strategy, base) in &strategies {
         let instrument =
             instruments.get(usize::from(*at)).ok_or_else(|| invalid("strategies", "no such instrument"))?;
         run.raised.push(Raised::default());
+        if strategy.is_none() {
+            let limits = parse_limits(limits, instrument)?;
+            simulation.engine().add_leg(Seat { instrument: *at, limits, ..Seat::default() });
+            continue;
+        }
+        run.strategies += 1;
         let (interest, strategy) = kinds::seated(strategy, base, Rc::clone(&run.raised[run.raised.len() - 1]))?;
         let (own_account, seed) = parse_seat(limits)?;
         let seat = Seat { instrument: *at, interest, limits: parse_limits(limits, instrument)?, own_account, seed };
@@ -101,7 +109,9 @@ struct Run<'py> {
     py: Python<'py>,
     on_slice: Option<Bound<'py, PyAny>>,
     alone: bool,
-    /// What each strategy raised.
+    /// How many there are; one of several instruments has several seats.
+    strategies: usize,
+    /// What each seat's strategy raised.
     raised: Vec<Raised>,
     /// Strategies that were stopped, and what each raised.
     stopped: Vec<(StrategyIx, Py<PyAny>)>,
@@ -144,7 +154,7 @@ impl Run<'_> {
             let Some(error) = error else { continue };
             // Whose it is, for whoever tells it.
             error.value(self.py).setattr("kedge_seat", strategy)?;
-            let is_last = self.stopped.len() + 1 == self.raised.len();
+            let is_last = self.stopped.len() + 1 == self.strategies;
             if !self.alone || is_last || !error.is_instance_of::<PyException>(self.py) {
                 return Err(error);
             }

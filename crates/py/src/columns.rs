@@ -18,6 +18,7 @@ pub(crate) struct HeldColumns<'py> {
     wide_qty: PyReadonlyArray1<'py, i64>,
     price_base: i64,
     qty_scale: i64,
+    order: Option<PyReadonlyArray1<'py, u64>>,
 }
 
 impl<'py> HeldColumns<'py> {
@@ -36,6 +37,7 @@ impl<'py> HeldColumns<'py> {
             wide_qty: array(block, "wide_qty")?,
             price_base: block.getattr("price_base")?.extract()?,
             qty_scale: block.getattr("qty_scale")?.extract()?,
+            order: order(block)?,
         })
     }
 
@@ -55,11 +57,20 @@ impl<'py> HeldColumns<'py> {
             price_base: self.price_base,
             qty_scale: self.qty_scale,
             shift: 0,
+            order: self.order.as_ref().map_or(Ok(&[][..]), PyReadonlyArray1::as_slice)?,
         };
         columns
             .check()
             .map_err(|error| kedge_error("DataError", error, "the file or its cache is damaged: import it again"))?;
         Ok(columns)
+    }
+}
+
+/// The column that only L3 data has.
+fn order<'py>(block: &Bound<'py, PyAny>) -> PyResult<Option<PyReadonlyArray1<'py, u64>>> {
+    match block.getattr_opt("order")? {
+        Some(column) if !column.is_none() => array(block, "order").map(Some),
+        _ => Ok(None),
     }
 }
 

@@ -63,6 +63,7 @@ type Entry = unsafe extern "C" fn(*mut Record, *mut c_void, *mut c_void);
 /// What of the record costs time, and is filled only where the function reads it.
 #[derive(Clone, Copy, Debug)]
 struct Reads {
+    instrument: bool,
     touch: bool,
     microprice: bool,
     levels: bool,
@@ -115,6 +116,7 @@ impl CompiledStrategy {
             params: params.data().cast(),
             _arrays: [state.unbind(), params.unbind()],
             reads: Reads {
+                instrument: reads(&["instrument"]),
                 touch: reads(&["bid", "ask", "bid_size", "ask_size"]),
                 microprice: reads(&["microprice"]),
                 levels: reads(&["bid_prices", "bid_sizes", "ask_prices", "ask_sizes"]),
@@ -247,6 +249,9 @@ fn happened(record: &mut Record, wake: &Wake, instrument: &Instrument) {
 fn standing(record: &mut Record, reads: Reads, ctx: &mut Context<'_>) {
     record.now = ctx.now();
     record.next_order = ctx.next_order();
+    if reads.instrument {
+        record.instrument = ctx.which() as i64;
+    }
     if reads.random {
         record.random_index = ctx.random().index();
     }

@@ -122,6 +122,7 @@ pub(crate) fn read_rows(payload: &[u8], rows: &mut Vec<Event>) -> Result<Instrum
         price_base: block.price_base,
         qty_scale: block.qty_scale,
         shift: 0,
+        order: &[],
     };
     columns.check()?;
     rows.clear();

@@ -12,6 +12,7 @@ mod context;
 mod decision;
 mod errors;
 mod exchange;
+mod features;
 mod follower;
 mod follower_rows;
 mod guarded;
@@ -46,6 +47,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     strategy::register(module)?;
     compiled::register(module)?;
     kinds::register(module)?;
+    features::register(module)?;
     context::register(module)?;
     views::register(module)?;
     indicators::register(module)?;

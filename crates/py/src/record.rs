@@ -66,6 +66,8 @@ record! {
     now: i64 = 0;
     /// The venue's time of a trade; `NO_TIME` where it does not tell.
     time: i64 = 0;
+    /// Which of the strategy's instruments it is, from 0.
+    instrument: i64 = 0;
     /// Number of the timer that fired, or of the bars that closed.
     number: i64 = 0;
     /// Of a trade, fill or order; the close of a bar.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kedge_core::instrument::Instrument;
-use kedge_core::matching::{Delay, FillModel, Latency, Lognormal, Measured, Quantiles, QueueModel, VenueSettings};
+use kedge_core::matching::{
+    Delay, FillModel, Latency, Lognormal, Measured, Quantiles, QueueModel, SquareRoot, VenueSettings,
+};
 use kedge_core::types::Nanos;
 use pyo3::prelude::*;
 use serde_json::Value;
@@ -15,6 +17,7 @@ use crate::errors::kedge_error;
 pub(crate) struct Venues {
     usual: VenueSettings,
     latencies: BTreeMap<String, Latency>,
+    impact: Value,
 }
 
 fn invalid(key: &str, rule: &str) -> PyErr {
@@ -27,7 +30,19 @@ impl Venues {
         let own = json["venues"].as_object().into_iter().flatten();
         let own = own.map(|(name, table)| Ok((name.clone(), self::latency(table, Some(&latency))?)));
         let latencies = own.collect::<PyResult<_>>()?;
-        Ok(Self { usual: VenueSettings { queue: queue(json)?, fills: fills(json)?, latency }, latencies })
+        Ok(Self {
+            usual: VenueSettings { queue: queue(json)?, fills: fills(json)?, latency },
+            latencies,
+            impact: json["impact"].clone(),
+        })
+    }
+
+    /// The square-root law of an instrument whose data has no book, if it has one: scale, volatility of a day, base
+    /// units traded in a day.
+    pub(crate) fn impact(&self, instrument: &Instrument) -> Option<SquareRoot> {
+        let of = &self.impact[&instrument.id];
+        let (scale, volatility, volume) = (of["scale"].as_f64()?, of["volatility"].as_f64()?, of["volume"].as_f64()?);
+        Some(SquareRoot { scale, volatility, volume: volume / instrument.qty_to_f64(1) })
     }
 
     /// The model of the venue where an instrument trades.

@@ -1,7 +1,10 @@
 //! What hangs on `ctx`: book, randomness.
 
+use std::collections::BTreeMap;
+
 use kedge_core::book::{Book, Sync};
-use kedge_core::types::{Qty, Side, Ticks};
+use kedge_core::instrument::{Instrument, money_to_f64};
+use kedge_core::types::{Money, Qty, Side, Ticks};
 use pyo3::prelude::*;
 
 use crate::errors::kedge_error;
@@ -9,6 +12,7 @@ use crate::window::Window;
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyBook>()?;
+    module.add_class::<PyPortfolio>()?;
     module.add_class::<PyRandom>()
 }
 
@@ -146,6 +150,48 @@ impl PyBook {
                 |(price, qty): (Ticks, Qty)| (instrument.tick_size.times(price as f64), instrument.qty_to_f64(qty));
             ctx.book().levels(side).take(depth).map(level).collect()
         })
+    }
+}
+
+/// The strategy's account: every instrument, and other strategies' positions where it is shared. Money is in the
+/// currency of the instrument's prices.
+#[pyclass(name = "Portfolio", module = "kedge._core", frozen)]
+pub(crate) struct PyPortfolio {
+    pub(crate) window: Window,
+}
+
+#[pymethods]
+impl PyPortfolio {
+    /// What it is worth at the middle of the books.
+    #[getter]
+    fn equity(&self) -> PyResult<f64> {
+        self.window.look(|ctx| money_to_f64(ctx.equity()))
+    }
+
+    /// Cash by currency.
+    #[getter]
+    fn cash(&self) -> PyResult<BTreeMap<String, f64>> {
+        let told = |(code, amount): &(&str, Money)| ((*code).to_owned(), money_to_f64(*amount));
+        self.window.look(|ctx| ctx.balances().iter().map(told).collect())
+    }
+
+    /// What is held by instrument, in base units.
+    #[getter]
+    fn positions(&self) -> PyResult<BTreeMap<String, f64>> {
+        let told = |(instrument, qty): &(&Instrument, Qty)| (instrument.id.clone(), instrument.qty_to_f64(*qty));
+        self.window.look(|ctx| ctx.holdings().iter().map(told).collect())
+    }
+
+    /// Notional of all positions together.
+    #[getter]
+    fn exposure(&self) -> PyResult<f64> {
+        self.window.look(|ctx| money_to_f64(ctx.exposure().0))
+    }
+
+    /// Notional of the long positions less that of the short ones.
+    #[getter]
+    fn net_exposure(&self) -> PyResult<f64> {
+        self.window.look(|ctx| money_to_f64(ctx.exposure().1))
     }
 }
 

@@ -14,21 +14,30 @@ use crate::errors::kedge_error;
 ///
 /// Atomic only because Python may drop such an object on another thread; the interpreter's lock orders everything else.
 #[derive(Clone, Default)]
-pub(crate) struct Window(Arc<AtomicPtr<Context<'static>>>);
+pub(crate) struct Window {
+    context: Arc<AtomicPtr<Context<'static>>>,
+    /// Which of the strategy's instruments it looks at; else that of the wake-up.
+    on: Option<usize>,
+}
 
 /// Closes the window when the wake-up ends, also when it ends by a panic.
 struct Open<'a>(&'a Window);
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        self.0.0.store(ptr::null_mut(), Ordering::Relaxed);
+        self.0.context.store(ptr::null_mut(), Ordering::Relaxed);
     }
 }
 
 impl Window {
+    /// The same window, looking at one of the strategy's instruments always.
+    pub(crate) fn on(&self, instrument: usize) -> Self {
+        Self { context: Arc::clone(&self.context), on: Some(instrument) }
+    }
+
     /// Opens the window on `context` while `wake` runs.
     pub(crate) fn open<R>(&self, context: &mut Context<'_>, wake: impl FnOnce() -> R) -> R {
-        self.0.store(ptr::from_mut(context).cast(), Ordering::Relaxed);
+        self.context.store(ptr::from_mut(context).cast(), Ordering::Relaxed);
         let _open = Open(self);
         wake()
     }
@@ -38,7 +47,7 @@ impl Window {
     /// # Errors
     /// A `StrategyError` outside a wake-up.
     pub(crate) fn look<R>(&self, f: impl FnOnce(&mut Context<'_>) -> R) -> PyResult<R> {
-        let context = self.0.load(Ordering::Relaxed);
+        let context = self.context.load(Ordering::Relaxed);
         if context.is_null() {
             return Err(kedge_error(
                 "StrategyError",
@@ -50,6 +59,10 @@ impl Window {
         // not use while the wake-up runs, and it is cleared when `open` returns. Every caller holds the interpreter's
         // lock and `f` does not call into Python, which alone could give the lock away: no second reference exists
         // while this one does.
-        Ok(f(unsafe { &mut *context.cast::<Context<'_>>() }))
+        let context = unsafe { &mut *context.cast::<Context<'_>>() };
+        Ok(match self.on {
+            None => f(context),
+            Some(instrument) => f(&mut context.on(instrument)),
+        })
     }
 }

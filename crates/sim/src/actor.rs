@@ -6,6 +6,8 @@ use std::rc::Rc;
 
 use kedge_core::engine::Context;
 use kedge_core::feature::{Clock, Given, IndicatorId, Spec};
+use kedge_core::instrument::InstrumentKind;
+use kedge_core::order::{SelfTrade, Terms, Trigger, TriggerBy};
 use kedge_core::strategy::{Fault, Interest, Strategy, Wake};
 use kedge_core::types::{NO_TIME, Nanos, OrderId, OrderKind, Qty, Side, Ticks, TimeInForce};
 
@@ -192,7 +194,11 @@ fn some_order(ctx: &mut Context<'_>) -> OrderId {
 fn monkey(ctx: &mut Context<'_>, wild: u64) {
     let side = SIDES[draw(ctx, 2) as usize];
     match draw(ctx, 100) {
-        0..36 => {
+        0..12 => {
+            let (price, qty) = (price(ctx, side, wild), qty(ctx, wild));
+            special(ctx, side, price, qty);
+        }
+        12..36 => {
             let kind = if draw(ctx, 6) == 0 { OrderKind::Market } else { OrderKind::Limit };
             let (life, price, qty) = (LIVES[draw(ctx, 4) as usize], price(ctx, side, wild), qty(ctx, wild));
             ctx.submit(side, kind, life, price, qty);
@@ -221,6 +227,37 @@ fn monkey(ctx: &mut Context<'_>, wild: u64) {
             ctx.target(qty);
         }
         _ => ctx.cancel_all(),
+    }
+}
+
+/// An order with further terms, or two of which one happens; now and then terms that no order can have.
+fn special(ctx: &mut Context<'_>, side: Side, price: Ticks, qty: Qty) {
+    let (now, lot) = (ctx.now(), ctx.instrument().lot_steps());
+    let is_spot = ctx.instrument().kind == InstrumentKind::Spot;
+    let group = if draw(ctx, 3) == 0 { ctx.next_group() } else { 0 };
+    let mut terms = || {
+        let near = price.saturating_add(draw(ctx, 9) as Ticks - 4);
+        let trigger = Trigger::ALL[draw(ctx, 4) as usize];
+        let waits = trigger != Trigger::None || draw(ctx, 30) == 0;
+        Terms {
+            level: if waits && (trigger != Trigger::Trailing || draw(ctx, 2) == 0) { near } else { 0 },
+            trail: if trigger == Trigger::Trailing { draw(ctx, 120) as u16 } else { 0 },
+            by: TriggerBy::ALL[usize::from(draw(ctx, 6) == 0)],
+            trigger,
+            expires: if draw(ctx, 3) == 0 { now + draw(ctx, 3_000_000_000) as Nanos } else { 0 },
+            display: if draw(ctx, 3) == 0 { draw(ctx, 5) as Qty * lot } else { 0 },
+            self_trade: SelfTrade::ALL[draw(ctx, 4) as usize],
+            group,
+            // Where it may reduce, an account that several share decides what it may do to one of them.
+            reduce_only: is_spot && draw(ctx, 20) == 0,
+        }
+    };
+    let (first, second) = (terms(), terms());
+    let (life, market) = (LIVES[draw(ctx, 4) as usize], draw(ctx, 2) == 0);
+    ctx.submit_with(side, OrderKind::Limit, life, price, qty, first);
+    if group != 0 {
+        let (kind, price) = if market { (OrderKind::Market, 0) } else { (OrderKind::Limit, price) };
+        ctx.submit_with(side, kind, TimeInForce::Gtc, price, qty, second);
     }
 }
 

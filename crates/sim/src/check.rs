@@ -202,6 +202,9 @@ fn wires(world: &World, story: &Story) {
 fn prices(story: &Story) {
     for (id, life) in &story.lives {
         let mut price = life.request.price;
+        // What waited arrives when its trigger is pulled.
+        let pulled = life.reports.iter().find(|report| matches!(report.2, ReportKind::Triggered { .. }));
+        let arrived = pulled.or(life.reports.first()).map_or(0, |report| report.0);
         for (at, (_, _, kind)) in life.reports.iter().enumerate() {
             match kind {
                 ReportKind::Amended { price: to, .. } => price = *to,
@@ -215,7 +218,7 @@ fn prices(story: &Story) {
                     }
                     if !limit || matches!(life.request.time_in_force, TimeInForce::Ioc | TimeInForce::Fok) {
                         assert_eq!(fill.liquidity, Liquidity::Taker, "order {id} may not rest");
-                        assert_eq!(life.reports[at].0, life.reports[0].0, "order {id} filled after its arrival");
+                        assert_eq!(life.reports[at].0, arrived, "order {id} filled after its arrival");
                     }
                 }
                 _ => {}

@@ -91,17 +91,28 @@ impl Coverage {
             "open at the end",
             "sent fok",
             "sent ioc",
+            "triggered",
         ]
         .map(String::from)
         .to_vec();
-        let reasons = [Reason::WouldTake, Reason::NotFilled, Reason::NotWhole];
+        let reasons = [
+            Reason::WouldTake,
+            Reason::NotFilled,
+            Reason::NotWhole,
+            Reason::TimeOver,
+            Reason::GroupEnded,
+            Reason::SelfTrade,
+        ];
         expected.extend(reasons.map(|reason| format!("expired {}", reason.name())));
-        expected.push(format!("rejected {}", Reason::BookNotInSync.name()));
+        let reasons = [Reason::BookNotInSync, Reason::WouldTrigger, Reason::NoMarkPrice];
+        expected.extend(reasons.map(|reason| format!("rejected {}", reason.name())));
         expected.push(format!("cancel refused {}", Reason::UnknownOrder.name()));
-        let reasons = [Reason::UnknownOrder, Reason::WouldTake, Reason::BelowFilled, Reason::BookNotInSync];
+        let reasons =
+            [Reason::UnknownOrder, Reason::WouldTake, Reason::BelowFilled, Reason::BookNotInSync, Reason::NotTriggered];
         expected.extend(reasons.map(|reason| format!("amend refused {}", reason.name())));
-        // Nobody halts these worlds.
-        let refusals = Refusal::ALL.into_iter().filter(|&refusal| refusal != Refusal::Halted);
+        // Nobody halts these worlds, their venues take every order, and their instruments have no such filters.
+        let never = [Refusal::Halted, Refusal::Unsupported, Refusal::QuantityFilter];
+        let refusals = Refusal::ALL.into_iter().filter(|refusal| !never.contains(refusal));
         expected.extend(refusals.map(|refusal| format!("refused {}", refusal.name())));
         let withheld = [Refusal::NoShort, Refusal::InsufficientBalance, Refusal::Position, Refusal::BookNotInSync];
         expected.extend(withheld.map(|refusal| format!("withheld {}", refusal.name())));

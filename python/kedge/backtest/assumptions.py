@@ -159,6 +159,14 @@ def warnings(market: Market, results: Mapping[str, Any], spec: RunSpec) -> list[
     for reason, meant in _MISTAKES.items():
         if count := results["refusals"].get(reason):
             said.append(f"{count:,} orders were not sent: {meant.format(least=least)} (`{reason}`).")
+    if results.get("intrabar_fills"):
+        said.append(
+            f"{results['intrabar_fills']:,} fills fell on both sides within one bar, with "
+            f"{results['intrabar_pnl']:,.2f} realised in them: their order is the path rule's, not the market's."
+        )
+    missing = sum(source.get("bars_missing", 0) for stream in market.streams for source in stream.sources)
+    if missing:
+        said.append(f"{missing:,} bars are missing in the middle of the data; nothing traded there.")
     backwards = sum(source.get("recv_backwards", 0) for stream in market.streams for source in stream.sources)
     if backwards:
         said.append(
@@ -170,7 +178,8 @@ def warnings(market: Market, results: Mapping[str, Any], spec: RunSpec) -> list[
         if not _has_book(stream.blocks):
             said.append(
                 f"The data of {stream.instrument['id']} has trades and no book: an order that takes gets the last "
-                "trade's price, whatever its size and without a spread. A real one pays both."
+                "trade's price without a spread, moved by the square-root law where `impact` is set. A real one pays "
+                "both."
             )
     if results["gaps"]:
         said.append(

@@ -9,7 +9,7 @@ from typing import Any
 
 from kedge import _core
 from kedge.catalog import Catalog
-from kedge.feeds import recorded
+from kedge.feeds import bars, recorded
 from kedge.model.columns import MarketColumns
 from kedge.model.errors import UsageError
 from kedge.model.instruments import SIMULATED, Instrument, simulated_value
@@ -38,16 +38,23 @@ class Market:
 
 
 def recorded_market(
-    data: Sequence[str], instruments: Path | None, only: str | None, on_progress: Progress | None
+    data: Sequence[str],
+    instruments: Path | None,
+    only: str | None,
+    on_progress: Progress | None,
+    path: bars.BarPath = "nearer_first",
 ) -> Market:
-    """Recorded files (`FILE`) and catalogs (`FOLDER#INSTRUMENT`, whole or `#INSTRUMENT` of one folder).
+    """Recorded files (`FILE`), bars (`FILE.csv`, `FILE.parquet`) and catalogs (`FOLDER#INSTRUMENT`, whole or
+    `#INSTRUMENT` of one folder).
 
     Raises `UsageError` if `only` is in none of them, and what reading them raises.
     """
-    files = [name for name in data if "#" not in name and not Path(name).is_dir()]
+    of_bars = [name for name in data if bars.is_bars(name) and not Path(name).is_dir()]
+    files = [name for name in data if "#" not in name and not Path(name).is_dir() and name not in of_bars]
     streams = recorded.read(files, instruments, on_progress=on_progress) if files else []
+    streams.extend(bars.read(name, instruments, only, path) for name in of_bars)
     for name in data:
-        if name in files:
+        if name in files or name in of_bars:
             continue
         folder, _, instrument = name.partition("#")
         catalog = Catalog(folder)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kedge import _core
-from kedge.backtest import clearing, frames, markets, memory, metrics, report, run_folder, seats, stress
+from kedge.backtest import bookless, clearing, frames, markets, memory, metrics, report, run_folder, seats, stress
 from kedge.backtest.assumptions import assumptions, warnings
 from kedge.backtest.delays import engine_latency
 from kedge.backtest.journaling import RunJournal
@@ -102,7 +102,9 @@ def _market(request: BacktestRequest, on_progress: Progress | None) -> markets.M
         memory.require_for_seeded(request.instrument, request.seeded, request.seed, bound)
         return markets.seeded_market(request.instrument, request.seeded, request.seed, on_progress)
     memory.require_for_recorded(request.data, request.instruments, request.instrument, bound)
-    return markets.recorded_market(request.data, request.instruments, request.instrument, on_progress)
+    return markets.recorded_market(
+        request.data, request.instruments, request.instrument, on_progress, request.settings.backtest.bar_path
+    )
 
 
 def _check_strategies(request: BacktestRequest) -> None:
@@ -125,6 +127,7 @@ def _spec(request: BacktestRequest, market: markets.Market) -> RunSpec:
         "queue_power": settings.backtest.queue_power,
         "fills": settings.backtest.fill_model,
         **engine_latency(settings.latency, market.streams),
+        "impact": bookless.impact(market.streams, settings.backtest.impact),
         "balances": {currency: f"{amount:f}" for currency, amount in settings.account.balances.items()},
         "keep_records": request.journal,
         "clearing": clearing.clearing(settings, market, definitions, request.funding),
@@ -134,7 +137,7 @@ def _spec(request: BacktestRequest, market: markets.Market) -> RunSpec:
     else:
         seated = seats.of_settings(settings, request.seed, definitions)
     # Whoever tries one strategy wants its error; of many, one must not take the others with it.
-    alone = request.strategy is None and len(seated) > 1
+    alone = request.strategy is None and sum(not seat.leg for seat in seated) > 1
     return RunSpec(engine, definitions, seated, market.as_json(), settings.backtest.callback_seconds, alone)
 
 
@@ -156,7 +159,8 @@ def _slices(
 def _capital(request: BacktestRequest, spec: RunSpec) -> frames.Capital:
     """What each strategy's account began with, and all accounts together."""
     each = seats.capital(request.settings, spec.instruments[0])
-    accounts = sum(seat.own_account for seat in spec.seats) + any(not seat.own_account for seat in spec.seats)
+    accounts = sum(seat.own_account and not seat.leg for seat in spec.seats)
+    accounts += any(not seat.own_account for seat in spec.seats)
     return frames.Capital(each, each * accounts)
 
 
@@ -186,7 +190,8 @@ def _tables(
         candles=built[0].vstack(built[1]) if len(built) == 2 else built[0],
         sources={seat.source.file_name: seat.source.text for seat in spec.seats},
     )
-    results = metrics.results(tables) | _engine_results(market, outcome, [seat.name for seat in spec.seats])
+    results = metrics.results(tables) | bookless.intrabar(market.streams, tables.fills)
+    results |= _engine_results(market, outcome, [seat.name for seat in spec.seats])
     results["start"], results["end"] = tables.equity["ts"].min(), tables.equity["ts"].max()
     meta = {**tables.meta, "results": results, "warnings": warnings(market, results, spec)}
     return replace(tables, meta=meta)

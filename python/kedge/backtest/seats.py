@@ -50,7 +50,12 @@ def of_settings(settings: Settings, seed: int, definitions: Sequence[Mapping[str
                 f"strategy `{entry.name}` trades `{entry.instrument}`, which is not in the data",
                 f"the data holds: {', '.join(ids)}",
             )
-        seats += _entry(settings, entry, seed, ids.index(entry.instrument), definitions)
+        for also in entry.also:
+            if also not in ids or also == entry.instrument:
+                raise UsageError(
+                    f"strategy `{entry.name}` cannot also trade `{also}`", f"the data holds: {', '.join(ids)}"
+                )
+        seats += _entry(settings, entry, seed, [ids.index(i) for i in (entry.instrument, *entry.also)], definitions)
     names = [seat.name for seat in seats]
     if twice := next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None:
         raise UsageError(f"two strategies of the run are named `{twice}`", "rename one of the entries")
@@ -58,17 +63,24 @@ def of_settings(settings: Settings, seed: int, definitions: Sequence[Mapping[str
 
 
 def _entry(
-    settings: Settings, entry: StrategySettings, seed: int, ix: int, definitions: Sequence[Mapping[str, Any]]
+    settings: Settings,
+    entry: StrategySettings,
+    seed: int,
+    instruments: Sequence[int],
+    definitions: Sequence[Mapping[str, Any]],
 ) -> Iterator[Seat]:
-    source = read_source(entry.file)
-    limits = tightest_limits(settings, entry.limits, capital(settings, definitions[ix]))
+    source, ids = read_source(entry.file), [str(definition["id"]) for definition in definitions]
     each = [{**entry.params, **point} for point in _grid(entry) for _ in range(entry.copies)]
     own = entry.own_account or len(each) > 1
     first = seed if entry.seed is None else entry.seed
     for at, params in enumerate(each):
         number = f"-{at + 1:0{len(str(len(each)))}}" if len(each) > 1 else ""
         seeded = (first + at) % 2**63 if own or entry.seed is not None else None
-        yield Seat(f"{entry.name}{number}", source, ix, params, limits, own, seeded)
+        for ix in instruments:
+            # The limits hold on each of its instruments.
+            limits = tightest_limits(settings, entry.limits, capital(settings, definitions[ix]))
+            name = _name(f"{entry.name}{number}", definitions[ix], ids if len(instruments) > 1 else ids[:1])
+            yield Seat(name, source, ix, params, limits, own, seeded, leg=ix != instruments[0])
 
 
 def _grid(entry: StrategySettings) -> Iterator[dict[str, Any]]:

@@ -37,6 +37,8 @@ class Seat:
     limits: Mapping[str, Any]
     own_account: bool = False
     seed: int | None = None
+    leg: bool = False
+    """Whether it is one more instrument of the seat before it, whose strategy trades both from one account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class RunSpec:
                     "limits": dict(seat.limits),
                     "own_account": seat.own_account,
                     "seed": seat.seed,
+                    "leg": seat.leg,
                 }
                 for seat in self.seats
             ],
@@ -92,6 +95,7 @@ class RunSpec:
                 limits=entry["limits"],
                 own_account=entry.get("own_account", False),
                 seed=entry.get("seed"),
+                leg=entry.get("leg", False),
             )
             for entry in header["strategies"]
         ]
@@ -116,12 +120,15 @@ class Outcome:
 
 
 def instances(spec: RunSpec) -> list[Strategy]:
-    """A strategy instance for each seat, its parameters checked."""
+    """A strategy instance for each seat, its parameters checked; the legs of a strategy have the same one."""
     classes: dict[StrategySource, type[Strategy]] = {}
     for seat in spec.seats:
         if seat.source not in classes:
             classes[seat.source] = strategy_class(seat.source)
-    return [make(classes[seat.source], seat.params, seat.source.file) for seat in spec.seats]
+    made: list[Strategy] = []
+    for seat in spec.seats:
+        made.append(made[-1] if seat.leg else make(classes[seat.source], seat.params, seat.source.file))
+    return made
 
 
 def checked(spec: RunSpec) -> RunSpec:
@@ -141,7 +148,7 @@ def execute(
     strategies = instances(spec)
     streams = [(json.dumps(definition), list(own)) for definition, own in zip(spec.instruments, blocks, strict=True)]
     seated = [
-        (seat.instrument, json.dumps(_seat(seat)), strategy, Strategy)
+        (seat.instrument, json.dumps(_seat(seat)), None if seat.leg else strategy, Strategy)
         for seat, strategy in zip(spec.seats, strategies, strict=True)
     ]
     files = [seat.source.file for seat in spec.seats]

@@ -63,10 +63,17 @@ STRESSES: Final = (Stress("fees × 2", 2, 1), Stress("latency × 2", 1, 2), Stre
 
 
 def _dearer(definition: Mapping[str, Any], factor: int) -> dict[str, Any]:
-    rates = {key: Decimal(str(definition[key])) for key in ("maker_fee", "taker_fee")}
     if factor == 1:
         return dict(definition)
-    return {**definition, **{key: f"{rate * factor if rate > 0 else Decimal(0):f}" for key, rate in rates.items()}}
+
+    def dearer(rates: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+        paid = {key: max(Decimal(str(rates[key])), Decimal(0)) * factor for key in keys if key in rates}
+        return {**rates, **{key: f"{rate:f}" for key, rate in paid.items()}}
+
+    harder = dearer(definition, "maker_fee", "taker_fee", "liquidation_fee")
+    if "fee_tiers" in definition:
+        harder["fee_tiers"] = [dearer(tier, "maker", "taker") for tier in definition["fee_tiers"]]
+    return harder
 
 
 def _later(block: MarketColumns, factor: int) -> MarketColumns:

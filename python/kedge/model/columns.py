@@ -16,7 +16,9 @@ class MarketColumns:
     `price_base + price` (ticks) and the quantity `qty_scale * qty` (quantity steps); a row with it has
     `wide_price[price]` and `wide_qty[price]`. `ts_event` is the venue's time or `NO_TIME`, `ts_recv` ours with the
     recorder's clock corrected, both ns since the epoch, UTC. Flags: bits 0-3 kind (0 delta, 1 trade, 2 clear,
-    3 snapshot level, 4 quote, 5 gap, 6 funding, 7 mark), 16 ask side or seller, 32 last row of its packet, 64 wide.
+    3 snapshot level, 4 quote, 5 gap, 6 funding, 7 mark; of single orders 8 add, 9 change, 10 remove), 16 ask side or
+    seller, 32 last row of its packet, 64 wide. `order` has the venue's number of the order of each row, where single
+    orders are told.
     """
 
     ts_event: NDArray[np.int64]
@@ -28,6 +30,7 @@ class MarketColumns:
     wide_qty: NDArray[np.int64]
     price_base: int
     qty_scale: int
+    order: NDArray[np.uint64] | None = None
 
     def __len__(self) -> int:
         return len(self.flags)
@@ -35,4 +38,4 @@ class MarketColumns:
 
 NO_TIME = -(2**63)
 KIND, SELL, LAST, WIDE = 0b1111, 16, 32, 64
-DELTA, TRADE, CLEAR, LEVEL, QUOTE, GAP, FUNDING, MARK = range(8)
+DELTA, TRADE, CLEAR, LEVEL, QUOTE, GAP, FUNDING, MARK, ADD, CHANGE, REMOVE = range(11)

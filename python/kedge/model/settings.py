@@ -141,6 +141,12 @@ class BacktestSettings(Section):
     partial_fills: bool = Field(
         True, description="Without `fills`: `partial`, or if not true `whole`", examples=["true"]
     )
+    bar_path: Literal["nearer_first", "farther_first", "high_first", "low_first"] = Field(
+        "nearer_first", description="Order in which a bar's extremes are reached", examples=['"farther_first"']
+    )
+    impact: Annotated[float, BeforeValidator(_float), Field(ge=0, le=10, allow_inf_nan=False)] = Field(
+        1.0, description="Scale of the square-root impact where the data has no book; 0: none", examples=["0.0"]
+    )
     sample_seconds: int = Field(1, ge=1, le=86_400, description="Spacing of the equity curve", examples=["1"])
     callback_seconds: Annotated[float, BeforeValidator(_float), Field(gt=0, le=3_600, allow_inf_nan=False)] = Field(
         2.0, description="Longest a strategy's callback may run", examples=["2.0"]
@@ -224,6 +230,9 @@ class StrategySettings(Section):
     instrument: InstrumentId = Field(description="What it trades", examples=['"BTC/USDT@binance"'])
     params: dict[str, Parameter] = Field({}, description="Its parameters", examples=["{ half_spread = 1.0 }"])
     limits: Limits = Field(Limits(), description="Its own limits", examples=["{ order_notional = 1_000 }"])
+    also: Annotated[tuple[InstrumentId, ...], Field(strict=False)] = Field(
+        (), description="Further instruments it trades (backtests)", examples=['["ETH/USDT@binance"]']
+    )
     own_account: bool = Field(False, description="Whether it has an account of its own (backtests)", examples=["true"])
     seed: int | None = Field(None, ge=0, le=2**63 - 1, description="Seed of its ctx.rng", examples=["7"])
     copies: int = Field(1, ge=1, le=10_000, description="How many of it run (backtests)", examples=["1_000"])

@@ -36,10 +36,10 @@ def instruments_of(settings: Settings) -> dict[Market, list[str]]:
         raise UsageError("the settings name no strategy", "add a [[strategy]] to kedge.toml, or run `kedge up`")
     found: dict[Market, list[str]] = {}
     for entry in settings.strategy:
-        if entry.copies > 1 or entry.grid or entry.own_account:
+        if entry.copies > 1 or entry.grid or entry.own_account or entry.also:
             raise UsageError(
-                f"strategy `{entry.name}` has `copies`, a `grid` or an account of its own, which only backtests have",
-                "leave them out to trade: the account is the venue's",
+                f"strategy `{entry.name}` has `copies`, `grid`, `own_account` or `also`, which only backtests have",
+                "leave them out to trade: one strategy, one instrument, the venue's account",
             )
         venue = entry.instrument.partition("@")[2]
         if venue != settings.venue.name:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 
-from kedge import _core
+from kedge._core import check_rule
 from kedge.model.errors import StrategyError
 from kedge.strategies.strategy import Param, Strategy, declared
 
@@ -48,15 +48,13 @@ def rule_class(file: str, text: str) -> type[Strategy]:
     params = {name: _param(file, name, given) for name, given in _table(file, keys.get("params", {})).items()}
     definition = {key: _text(file, key, value) for key, value in keys.items() if key != "params"}
     _check(file, definition, {name: float(param.default) for name, param in params.items()})
-    for name, param in params.items():
-        param.__set_name__(Rule, name)
     body: dict[str, Any] = {"__doc__": "A rule.", "_file": file, "_definition": json.dumps(definition), **params}
     return type("Rule", (Rule,), body)
 
 
 def _check(file: str, definition: Mapping[str, str], values: dict[str, float]) -> None:
     try:
-        _core.check_rule(json.dumps(definition), values)
+        check_rule(json.dumps(definition), values)
     except StrategyError as error:
         raise StrategyError(f"{file}: {error.message}", error.hint) from None
 
@@ -86,10 +84,16 @@ def _text(file: str, key: str, value: object) -> str:
 def _param(file: str, name: str, given: object) -> Param:
     table = given if isinstance(given, Mapping) else {"default": given}
     _known(file, table, _PARAM_KEYS, f"key of params.{name}")
-    numbers = {key: table.get(key) for key in ("default", "low", "high")}
-    for key, value in numbers.items():
-        is_number = isinstance(value, (int, Decimal)) and not isinstance(value, bool)
-        if not is_number and (value is not None or key == "default"):
-            raise StrategyError(f"{file}: params.{name}: {key} must be a number, was {value!r}", f"{name} = 20")
-    default, low, high = (float(n) if isinstance(n, Decimal) else n for n in numbers.values())
-    return Param(default or 0, low, high, str(table.get("unit", "")))
+    default, low, high = (_number(f"{file}: params.{name}: {key}", table.get(key)) for key in _PARAM_KEYS[:3])
+    if default is None:
+        raise StrategyError(f"{file}: params.{name}: default must be a number, was None", f"{name} = 20")
+    return Param(default, low, high, str(table.get("unit", "")))
+
+
+def _number(place: str, value: object) -> float | None:
+    """A whole number stays one: it makes a whole-number parameter."""
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    if isinstance(value, Decimal):
+        return float(value)
+    raise StrategyError(f"{place} must be a number, was {value!r}", "fast = 20")

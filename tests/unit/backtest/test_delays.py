@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,15 @@ import numpy as np
 import pytest
 
 from kedge.backtest.delays import described, engine_latency, is_recorded, scaled
+from kedge.backtest.run import BacktestRequest, backtest
 from kedge.model.columns import NO_TIME, MarketColumns
 from kedge.model.errors import DataError, UsageError
 from kedge.model.latency import LegModel
-from kedge.model.settings import LatencySettings
+from kedge.model.settings import LatencySettings, Settings
 from kedge.model.stream import RecordedStream
 
 MS = 1_000_000
+ROOT = Path(__file__).parents[3]
 
 
 def stream(venue: str, told: list[tuple[int, int]]) -> RecordedStream:
@@ -107,3 +110,30 @@ def test_a_leg_is_described_in_words() -> None:
         "a time as measured in a.csv",
         "a drawn time, 7 ms in the median, one in 9 by 1000 ms more",
     ]
+
+
+LEGS = [
+    {"entry": {"venue": "binance"}, "response": {"venue": "coinbase", "times": 0.1}},
+    {"feed": {"median": "5ms", "sigma": 1.0, "spike_every": 20, "spike": "50ms"}},
+    {"entry": {"feed": True, "times": 2.0}, "response": {"quantiles": "q.csv"}},
+]
+
+
+@pytest.mark.parametrize("legs", LEGS, ids=["venues", "feed", "measured"])
+def test_a_run_with_drawn_times_is_the_same_in_bulk_by_step_and_again(
+    legs: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("q.csv").write_text("latency\n1\n5\n90\n")
+    quoting = ROOT / "examples" / "quoting.py"
+
+    def trace(seed: int, step: bool, out: str) -> str:
+        settings = Settings.model_validate({"latency": legs, "backtest": {"out": out}})
+        request = BacktestRequest(settings, quoting, seeded=20 * SECOND, seed=seed, step=step)
+        run = json.loads((backtest(request) / "run.json").read_text())
+        assert run["results"]["orders"] > 20
+        return str(run["results"]["trace_hash"])
+
+    traces = {trace(1, False, "bulk"), trace(1, True, "step"), trace(1, False, "again")}
+    assert len(traces) == 1
+    assert trace(2, False, "other") not in traces

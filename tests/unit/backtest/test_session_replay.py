@@ -137,6 +137,9 @@ def test_books_are_recovered_and_the_next_session_goes_on_with_them(tmp_path):
         assert len(recovered.pop("saved")) in (0, 3)
         # Ids that no order took are not in the journal.
         assert recovered.pop("next_order") <= asked.pop("next_order")
+        # What the day brought is as the checkpoint before said: without prices nobody can tell more.
+        assert len(recovered.pop("pnl")) == len(asked.pop("pnl")) == 3
+        assert recovered.pop("day") <= asked.pop("day")
         assert recovered == asked
         lived(tmp_path / f"{seed}-2", seed, 10, told[-2][5].decode(), epoch=2)
         begun, *_, ended = [json.loads(r[5]) for r in records(tmp_path / f"{seed}-2") if r[2] == Kind.CHECKPOINT]
@@ -186,6 +189,27 @@ def test_a_callback_that_took_too_long_is_obeyed(tmp_path, monkeypatch):
     assert replay_session(tmp_path / "1")["commands_equal"]
     forgotten = rewritten(tmp_path / "1", tmp_path / "2", lambda told: [r for r in told if r[2] != Kind.FAULT])
     assert not replay_session(forgotten)["commands_equal"]
+
+
+STOPS = """
+from kedge import Strategy
+
+class Stops(Strategy):
+    def on_trade(self, ctx, trade):
+        ctx.buy(0.05, ctx.book.bid)
+        ctx.sell(0.05, stop=trade.price * 0.99)
+"""
+
+
+def test_a_live_session_refuses_orders_that_its_client_cannot_send(tmp_path):
+    session = opened(specification([("stops", StrategySource("stops.py", STOPS), 1, {})]), tmp_path / "1")
+    day = Day(session, Random(1))
+    day.run(0)
+    day.trade(1)
+    [(strategy, error)] = session.faults()
+    assert strategy == 0
+    assert "limit and market orders with tif gtc, ioc, fok or post_only, and no `stop`" in str(error)
+    assert not [command for command in session.commands() if command["action"] == "submit"]
 
 
 def without_timers(told: list[Record]) -> list[Record]:

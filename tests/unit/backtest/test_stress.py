@@ -57,6 +57,21 @@ def test_every_row_adds_up(stressed: loading.Run) -> None:
         assert sum(Decimal(row[part]) for part in parts) - Decimal(row["fees"]) == Decimal(row["pnl"])
 
 
+def test_the_parts_of_two_strategies_are_those_of_the_account(tmp_path: Path, chart_library_there: None) -> None:
+    entry = {"file": str(QUOTING), "instrument": "BTC/USDT:USDT@simulated"}
+    both = [{"name": "near", **entry}, {"name": "far", **entry, "params": {"half_spread": 3.0}}]
+    settings = Settings.model_validate({"backtest": {"out": str(tmp_path)}, "strategy": both})
+    run = loading.load(backtest(BacktestRequest(settings=settings, seeded=120 * 10**9, instrument=entry["instrument"])))
+    splits = {name: {part: Decimal(made) for part, made in own.items()} for name, own in run.meta["splits"].items()}
+    assert set(splits) == {"", "near", "far"}
+    assert all(splits[""][part] == splits["near"][part] + splits["far"][part] for part in splits[""])
+    assert splits["near"] != splits["far"]
+    for name, own in splits.items():
+        assert own.pop("unexplained") == 0
+        made = run.results["strategies"][name]["pnl"] if name else run.results["pnl"]
+        assert sum(own.values()) == Decimal(made)
+
+
 def test_the_run_is_the_same_with_and_without_and_progress_never_falls(stressed: loading.Run, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     alone = made(tmp_path / "a", lambda done, total: told.append((done, total)))
@@ -70,9 +85,12 @@ def test_the_run_is_the_same_with_and_without_and_progress_never_falls(stressed:
 
 
 def test_a_rebate_is_taken_away() -> None:
-    spec = RunSpec(ENGINE, [{**PERPETUAL, "maker_fee": "-0.0001"}], [], {}, 1.0)
+    tiers = [{"volume": "0", "maker": "0.0001", "taker": "0.0004"}, {"volume": "9", "maker": "-0.0001", "taker": "0"}]
+    spec = RunSpec(ENGINE, [{**PERPETUAL, "maker_fee": "-0.0001", "fee_tiers": tiers}], [], {}, 1.0)
     harder = stress.Stress("", 2, 2).spec(spec)
     assert (harder.instruments[0]["maker_fee"], harder.instruments[0]["taker_fee"]) == ("0", "0.0010")
+    rates = [(tier["volume"], tier["maker"], tier["taker"]) for tier in harder.instruments[0]["fee_tiers"]]
+    assert rates == [("0", "0.0002", "0.0008"), ("9", "0", "0")]
     assert harder.engine == {"feed_ns": None, "entry_ns": 10, "response_ns": 14, "seed": 3}
     assert stress.AS_ASSUMED.spec(spec) == spec
 
@@ -112,3 +130,12 @@ def test_a_sentence_says_how_the_pnl_dies(pnl: str, fees: str, harder: list[str]
     rows = [{"name": "as assumed", "pnl": pnl, "fees": fees}]
     rows += [{"name": name, "pnl": worse} for name, worse in zip("ab", harder, strict=False)]
     assert words.survival(rows, "USDT", 2) == said
+
+
+def test_fees_by_tiers_and_of_liquidations_are_dearer_too() -> None:
+    tiers = [{"volume": "0", "maker": "-0.0001", "taker": "0.0004"}]
+    definition = {**PERPETUAL, "fee_tiers": tiers, "liquidation_fee": "0.0125"}
+    spec = RunSpec(ENGINE, [definition], [], {}, 2.0)
+    [harder] = stress.Stress("", 2, 1).spec(spec).instruments
+    assert harder["fee_tiers"] == [{"volume": "0", "maker": "0", "taker": "0.0008"}]
+    assert harder["liquidation_fee"] == "0.0250"

@@ -18,6 +18,7 @@ from kedge.backtest.spec import Outcome, RunSpec, Seat, checked, execute
 from kedge.feeds import recorded as recordings
 from kedge.model.columns import SELL
 from kedge.model.errors import StrategyError, UsageError
+from kedge.model.instruments import SIMULATED
 from kedge.strategies.source import StrategySource, read_source
 from tests.unit.strategies.small_market import MS, SPOT, SmallMarket, quiet_market, run_source
 
@@ -360,6 +361,45 @@ def test_the_compiled_function_that_the_documents_show_trades(repository, seeded
     outcome = run([seat("lean", shown)], seeded)
     assert len(trades(outcome)) > 2
     assert outcome.strategies[0].state["fills"] == len(outcome.tables["fills"]["ts"])
+
+
+def test_a_strategy_of_several_instruments_hedges_and_sees_its_portfolio(repository):
+    text = (repository / "docs" / "strategies.md").read_text()
+    (shown,) = [block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "class Hedge" in block]
+    shown += """
+    def on_stop(self, ctx):
+        portfolio = ctx.portfolio
+        self.seen = (portfolio.equity, portfolio.cash, portfolio.positions, portfolio.exposure, portfolio.net_exposure)
+        self.held = {each: ctx.on(each).position for each in ctx.instruments}
+        self.pnl = sum(ctx.on(each).pnl for each in ctx.instruments)
+"""
+    both = markets.Market([markets.seeded_stream(each, 60 * 10**9, 7) for each in SIMULATED.all[:2]], None)
+    first = seat("hedge", shown)
+    outcomes = [
+        run([first, replace(first, name="leg", instrument=1, leg=True)], both, step=step) for step in (False, True)
+    ]
+    assert outcomes[0].tables["trace_hash"] == outcomes[1].tables["trace_hash"]
+    strategy = outcomes[0].strategies[0]
+    assert outcomes[0].strategies[1] is strategy
+    equity, cash, positions, exposure, net = strategy.seen
+    spot, perpetual = (positions[instrument.id] for instrument in SIMULATED.all[:2])
+    assert positions == strategy.held
+    assert (spot > 0.01, perpetual) == (True, pytest.approx(-spot, rel=0.01))
+    assert cash["BTC"] == pytest.approx(0.5 + spot)
+    price = (exposure - abs(net)) / (2 * min(spot, -perpetual))
+    assert 1_000 < price < 1_000_000
+    assert equity == pytest.approx(10_000 + 0.5 * price + strategy.pnl, rel=0.001)
+    sides = [
+        (side, at) for side, at in zip(*(outcomes[0].tables["fills"][k] for k in ("side", "instrument")), strict=True)
+    ]
+    assert set(sides) == {("buy", 0), ("sell", 1)}
+
+
+def test_what_is_no_instrument_of_the_strategy_is_refused():
+    source = "from kedge import Strategy\nclass S(Strategy):\n    def on_start(self, ctx): ctx.on('ETH/USDT@binance')\n"
+    with pytest.raises(StrategyError, match="does not trade `ETH/USDT@binance`") as raised:
+        run_source(source)
+    assert raised.value.hint == "it trades BTC/USDT@binance"
 
 
 def test_a_parameter_over_its_bound_is_refused_by_the_engine_too(seeded):

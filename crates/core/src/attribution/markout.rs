@@ -1,6 +1,7 @@
 //! The middle of the book at moments named after the fact.
 
 use crate::book::{Book, Stop, Sync, Watch};
+use crate::event::Kind;
 use crate::feed::Feed;
 use crate::types::{Nanos, Side, Ticks};
 
@@ -15,6 +16,11 @@ pub struct MidReader {
 }
 
 impl MidReader {
+    /// For a market whose data has a book, or for one that has trades only: then the last trade is its mid.
+    pub fn new(of_trades: bool) -> Self {
+        Self { book: if of_trades { Book::of_trades() } else { Book::default() } }
+    }
+
     /// Bid + ask in ticks at `at`; `None` where a side is empty or the book is not in sync.
     pub fn twice_mid(&mut self, feed: &mut Feed<'_>, at: Nanos) -> Option<Ticks> {
         self.advance(feed, at);
@@ -27,7 +33,15 @@ impl MidReader {
     fn advance(&mut self, feed: &mut Feed<'_>, until: Nanos) {
         while let Some((block, at)) = feed.current() {
             let (columns, times) = (block.columns(), block.times());
-            match self.book.advance(&columns, times, at.row..columns.len(), until, Watch::NONE) {
+            let stop = self.book.advance(&columns, times, at.row..columns.len(), until, Watch::NONE);
+            let (Stop::Time(next) | Stop::Row(next)) = stop;
+            if self.book.is_of_trades() {
+                let is_trade = |code: &u8| Kind::of(*code) == Kind::Trade;
+                if let Some(passed) = columns.flags[at.row..next].iter().rposition(is_trade) {
+                    self.book.trade(columns.price_qty(at.row + passed).0, times.at(at.row + passed));
+                }
+            }
+            match stop {
                 Stop::Time(next) => {
                     let done = next < columns.len();
                     feed.seek(next);
@@ -48,7 +62,7 @@ impl MidReader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{ColumnsBuf, Event, Kind, flag};
+    use crate::event::{ColumnsBuf, Event, flag};
     use crate::random::Stream;
     use proptest::prelude::*;
 
@@ -88,6 +102,16 @@ mod tests {
         let rows = ColumnsBuf::pack(&rows);
         let (mut feed, mut reader) = (Feed::ours(&[rows.view()], None, Stream::new(0, 0)), MidReader::default());
         assert_eq!([15, 25, 35, 45].map(|at| reader.twice_mid(&mut feed, at)), [Some(204), None, Some(182), None]);
+    }
+
+    #[test]
+    fn without_a_book_the_last_trade_is_the_mid() {
+        let trades = [(10, 100), (20, 103), (20, 99), (30, 101)];
+        let rows = trades.map(|(at, price)| level(at, Kind::Trade, Side::Buy, price, 1, true));
+        let rows = ColumnsBuf::pack(&rows);
+        let (mut feed, mut reader) = (Feed::ours(&[rows.view()], None, Stream::new(0, 0)), MidReader::new(true));
+        let found = [5, 10, 15, 20, 29, 40].map(|at| reader.twice_mid(&mut feed, at));
+        assert_eq!(found, [None, Some(200), Some(200), Some(198), Some(198), Some(202)]);
     }
 
     proptest! {

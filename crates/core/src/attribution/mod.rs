@@ -47,7 +47,9 @@ pub fn attribute(engine: &Engine, feeds: &mut [Feed<'_>], strategies: usize, end
     let fills = &engine.blotter().fills;
     let mut later = vec![[None; HORIZONS.len()]; fills.len()];
     for (instrument, feed) in feeds.iter_mut().enumerate() {
-        later_mids(fills, instrument as InstrumentIx, feed, end, &mut later);
+        let instrument = instrument as InstrumentIx;
+        let of_trades = engine.book(instrument).is_of_trades();
+        later_mids(fills, (instrument, of_trades), feed, end, &mut later);
     }
     let splits = (0..strategies as StrategyIx).map(|strategy| split_of(engine, strategy, &later)).collect();
     Attribution { later, splits }
@@ -55,7 +57,7 @@ pub fn attribute(engine: &Engine, feeds: &mut [Feed<'_>], strategies: usize, end
 
 fn later_mids(
     fills: &[FillRow],
-    instrument: InstrumentIx,
+    (instrument, of_trades): (InstrumentIx, bool),
     feed: &mut Feed<'_>,
     end: Nanos,
     later: &mut [[Option<Ticks>; HORIZONS.len()]],
@@ -68,7 +70,7 @@ fn later_mids(
         .filter(|due| due.0 <= end)
         .collect();
     due.sort_unstable();
-    let mut reader = MidReader::default();
+    let mut reader = MidReader::new(of_trades);
     for (at, row, horizon) in due {
         later[row as usize][usize::from(horizon)] = reader.twice_mid(feed, at);
     }

@@ -5,13 +5,17 @@
 //! they are. So hardly a row decides a branch that a processor could guess wrong.
 
 mod advance;
+mod l3;
+mod orders;
 mod stand_in;
 
 pub(crate) use advance::Touch;
 pub use advance::{Stop, Watch};
+pub use l3::OrderChange;
 
 use crate::event::{Event, Kind};
 use crate::types::{NO_TIME, Nanos, Qty, Side, Ticks};
+use orders::L3Orders;
 
 const PAGE_BITS: u32 = 10;
 const PAGE: usize = 1 << PAGE_BITS;
@@ -57,6 +61,8 @@ pub struct Book {
     updated: Nanos,
     ignored: u64,
     is_of_trades: bool,
+    /// Where the data tells single orders.
+    orders: Option<Box<L3Orders>>,
 }
 
 impl Pages {
@@ -148,7 +154,7 @@ impl Pages {
 impl Default for Book {
     fn default() -> Self {
         let (best, state) = ([NONE; 2], Sync::Syncing);
-        Self { pages: Pages::new(), best, state, updated: NO_TIME, ignored: 0, is_of_trades: false }
+        Self { pages: Pages::new(), best, state, updated: NO_TIME, ignored: 0, is_of_trades: false, orders: None }
     }
 }
 
@@ -214,10 +220,14 @@ impl Book {
             }
             Kind::Clear => {
                 self.pages.clear();
+                if let Some(orders) = &mut self.orders {
+                    orders.clear();
+                }
                 self.best = [NONE; 2];
                 self.state = if event.is_last() { Sync::InSync } else { Sync::Syncing };
             }
             Kind::Gap => self.state = Sync::Gap,
+            Kind::Add | Kind::Change | Kind::Remove => _ = self.apply_order(event, now),
             Kind::Trade | Kind::Quote | Kind::Funding | Kind::Mark => return,
         }
         self.updated = now;

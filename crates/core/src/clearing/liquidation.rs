@@ -130,7 +130,9 @@ impl Clearing {
         let side = if exposure.qty > 0 { Side::Sell } else { Side::Buy };
         let fills = venue.close_out(now, account, instrument, side, qty, out);
         for fill in &fills {
-            for (strategy, part) in split(&self.holders(account, exposure.ix), fill, lot) {
+            for (strategy, part) in
+                split(&self.holders(account, exposure.ix), fill, &self.desks[exposure.ix].instrument, side)
+            {
                 self.change(strategy, instrument, |ledger, desk| {
                     ledger.fill(strategy, &desk.instrument, desk.currencies, side, &part);
                 });

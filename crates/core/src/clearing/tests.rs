@@ -1,11 +1,13 @@
 //! Funding, interest and liquidation in small stories, each in bulk, by step and in slices: the same.
 
 use super::*;
+use crate::attribution::attribute;
 use crate::engine::{Context, EngineSettings, Liquidation, Seat};
 use crate::event::{ColumnsBuf, Event, Kind, flag};
+use crate::feed::Feed;
 use crate::instrument::money;
 use crate::ledger::Account;
-use crate::matching::{Delay, FillModel, Latency, QueueModel, VenueSettings};
+use crate::matching::{FillModel, Latency, QueueModel, VenueSettings};
 use crate::order::OrderState;
 use crate::random::Stream;
 use crate::record::{Decision, decode, split};
@@ -21,7 +23,7 @@ const EIGHT: Nanos = 20_000 * 24 * HOUR + 8 * HOUR;
 const VENUE: VenueSettings = VenueSettings {
     queue: QueueModel::RiskAverse,
     fills: FillModel::Partial,
-    latency: Latency { feed: None, entry: Delay::Constant(MILLISECOND), response: Delay::Constant(2 * MILLISECOND) },
+    latency: Latency::constant(MILLISECOND, 2 * MILLISECOND),
 };
 const LINEAR: &str = r#""id": "X/USDT:USDT@venue", "kind": "linear_perpetual""#;
 const INVERSE: &str = r#""id": "X/USDT:X@venue", "kind": "inverse_perpetual", "contract_multiplier": "100""#;
@@ -149,6 +151,12 @@ impl Story {
             assert_eq!(theirs.position(strategy), ours.position(strategy));
         }
         assert_eq!((engine.imbalance(), theirs.imbalance()), (0, 0));
+        let mut feeds: Vec<Feed<'_>> =
+            columns.iter().map(|rows| Feed::ours(&[rows.view()], None, Stream::new(0, 0))).collect();
+        let parts = attribute(engine, &mut feeds, self.seats.len(), self.until).splits;
+        for (strategy, split) in parts.iter().enumerate() {
+            assert_eq!(split.pnl(), engine.pnl(strategy as StrategyIx), "the parts are the whole: {split:?}");
+        }
         let records = engine.log().drain();
         let expired = engine.blotter().ended.iter().filter(|order| order.state == OrderState::Expired).count();
         Outcome {
@@ -241,7 +249,8 @@ fn funding_is_paid_at_its_time_by_the_mark_price_and_the_rate_in_force() {
 fn a_series_pays_at_its_own_times_and_rows_only_where_a_rate_was_told() {
     let series = vec![(EIGHT - 5 * SECOND, 900_000), (EIGHT - 500 * MILLISECOND, -200_000), (EIGHT + 1, 100_000)];
     let story = Story::of(LINEAR, "", &funded(), LONG).with(|s| s.clears.funding = vec![Funding::Series(series)]);
-    // The first is not after the beginning; the others count at the next whole second: 2 × 105 × 0.02 %, 2 × 107 × 0.01 %.
+    // The first is not after the beginning; the others count at the next whole second: 2 × 105 × 0.02 % and
+    // 2 × 107 × 0.01 %.
     assert_eq!(story.told().payments(), [(0, usdt("0.042")), (1_000, usdt("-0.0214"))]);
     let silent: Vec<Vec<Event>> = funded().into_iter().filter(|rows| rows[0].kind() != Kind::Funding).collect();
     let unknown = Story::of(LINEAR, "", &silent, LONG).with(|s| s.clears.funding = vec![Funding::Rows]).told();

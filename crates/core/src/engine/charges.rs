@@ -3,13 +3,19 @@
 
 use super::state::{FillRow, InterestPaid, State};
 use super::{Engine, Liquidation};
-use crate::ledger::{payments, quantities, share};
+use crate::instrument::Instrument;
+use crate::ledger::{SETTLEMENT, fee_in_base, payments, quantities, share};
 use crate::order::{AccountEvent, Fill, Order, OrderRequest, OrderState, Report, Terms};
 use crate::record::Decision;
 use crate::strategy::Wake;
 use crate::types::{AccountIx, InstrumentIx, Money, Nanos, OrderKind, Qty, Side, StrategyIx, TimeInForce};
 
 impl Engine {
+    /// Lets a spot instrument be sold short: its base currency is lent, behind the account's margin.
+    pub fn lend(&mut self, instrument: InstrumentIx) {
+        self.state.views[usize::from(instrument)].lends = true;
+    }
+
     /// Books a funding payment of the shared account on an instrument (negative: paid), in the currency it settles in.
     ///
     /// It is shared between the strategies that stand on the side of the account's net position, by their size, to the
@@ -42,8 +48,9 @@ impl Engine {
     fn liquidated(&mut self, report: &Report, account: AccountIx, instrument: InstrumentIx, side: Side, fill: &Fill) {
         let ts = self.state.now;
         self.state.blotter.liquidations.push(Liquidation { ts, account, instrument, side, fill: *fill });
-        let lot = self.state.views[usize::from(instrument)].instrument.lot_steps();
-        for (strategy, part) in split(&self.state.held(account, instrument), fill, lot) {
+        let held = self.state.held(account, instrument);
+        let parts = split(&held, fill, &self.state.views[usize::from(instrument)].instrument, side);
+        for (strategy, part) in parts {
             let order = self.state.book_part(report, strategy, instrument, side, &part);
             if self.state.slots[usize::from(strategy)].interest.fill {
                 self.wake(strategy, &Wake::Fill(order, part));
@@ -52,12 +59,20 @@ impl Engine {
     }
 }
 
-/// A fill's parts: the quantity as the strategies hold it, the fee by quantity, what is over with the first.
-pub(crate) fn split(held: &[(StrategyIx, Qty)], fill: &Fill, lot: Qty) -> Vec<(StrategyIx, Fill)> {
-    let parts = quantities(held, fill.qty, lot);
+/// A liquidation's parts: the quantity as the strategies hold it, the fee by quantity, what is over with the first.
+/// Fees are such as the venue charges: what settles, and in base currency whole quantity steps.
+pub(crate) fn split(
+    held: &[(StrategyIx, Qty)],
+    fill: &Fill,
+    instrument: &Instrument,
+    side: Side,
+) -> Vec<(StrategyIx, Fill)> {
+    let parts = quantities(held, fill.qty, instrument.lot_steps());
     let whole = parts.iter().map(|(_, qty)| qty).sum();
+    let unit = if fee_in_base(instrument, side) { instrument.base_step_value() } else { SETTLEMENT };
+    let fee = |qty| share(fill.fee, qty, whole) / unit * unit;
     let mut parts: Vec<(StrategyIx, Fill)> =
-        parts.iter().map(|&(ix, qty)| (ix, Fill { qty, fee: share(fill.fee, qty, whole), ..*fill })).collect();
+        parts.iter().map(|&(ix, qty)| (ix, Fill { qty, fee: fee(qty), ..*fill })).collect();
     let over = fill.fee - parts.iter().map(|(_, part)| part.fee).sum::<Money>();
     if let Some((_, first)) = parts.first_mut() {
         first.fee += over;
@@ -73,9 +88,9 @@ impl State {
             slot.account == account && slot.instrument == instrument
         };
         // An account of a strategy's own has the number of its owner.
-        let alone = account.checked_sub(1);
-        let all = if alone.is_some() { &[] } else { self.sharing.as_slice() };
-        let members = alone.into_iter().chain(all.iter().copied()).filter(of_account);
+        let alone = account.checked_sub(1).map_or(0..0, |owner| self.legs(owner));
+        let all = if account > 0 { &[] } else { self.sharing.as_slice() };
+        let members = alone.chain(all.iter().copied()).filter(of_account);
         members.map(|ix| (ix, self.ledger.position(ix).qty)).collect()
     }
 

@@ -1,11 +1,15 @@
-//! Orders of which one may happen: asked for together, approved together or not at all.
+//! Orders with further terms, as a strategy asks for them; those of which one may happen are approved together or not
+//! at all.
 
-use super::context::Intent;
+use super::context::{Context, Intent};
 use super::state::State;
-use crate::order::{Order, OrderRequest};
+use crate::order::{Order, OrderRequest, Terms};
 use crate::record::Decision;
 use crate::risk::{Approved, Refusal};
-use crate::types::{OrderId, StrategyIx};
+use crate::types::{OrderId, OrderKind, Qty, Side, StrategyIx, Ticks, TimeInForce};
+
+/// What was asked for, and for which slot.
+type Wish = (StrategyIx, Intent);
 
 impl State {
     /// A group number that no open order of a strategy has.
@@ -21,14 +25,15 @@ impl State {
     }
 
     /// Sends the members of a group that stand next to each other, or none of them. Returns the wishes behind them.
-    pub(super) fn submit_group<'a>(&mut self, wishes: &'a [Intent]) -> &'a [Intent] {
-        let member = |wish: &Intent| match wish {
+    pub(super) fn submit_group<'a>(&mut self, wishes: &'a [Wish]) -> &'a [Wish] {
+        let member = |wish: &Wish| match &wish.1 {
             Intent::Submit(id, request) if request.terms.group != 0 => Some((*id, *request)),
             _ => None,
         };
         let first = wishes.first().and_then(member);
-        let of_it = |wish: &Intent| {
-            member(wish).filter(|other| first.is_some_and(|first| first.1.terms.group == other.1.terms.group))
+        let of_it = |wish: &Wish| {
+            let group = |request: &OrderRequest| (request.strategy, request.terms.group);
+            member(wish).filter(|other| first.is_some_and(|first| group(&first.1) == group(&other.1)))
         };
         let members: Vec<(OrderId, OrderRequest)> = wishes.iter().map_while(of_it).collect();
         match self.approve_all(&members) {
@@ -47,8 +52,8 @@ impl State {
         &wishes[members.len()..]
     }
 
-    /// Asks the gate for all of them, each as if it were alone, since one of them is all that may happen. Else the first
-    /// that may not pass, and why.
+    /// Asks the gate for all of them, each as if it were alone, since one of them is all that may happen. Else the
+    /// first that may not pass, and why.
     fn approve_all(&mut self, members: &[(OrderId, OrderRequest)]) -> Result<Vec<Approved>, (OrderId, Refusal)> {
         let Some((first, request)) = members.first() else { return Ok(Vec::new()) };
         let (strategy, now, mut refused) = (request.strategy, self.now, *first);
@@ -81,5 +86,37 @@ impl State {
             open[order.request.side as usize] += order.reserved().max(order.leaves());
         }
         open
+    }
+}
+
+impl Context<'_> {
+    /// Asks for an order with further terms; returns the id it has if the risk gate lets it pass.
+    ///
+    /// Members of a group that are asked for one after the other pass the gate together or not at all.
+    pub fn submit_with(
+        &mut self,
+        side: Side,
+        kind: OrderKind,
+        time_in_force: TimeInForce,
+        price: Ticks,
+        qty: Qty,
+        terms: Terms,
+    ) -> OrderId {
+        let instrument = self.state.slots[usize::from(self.strategy)].instrument;
+        let request =
+            OrderRequest { strategy: self.strategy, instrument, side, kind, time_in_force, price, qty, terms };
+        let id = self.state.orders.reserve_id();
+        self.ask(Intent::Submit(id, request));
+        id
+    }
+
+    /// A number for a group of orders of which one may happen, see [`Terms::group`].
+    pub fn next_group(&mut self) -> u16 {
+        self.state.next_group(self.strategy)
+    }
+
+    /// Whether orders with further terms pass the gate at all.
+    pub fn only_plain_orders(&self) -> bool {
+        self.state.slots[usize::from(self.strategy)].gate.plain_only
     }
 }

@@ -11,11 +11,12 @@ use crate::types::{InstrumentIx, OrderId, OrderKind, Qty, Side, StrategyIx, Tick
 
 impl State {
     /// Carries out the wishes of one wake-up, in the order they were made.
-    pub(super) fn carry_out(&mut self, strategy: StrategyIx) {
+    pub(super) fn carry_out(&mut self) {
         let mut intents = std::mem::take(&mut self.intents);
         let mut rest = intents.as_slice();
-        while let [intent, behind @ ..] = rest {
+        while let [(strategy, intent), behind @ ..] = rest {
             let all = std::mem::replace(&mut rest, behind);
+            let strategy = *strategy;
             match *intent {
                 Intent::Submit(_, request) if request.terms.group != 0 => rest = self.submit_group(all),
                 Intent::Submit(id, request) => self.submit(id, request),
@@ -84,7 +85,7 @@ impl State {
 
     pub(super) fn cancel(&mut self, strategy: StrategyIx, id: OrderId) {
         let Some(order) = self.orders.get(id) else { return };
-        if order.request.strategy != strategy || order.pending.is_cancel() {
+        if !self.is_of(order, strategy) || order.pending.is_cancel() {
             return;
         }
         let (instrument, pending) = (order.request.instrument, order.pending.with_cancel());
@@ -100,9 +101,10 @@ impl State {
 
     fn amend(&mut self, strategy: StrategyIx, id: OrderId, price: Ticks, qty: Qty) {
         let Some(order) = self.orders.get(id).copied() else { return };
-        if order.request.strategy != strategy || order.pending != Pending::None {
+        if !self.is_of(&order, strategy) || order.pending != Pending::None {
             return;
         }
+        let strategy = order.request.strategy;
         match self.approve(strategy, Some(&order), |gate, standing| gate.amend(&order, price, qty, standing)) {
             Ok(approved) => self.send(&approved),
             Err(refusal) => {

@@ -7,9 +7,11 @@
 mod charges;
 mod checkpoint;
 mod context;
+mod features;
 mod groups;
 mod intents;
 mod moments;
+mod portfolio;
 mod readout;
 mod state;
 mod streams;
@@ -60,6 +62,15 @@ pub struct Seat {
     pub own_account: bool,
     /// Of its randomness; without it that of the engine and its index.
     pub seed: Option<u64>,
+}
+
+/// Where the strategy of a further instrument would be: its lead's is woken.
+struct Leg;
+
+impl Strategy for Leg {
+    fn wake(&mut self, _: &Wake, _: &mut Context<'_>) -> Result<(), Fault> {
+        Ok(())
+    }
 }
 
 /// What became of one strategy.
@@ -150,30 +161,49 @@ impl Engine {
         ours.delay(lag);
     }
 
-    /// Lets a spot instrument be sold short: its base currency is lent, behind the account's margin.
-    pub fn lend(&mut self, instrument: InstrumentIx) {
-        self.state.views[usize::from(instrument)].lends = true;
-    }
-
     /// Adds a strategy; returns its index. Panics if its instrument is not there.
     pub fn add_strategy(&mut self, seat: Seat, strategy: Box<dyn Strategy>) -> StrategyIx {
         assert!(usize::from(seat.instrument) < self.state.views.len(), "the strategy's instrument must be added first");
         let index = self.strategies.len() as StrategyIx;
-        self.state.orders.add_strategy();
         let account = self.state.ledger.add_strategy(seat.own_account);
-        if !seat.own_account {
-            self.state.sharing.push(index);
-        }
         let seed = seat.seed.map_or((self.settings.seed, u64::from(index)), |seed| (seed, 0));
+        self.add_slot(seat, account, index, Stream::new(seed.0, seed.1));
+        self.strategies.push(strategy);
+        self.state.listen_anew();
+        index
+    }
+
+    /// Lets the strategy that was added last trade one more instrument, in the same account; returns the index of what
+    /// it holds there. Of the seat, instrument and limits count. Panics if the instrument is not there.
+    pub fn add_leg(&mut self, seat: Seat) -> StrategyIx {
+        assert!(usize::from(seat.instrument) < self.state.views.len(), "the strategy's instrument must be added first");
+        let last = self.state.slots.last().expect("a strategy was added");
+        let (lead, account, interest) = (last.lead, last.account, last.interest);
+        let index = self.strategies.len() as StrategyIx;
+        self.state.ledger.join(account);
+        self.add_slot(Seat { interest, ..seat }, account, lead, Stream::new(0, 0));
+        self.state.slots[usize::from(lead)].legs += 1;
+        self.strategies.push(Box::new(Leg));
+        self.state.listen_anew();
+        index
+    }
+
+    fn add_slot(&mut self, seat: Seat, account: AccountIx, lead: StrategyIx, random: Stream) {
+        self.state.orders.add_strategy();
+        if account == 0 {
+            self.state.sharing.push(self.state.slots.len() as StrategyIx);
+        }
         self.state.slots.push(Slot {
             instrument: seat.instrument,
             account,
+            lead,
+            legs: 1,
             interest: seat.interest,
             gate: Gate::new(seat.limits),
             running: true,
             wakes: 0,
             fails_at: None,
-            random: Stream::new(seed.0, seed.1),
+            random,
             timers: Vec::new(),
             group: 0,
             quoted: [None; 2],
@@ -183,9 +213,6 @@ impl Engine {
             day_start: 0,
             pnl_before: 0,
         });
-        self.strategies.push(strategy);
-        self.state.listen_anew();
-        index
     }
 
     /// Puts capital into the account that strategies share.
@@ -223,7 +250,11 @@ impl Engine {
     }
 
     fn wake_all(&mut self, wake: &Wake) {
-        (0..self.strategies.len()).for_each(|index| self.wake(index as StrategyIx, wake));
+        for index in 0..self.strategies.len() as StrategyIx {
+            if self.state.slots[usize::from(index)].lead == index {
+                self.wake(index, wake);
+            }
+        }
     }
 
     /// Stops all trading: nothing passes the gate any more and every open order is cancelled.
@@ -240,7 +271,7 @@ impl Engine {
 
     /// Lets a strategy that was stopped be called again.
     pub fn run_strategy(&mut self, strategy: StrategyIx) {
-        self.state.slots[usize::from(strategy)].running = true;
+        self.state.legs(strategy).for_each(|leg| self.state.slots[usize::from(leg)].running = true);
         self.state.listen_anew();
     }
 
@@ -255,27 +286,29 @@ impl Engine {
     /// Stops one strategy: it is not called again and its orders are cancelled.
     pub fn stop_strategy(&mut self, strategy: StrategyIx, now: Nanos) {
         self.state.now = now;
-        self.state.slots[usize::from(strategy)].running = false;
+        let legs = self.state.legs(strategy);
+        legs.clone().for_each(|leg| self.state.slots[usize::from(leg)].running = false);
         self.state.listen_anew();
-        self.state.log.add(&Decision::Stopped { ts: now, strategy });
-        self.state.cancel_all(strategy);
+        self.state.log.add(&Decision::Stopped { ts: now, strategy: legs.start });
+        legs.for_each(|leg| self.state.cancel_all(leg));
     }
 
     pub(self) fn wake(&mut self, strategy: StrategyIx, wake: &Wake) {
-        let (slot, next_id) = (&mut self.state.slots[usize::from(strategy)], self.state.orders.next_id());
+        let lead = self.state.slots[usize::from(strategy)].lead;
+        let (slot, next_id) = (&mut self.state.slots[usize::from(lead)], self.state.orders.next_id());
         if !slot.running || !self.has_begun {
             return;
         }
         slot.wakes += 1;
         let must_fail = slot.fails_at == Some(slot.wakes);
         let mut context = Context { state: &mut self.state, strategy };
-        match self.strategies[usize::from(strategy)].wake(wake, &mut context) {
-            Ok(()) if !must_fail => self.state.carry_out(strategy),
+        match self.strategies[usize::from(lead)].wake(wake, &mut context) {
+            Ok(()) if !must_fail => self.state.carry_out(),
             outcome => {
                 self.state.intents.clear();
                 self.state.orders.take_back(next_id);
-                self.faults.push((strategy, outcome.err().unwrap_or_else(|| Fault("it raised in the session".into()))));
-                self.stop_strategy(strategy, self.state.now);
+                self.faults.push((lead, outcome.err().unwrap_or_else(|| Fault("it raised in the session".into()))));
+                self.stop_strategy(lead, self.state.now);
             }
         }
     }
@@ -288,11 +321,6 @@ impl Engine {
     /// Whether [`Engine::start`] was called.
     pub fn has_begun(&self) -> bool {
         self.has_begun
-    }
-
-    /// How often a strategy was woken.
-    pub fn wakes(&self, strategy: StrategyIx) -> u64 {
-        self.state.slots[usize::from(strategy)].wakes
     }
 
     /// Takes a strategy's wake-up of this number for a failed one, whatever it says: so a replay obeys what stopped it
@@ -343,6 +371,11 @@ impl Engine {
             _ if interest.order => self.wake(strategy, &Wake::Order(order)),
             _ => {}
         }
+    }
+
+    /// Whether some strategy trades several instruments.
+    pub fn trades_several(&self) -> bool {
+        self.state.slots.iter().any(|slot| slot.legs > 1)
     }
 
     /// Whether a report of this instrument could wake somebody.

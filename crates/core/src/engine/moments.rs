@@ -162,7 +162,7 @@ impl Engine {
     fn tell(&mut self, instrument: usize, event: &Event) {
         let view = &self.state.views[instrument];
         let wake = match event.kind() {
-            Kind::Delta | Kind::Clear | Kind::Level | Kind::Gap => Wake::Book,
+            Kind::Delta | Kind::Clear | Kind::Level | Kind::Gap | Kind::Add | Kind::Change | Kind::Remove => Wake::Book,
             Kind::Trade => Wake::Trade(*event),
             Kind::Quote => Wake::Quote(view.quote),
             Kind::Funding => Wake::Funding(event.qty),

@@ -18,6 +18,11 @@ impl Engine {
         &self.state.views[usize::from(instrument)].instrument
     }
 
+    /// How often a strategy was woken.
+    pub fn wakes(&self, strategy: StrategyIx) -> u64 {
+        self.state.slots[usize::from(strategy)].wakes
+    }
+
     /// An instrument's definition and the currencies it moves.
     pub(crate) fn listed(&self, instrument: InstrumentIx) -> (&Instrument, Currencies) {
         let view = &self.state.views[usize::from(instrument)];

@@ -58,6 +58,11 @@ pub struct Counts {
 pub(super) struct Slot {
     pub(super) instrument: InstrumentIx,
     pub(super) account: AccountIx,
+    /// The slot of the strategy itself: another one where this is a further instrument of a strategy of several, each
+    /// of which has its own position, orders, limits and books.
+    pub(super) lead: StrategyIx,
+    /// How many slots the strategy has, from its own on.
+    pub(super) legs: u16,
     pub(super) interest: Interest,
     pub(super) gate: Gate,
     pub(super) running: bool,
@@ -190,7 +195,8 @@ pub(super) struct State {
     /// The strategies of the account they share.
     pub(super) sharing: Vec<StrategyIx>,
     pub(super) timers: BinaryHeap<Reverse<Timer>>,
-    pub(super) intents: Vec<Intent>,
+    /// What was asked for in the wake-up that is running, and for which slot.
+    pub(super) intents: Vec<(StrategyIx, Intent)>,
     pub(super) commands: Vec<Command>,
     pub(super) log: Log,
     pub(super) blotter: Blotter,
@@ -414,9 +420,20 @@ impl State {
     /// The strategies of a strategy's account.
     pub(super) fn members(&self, strategy: StrategyIx) -> impl Iterator<Item = StrategyIx> + '_ {
         let shares = self.slots[usize::from(strategy)].account == 0;
-        let alone = if shares { None } else { Some(strategy) };
+        let alone = if shares { 0..0 } else { self.legs(strategy) };
         let sharing = if shares { self.sharing.as_slice() } else { &[] };
-        alone.into_iter().chain(sharing.iter().copied())
+        alone.chain(sharing.iter().copied())
+    }
+
+    /// The slots of a strategy, its own first, whichever of them is given.
+    pub(super) fn legs(&self, strategy: StrategyIx) -> std::ops::Range<StrategyIx> {
+        let lead = self.slots[usize::from(strategy)].lead;
+        lead..lead + self.slots[usize::from(lead)].legs
+    }
+
+    /// Whether an order is of this strategy, on whichever of its instruments.
+    pub(super) fn is_of(&self, order: &Order, strategy: StrategyIx) -> bool {
+        self.slots[usize::from(order.request.strategy)].lead == self.slots[usize::from(strategy)].lead
     }
 
     /// Open spot orders of a strategy's account on a side, but one and its group, with the view each is on.

@@ -17,6 +17,7 @@ use crate::types::{CurrencyIx, Liquidity, OrderId, OrderKind, Qty, Side, Ticks, 
 
 mod account;
 mod lanes;
+mod legs;
 mod of_trades;
 mod orders;
 mod session;

@@ -64,8 +64,8 @@ impl Exchange {
     /// Opens markets of these instruments at `start`, each around its value in quote units. The first has `seed`.
     ///
     /// # Errors
-    /// If an instrument's price × lot is finer than 10⁻⁸, two perpetuals settle in different currencies, one is inverse, or
-    /// a value is not 10 to 10¹³ ticks.
+    /// If an instrument's price × lot is finer than 10⁻⁸, two perpetuals settle in different currencies, one is
+    /// inverse, or a value is not 10 to 10¹³ ticks.
     pub fn new(seed: u64, instruments: Vec<(Instrument, f64)>, start: Nanos) -> Result<Self, String> {
         let mut currencies: Vec<String> = Vec::new();
         let mut currency = |code: &str| -> CurrencyIx {

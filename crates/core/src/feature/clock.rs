@@ -99,7 +99,7 @@ impl Clock {
         let unknown = || {
             refuse(
                 format!(
-                    "a clock must be \"1m\", \"trades\", or a number with ticks, volume, dollar or imbalance, was \"{text}\""
+                    "a clock must be \"1m\", \"trades\" or so many ticks, volume, dollar or imbalance, was \"{text}\""
                 ),
                 "as in \"100 ticks\", \"5 volume\", \"1000000 dollar\", \"50 imbalance\"",
             )

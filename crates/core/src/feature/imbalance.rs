@@ -1,10 +1,10 @@
 //! When a tick imbalance bar closes (López de Prado, *Advances in Financial Machine Learning*, 2.3.2).
 //!
 //! Each trade counts +1 where a buyer was the aggressor and −1 where a seller was; the bar closes at the trade that
-//! brings the sum θ to the threshold or to its negative. The threshold is a fixed number, or what prior bars let expect:
-//! E\[T\] × |E\[b\]|, where E\[T\] is the exponential average of their numbers of trades and E\[b\] of their θ / T. The
-//! book's rule can run away, because a longer bar asks for a longer one yet; here the threshold stays within bounds. The
-//! first bar closes at the lower one.
+//! brings the sum θ to the threshold or its negative. The threshold is a fixed number, or what prior bars let expect:
+//! E\[T\] × |E\[b\]|, where E\[T\] is the exponential average of their numbers of trades, E\[b\] that of θ / T.
+//! The book's rule can run away, because a longer bar asks for a longer one yet; here the threshold keeps to bounds.
+//! The first bar closes at the lower one.
 //!
 //! Two deviations from the book: the side is the venue's own, not guessed from the last change of price; and E\[b\] is
 //! averaged over bars, each weighing the same.

@@ -328,7 +328,9 @@ mod tests {
 
     #[test]
     fn the_letters_between_two_words() {
-        for (a, b, wanted) in [("ema", "ema", 0), ("emma", "ema", 1), ("rsi", "sri", 2), ("", "obv", 3)] {
+        for (a, b, wanted) in
+            [("ema", "ema", 0), ("emma", "ema", 1), ("ema", "emma", 1), ("rsi", "sri", 2), ("", "obv", 3)]
+        {
             assert_eq!(distance(a, b), wanted, "{a} {b}");
         }
     }

@@ -12,7 +12,7 @@ use crate::event::{Clock, Columns, ColumnsBuf, Event, Kind, flag};
 use crate::matching::Delay;
 use crate::random::Stream;
 use crate::types::{NO_TIME, Nanos, Ticks};
-use survey::{CHUNK, Chunk, Drawing, Reader};
+use survey::{CHUNK, Chunk, Drawing, Reader, sought};
 
 /// Rows with the time at which each reaches its reader; times do not fall within or across blocks.
 #[derive(Clone, Debug)]
@@ -272,6 +272,9 @@ impl<'a> Feed<'a> {
         }
         let mut lag = None;
         for columns in &venue.blocks {
+            if !columns.order.is_empty() {
+                return None;
+            }
             let (theirs, own) = (venue.reader.column(columns)?, ours.reader.column(columns)?);
             let later = own.1 - theirs.1;
             let one = own.0.first().zip(theirs.0.first()).map(|(own, theirs)| own - theirs);
@@ -416,7 +419,7 @@ impl<'a> Feed<'a> {
 /// Whether a row ends a message of one of these kinds.
 #[inline]
 fn ends(code: u8, kinds: u8) -> bool {
-    kinds >> (code & 7) & 1 != 0 && (code & flag::LAST != 0 || Kind::of(code) == Kind::Trade)
+    kinds >> sought(code) & 1 != 0 && (code & flag::LAST != 0 || Kind::of(code) == Kind::Trade)
 }
 
 #[cfg(test)]

@@ -160,7 +160,7 @@ impl Reader {
 }
 
 pub(super) fn is_book(code: u8) -> bool {
-    matches!(Kind::of(code), Kind::Delta | Kind::Clear | Kind::Level | Kind::Gap)
+    !matches!(Kind::of(code), Kind::Trade | Kind::Funding | Kind::Mark | Kind::Quote)
 }
 
 /// A latency that is drawn once a packet, on its way through the rows.
@@ -217,6 +217,12 @@ impl Drawing {
     }
 }
 
+/// The number of a row's kind among those that can be sought: L3 rows count as deltas.
+#[inline]
+pub(super) fn sought(code: u8) -> u8 {
+    code & 7 & (code >> 3 & 1).wrapping_sub(1)
+}
+
 fn kinds(flags: &[u8]) -> u8 {
-    flags.iter().fold(0, |kinds, code| kinds | 1 << (code & 7))
+    flags.iter().fold(0, |kinds, &code| kinds | 1 << sought(code))
 }

@@ -156,9 +156,14 @@ impl Ledger {
     pub fn add_strategy(&mut self, own_account: bool) -> AccountIx {
         assert!(!self.balances.is_empty(), "a ledger has a currency before it has a strategy");
         let account = if own_account { self.balances.len() as AccountIx } else { 0 };
+        self.join(account);
+        account
+    }
+
+    /// Opens the books of one more strategy in an account that is there.
+    pub fn join(&mut self, account: AccountIx) {
         self.add_owner(account);
         self.positions.push(Position::default());
-        account
     }
 
     /// Balance of one account.

@@ -11,7 +11,8 @@ pub struct Position {
     /// Held, in quantity steps; negative when short. A spot buyer's fee is taken from it.
     pub qty: Qty,
     /// What is held cost: notional of the opening trades, negative when short. That of an inverse perpetual is of base
-    /// currency and has the other sign: who is long owes the contracts' worth in base, and it shrinks as the price rises.
+    /// currency and has the other sign: who is long owes the contracts' worth in base, which shrinks as the price
+    /// rises.
     pub cost: Money,
     /// Made by closing, before fees, in the currency that the instrument settles in (quote, but of inverse perpetuals).
     pub realised: Money,
@@ -54,6 +55,10 @@ impl Position {
         self.qty -= qty;
         self.cost -= value;
         self.fees += value;
+        if self.qty == 0 {
+            // Given away to the last step: what it had made or lost is made or lost.
+            self.realised -= std::mem::take(&mut self.cost);
+        }
     }
 
     /// Made on paper at a price, in quote currency. `twice_mark` is bid + ask in ticks, or twice a last price.

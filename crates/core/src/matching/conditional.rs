@@ -1,10 +1,10 @@
 //! Orders that wait for a price: stop, take-profit and trailing orders.
 //!
-//! The venue keeps them apart from its book until the price of a trade, or its mark price, reaches the level. Then they
-//! are market or limit orders that arrive in that moment. Binance's rules: a stop waits for a price against the position
-//! it protects (a sell: at or below the level, a buy: at or above), a take-profit for the other direction; an order
-//! whose condition holds when it arrives is refused (`-2021`, "Order would immediately trigger"); a trailing stop
-//! follows the best price from its activation on and is pulled once the price came back by the callback rate
+//! The venue keeps them apart from its book until the price of a trade, or its mark price, reaches the level. Then
+//! they are market or limit orders that arrive in that moment. Binance's rules: a stop waits for a price against the
+//! position it protects (a sell: at or below the level, a buy: at or above), a take-profit for the other direction; an
+//! order whose condition holds when it arrives is refused (`-2021`, "Order would immediately trigger"); a trailing
+//! stop follows the best price from its activation on and is pulled once the price came back by the callback rate
 //! (<https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/New-Order>, spot:
 //! <https://developers.binance.com/docs/binance-spot-api-docs/faqs/trailing-stop-faq>).
 

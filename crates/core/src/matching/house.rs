@@ -25,7 +25,7 @@ impl VenueModel {
         self.lanes[usize::from(lane)].report(now, 0, ReportKind::Account(event), out);
     }
 
-    /// Takes resting orders of an account out of the book.
+    /// Takes orders of an account out: those that rest, and those that wait for a trigger.
     pub(crate) fn withdraw(&mut self, now: Nanos, account: AccountIx, orders: &[OrderId], out: &mut Reports) {
         let lane = self.lane(account);
         self.lanes[usize::from(lane)].withdraw(now, orders, out);
@@ -59,9 +59,7 @@ impl VenueModel {
 impl Lane {
     fn withdraw(&mut self, now: Nanos, orders: &[OrderId], out: &mut Reports) {
         for &id in orders {
-            if self.resting.remove(id).is_some() {
-                self.report(now, id, ReportKind::Expired(Reason::Liquidation), out);
-            }
+            self.end(now, id, ReportKind::Expired(Reason::Liquidation), out);
         }
         self.look_anew();
     }

@@ -7,7 +7,7 @@ use super::resting::{OwnFill, Resting, RestingOrders};
 use super::special::Special;
 use super::taker::{self, Consumed};
 use super::{Listing, Reports, Request, expiry};
-use crate::book::{Book, Sync, Touch, Watch};
+use crate::book::{Book, OrderChange, Sync, Touch, Watch};
 use crate::event::Event;
 use crate::order::{Fill, Order, Reason, Report, ReportKind, TriggerBy};
 use crate::random::Stream;
@@ -117,6 +117,32 @@ impl Lane {
         }
         if self.special.is_some() {
             self.after(listing, event, false, now, out);
+        }
+        true
+    }
+
+    /// Of an L3 book, a level that concerns it changed; `came` is what an order added. Looks for something else now.
+    #[cold]
+    pub(super) fn order_row(
+        &mut self,
+        listing: &Listing,
+        change: &OrderChange,
+        came: &Event,
+        now: Nanos,
+        out: &mut Reports,
+    ) -> bool {
+        self.consumed.replenish(change.side, change.price);
+        if change.left > 0 {
+            self.resting.leave(change.side, change.price, change.left, change.place);
+        }
+        if came.qty > 0 {
+            let fills = listing.settings.fills;
+            self.resting.cross(fills, change.side.opposite(), change.price, came.qty, &mut self.fills);
+        }
+        self.look_anew();
+        self.report_fills(listing, now, out);
+        if self.special.is_some() {
+            self.after(listing, came, false, now, out);
         }
         true
     }
@@ -278,7 +304,7 @@ impl Lane {
         leaves: Qty,
         time_in_force: TimeInForce,
     ) {
-        let place = Place::behind(listing.book.qty(side, price));
+        let place = Place::behind(listing.book.qty(side, price)).before(listing.book.next_place());
         self.resting.add(side, Resting { id, x: price ^ side.mirror(), leaves, filled, place, time_in_force });
     }
 

@@ -11,6 +11,7 @@ mod fills;
 mod filters;
 mod house;
 mod iceberg;
+mod impact;
 mod lane;
 mod latency;
 mod linked;
@@ -24,11 +25,12 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 pub use fills::FillModel;
+pub use impact::SquareRoot;
 pub use latency::{Delay, Latency, Lognormal, Measured, Quantiles, VENUES, Wire};
 pub use queue::{Place, QueueModel};
 
 use crate::book::{Book, Sync, Watch};
-use crate::event::{Clock, Columns, Event, Kind};
+use crate::event::{Clock, Columns, Event, Kind, flag};
 use crate::feed::Feed;
 use crate::instrument::{Instrument, InstrumentKind};
 use crate::order::{Order, OrderRequest, Reason, Report, ReportKind, TriggerBy};
@@ -86,6 +88,8 @@ pub(super) struct Listing {
     filters: Filters,
     /// The mark price told last.
     pub(super) mark: Option<Ticks>,
+    /// What takers do to the price where there is no book.
+    pub(super) impact: Option<SquareRoot>,
     /// The price of the last trade, at the arrival of a request that needs it; trades pass unseen otherwise.
     pub(super) last: Option<Ticks>,
 }
@@ -217,7 +221,15 @@ impl VenueModel {
         Self {
             lot: instrument.lot_steps(),
             is_watch_old: false,
-            listing: Listing { instrument, settings, book: Book::default(), filters, mark: None, last: None },
+            listing: Listing {
+                instrument,
+                settings,
+                book: Book::default(),
+                filters,
+                mark: None,
+                last: None,
+                impact: None,
+            },
             lanes: Vec::new(),
             streams: Vec::new(),
             lane_of: Vec::new(),
@@ -233,6 +245,11 @@ impl VenueModel {
         let mut venue = Self::new(instrument, settings);
         venue.listing.book = Book::of_trades();
         venue
+    }
+
+    /// Lets takers move the price by this law where there is no book.
+    pub fn set_impact(&mut self, impact: Option<SquareRoot>) {
+        self.listing.impact = impact;
     }
 
     /// The venue's book.
@@ -429,6 +446,7 @@ impl VenueModel {
                 self.listing.book.trade(event.price, now);
                 self.each_lane(event, all, |lane, listing| lane.trade(listing, event, now, out));
             }
+            Kind::Add | Kind::Change | Kind::Remove => self.order_row(event, now, all, out),
             Kind::Clear | Kind::Level | Kind::Gap => {
                 self.listing.book.apply(event, now);
                 if self.listing.book.state() == Sync::InSync && event.is_last() {
@@ -445,6 +463,27 @@ impl VenueModel {
             }
             Kind::Funding => self.rate = Some(event.qty),
             Kind::Quote => {}
+        }
+    }
+
+    /// A row about a single order.
+    #[cold]
+    fn order_row(&mut self, event: &Event, now: Nanos, all: bool, out: &mut Reports) {
+        let kind = event.kind();
+        if kind == Kind::Change && !self.listing.book.keeps_place(event) {
+            // Who goes to the back of a queue leaves it and comes again.
+            let of = |kind: Kind, drop: u8| Event { flags: event.flags & !(flag::KIND | drop) | kind as u8, ..*event };
+            self.order_row(&of(Kind::Remove, flag::LAST), now, all, out);
+            return self.order_row(&of(Kind::Add, 0), now, all, out);
+        }
+        let before = self.listing.book.state();
+        let Some(change) = self.listing.book.apply_order(event, now) else { return };
+        let qty = if kind == Kind::Add { event.qty } else { 0 };
+        let came = Event::new(now, now, Kind::Delta, change.side, change.price, qty);
+        self.each_lane(&came, all, |lane, listing| lane.order_row(listing, &change, &came, now, out));
+        if before != self.listing.book.state() {
+            self.lanes.iter_mut().for_each(|lane| lane.resync(&self.listing, now, out));
+            self.look_anew();
         }
     }
 

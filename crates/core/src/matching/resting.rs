@@ -88,6 +88,14 @@ impl RestingOrders {
         }
     }
 
+    /// An order of somebody else's at this price became smaller, or went.
+    pub(super) fn leave(&mut self, side: Side, price: Ticks, left: Qty, place: u64) {
+        let x = price ^ side.mirror();
+        for order in self.sides[side as usize].iter_mut().filter(|order| order.x == x) {
+            order.place.leave(left, place);
+        }
+    }
+
     /// After a snapshot: nobody is further back than the level is long.
     pub(super) fn requeue(&mut self, level: impl Fn(Side, Ticks) -> Qty) {
         for side in [Side::Buy, Side::Sell] {
@@ -107,8 +115,8 @@ impl RestingOrders {
     /// A trade whose aggressor hit `side` at `price`.
     ///
     /// Orders priced better would have been hit first and fill at their own price; orders at the price fill once the
-    /// queue ahead of them is traded away, if at all. Where they fill in part, all of them together get no more than was
-    /// traded; else each fills whole or not at all.
+    /// queue ahead of them is traded away, if at all. Where they fill in part, all of them together get no more than
+    /// was traded; else each fills whole or not at all.
     pub(super) fn trade(
         &mut self,
         fills: FillModel,

@@ -251,8 +251,8 @@ impl Lane {
         }
     }
 
-    /// After the fills of a row: whose price the market passed shows part after part, as far as the row goes; then those
-    /// who waited for the price of a trade arrive.
+    /// After the fills of a row: whose price the market passed shows part after part, as far as the row goes; then
+    /// those who waited for the price of a trade arrive.
     #[cold]
     pub(super) fn after(&mut self, listing: &Listing, event: &Event, is_trade: bool, now: Nanos, out: &mut Reports) {
         let (side, price) = (event.side().opposite(), event.price);
@@ -312,8 +312,8 @@ impl Lane {
         found
     }
 
-    /// Amends an order with further terms. One that waits for its trigger is not amended, as on Binance: it is cancelled
-    /// and sent again.
+    /// Amends an order with further terms. One that waits for its trigger is not amended, as on Binance: it is
+    /// cancelled and sent again.
     #[cold]
     pub(super) fn amend_special(
         &mut self,

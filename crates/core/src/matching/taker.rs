@@ -106,13 +106,24 @@ impl Lane {
         let mut leaves = qty;
         while leaves > 0 {
             let Some((price, offered)) = self.offers(listing, side, limit).next() else { break };
-            let filled = leaves.min(offered);
+            let (mut price, mut filled) = (price, leaves.min(offered));
             if !listing.book.is_of_trades() {
                 self.consumed.add(side.opposite(), price, filled);
+            } else if let Some(impact) = &listing.impact {
+                filled = impact.within(side, price, limit, filled) / listing.instrument.lot_steps()
+                    * listing.instrument.lot_steps();
+                if filled == 0 {
+                    break;
+                }
+                price = impact.price(side, price, filled);
             }
             let fill = OwnFill { id: order, side, price, qty: filled, queue_ahead: -1 };
             self.report_fill(listing, now, fill, Liquidity::Taker, out);
             leaves -= filled;
+            if listing.impact.is_some() {
+                // One order moves the price once.
+                break;
+            }
         }
         leaves
     }

@@ -9,6 +9,7 @@ use crate::event::{ColumnsBuf, flag};
 use crate::order::{OrderRequest, ReportKind};
 use crate::types::{Liquidity, OrderKind, Side, TimeInForce};
 
+mod exact;
 mod orders;
 
 const RISK_AVERSE: VenueSettings = settings(QueueModel::RiskAverse, FillModel::Partial);

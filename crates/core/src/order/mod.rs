@@ -385,8 +385,8 @@ impl Order {
         self.id == other.id || self.request.terms.group != 0 && group(self) == group(other)
     }
 
-    /// What could still add to a position, in steps: the larger quantity while an amendment is under way, nothing once it
-    /// ended or where it only reduces.
+    /// What could still add to a position, in steps: the larger quantity while an amendment is under way, nothing once
+    /// it ended or where it only reduces.
     #[inline]
     pub fn reserved(&self) -> Qty {
         match self.pending {
@@ -396,8 +396,8 @@ impl Order {
         }
     }
 
-    /// The most that what is left of a buy could cost, in quote currency; a market order is valued at `market` ticks, or
-    /// at its trigger where that is higher.
+    /// The most that what is left of a buy could cost, in quote currency; a market order is valued at `market` ticks,
+    /// or at its trigger where that is higher.
     ///
     /// While an amendment is under way, some of it may execute on the old terms and the rest on the new ones.
     pub fn reserved_cost(&self, instrument: &Instrument, market: Ticks) -> Money {

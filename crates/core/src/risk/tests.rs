@@ -212,3 +212,41 @@ fn a_bound_may_be_reached() {
     };
     assert_eq!(Gate::new(limits).check(&buy(6_000_000, 1_000_000), &standing), Ok(()));
 }
+
+/// 600 of equity: ten times that within the first tier, three times in the second; what is elsewhere counts.
+#[test]
+fn the_venues_tier_bounds_leverage_and_a_short_on_spot_stands_on_margin() {
+    let tiers = r#""margin_tiers": [{"floor": "0", "maintenance": "0.01", "leverage": 10},
+        {"floor": "3000", "maintenance": "0.02", "leverage": 3}], "kind": "linear_perpetual""#;
+    let (tiered, book) = (Instrument::from_json(&SPOT.replace("\"kind\": \"spot\"", tiers)).unwrap(), book());
+    let standing = Standing {
+        now: 0,
+        halted: false,
+        instrument: &tiered,
+        book: &book,
+        position: 0,
+        exposure: Exposure::default(),
+        quote_available: money("600").unwrap(),
+        notional_elsewhere: 0,
+        base_available: 0,
+        lent: None,
+        day_pnl: 0,
+    };
+    let gate = Gate::new(Limits { leverage: 20 * RATE_SCALE, ..Limits::default() });
+    let (short, enough) = (Err(Refusal::InsufficientBalance), Ok(()));
+    assert_eq!(gate.check(&buy(6_000_000, 5_000_000), &standing), enough, "3,000 in the first tier");
+    assert_eq!(gate.check(&buy(6_000_000, 5_001_000), &standing), short, "beyond it 1,800 is all");
+    let beside = Standing { notional_elsewhere: money("3000.01").unwrap(), ..standing };
+    assert_eq!(gate.check(&buy(6_000_000, 5_000_000), &beside), short);
+    // Spot: what is sold beyond what is held is borrowed behind the same margin, two times here.
+    let spot = Instrument::from_json(SPOT).unwrap();
+    let gate = Gate::new(Limits { leverage: 2 * RATE_SCALE, ..Limits::default() });
+    let sell = |qty| OrderRequest { side: Side::Sell, ..buy(6_000_000, qty) };
+    let lent = Standing { instrument: &spot, lent: Some((money("600").unwrap(), 0)), ..standing };
+    assert_eq!(gate.check(&sell(2_000_000), &lent), enough);
+    assert_eq!(gate.check(&sell(2_001_000), &lent), short);
+    assert_eq!(gate.check(&sell(1_000_000), &Standing { lent: None, ..lent }), Err(Refusal::NoShort));
+    let held = Standing { position: 1_000_000, base_available: 1_000_000, ..lent };
+    assert_eq!(gate.check(&sell(3_000_000), &held), enough, "a third of it is delivered");
+    assert_eq!(held.sellable(&gate.limits), None);
+}

@@ -363,7 +363,8 @@ impl<'a> Reader<'a> {
         loop {
             let named = match (self.peek(), self.tokens.get(self.at + 1).map(|token| token.1)) {
                 (Token::Name(name), Some(Token::Symbol("="))) => {
-                    (self.next(), self.next());
+                    self.next();
+                    self.next();
                     Some(name)
                 }
                 _ => None,

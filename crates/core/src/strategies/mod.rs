@@ -76,7 +76,8 @@ mod tests {
             assert!(found.make(&values).is_ok(), "{}", found.name);
             assert!(found.make(&values[1..]).is_err(), "{}: one too few", found.name);
             for (at, parameter) in found.parameters.iter().enumerate() {
-                for wrong in [parameter.low - 1.0, parameter.high + 1.0, f64::NAN] {
+                let fraction = if parameter.whole { parameter.default + 0.5 } else { f64::INFINITY };
+                for wrong in [parameter.low - 1.0, parameter.high + 1.0, f64::NAN, fraction] {
                     let mut values = values.clone();
                     values[at] = wrong;
                     let refused = found.make(&values).err().unwrap_or_else(|| panic!("{wrong} was taken"));

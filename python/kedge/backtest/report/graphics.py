@@ -12,7 +12,7 @@ from kedge.backtest.report.markup import Child, Markup, tag
 
 WIDTH, HEIGHT = 440, 230
 """Of a drawing with axes, in its own units: as wide as it is shown on a desk."""
-_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 92, 14, 200
+_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 92, 26, 200
 
 
 @dataclass(frozen=True, slots=True)

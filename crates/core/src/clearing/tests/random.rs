@@ -37,7 +37,8 @@ fn walk(seed: u64, from: Nanos, until: Nanos) -> Vec<Event> {
     rows
 }
 
-/// Whatever happens, the venue's books are ours once all is told, and both balance to the last unit: `told` checks that.
+/// Whatever happens, the venue's books are ours once all is told, and both balance to the last unit: `told` checks
+/// that.
 #[test]
 fn books_agree_and_balance_whatever_is_cleared() {
     let (mut liquidated, mut paid, mut charged) = (0, 0, 0);

@@ -288,8 +288,8 @@ fn a_halt_cancels_everything_and_lets_nothing_pass() {
     assert_eq!(asked(&mut engine), [Request::Cancel(1), Request::Cancel(2)]);
     level(1, Side::Buy, 98, 1).iter().for_each(|row| engine.step_row(0, 1, row));
     assert_eq!(engine.now(), 3);
-    engine.state.intents.push(context::Intent::Target(5));
-    engine.state.carry_out(1);
+    engine.state.intents.push((1, context::Intent::Target(5)));
+    engine.state.carry_out();
     assert_eq!((engine.commands().count(), engine.tally(1).refused[Refusal::Halted as usize]), (0, 1));
 }
 

@@ -44,8 +44,12 @@ fn say(wake: &Wake, ctx: &Context<'_>, said: &mut Vec<String>) {
     }
 }
 
-/// An order type: its name, what is asked, what is told with fills in part, and where it differs with whole fills only.
-struct Row(&'static str, Ask, &'static [&'static str], Option<&'static [&'static str]>);
+/// What is told.
+type Told = &'static [&'static str];
+
+/// An order type: its name, what is asked, what is told with fills in part, and where that differs with whole fills,
+/// and with fills only beyond the price.
+struct Row(&'static str, Ask, Told, Option<Told>, Option<Told>);
 
 /// After the orders: 99 is sold into with 7, 98 with 12, 102 is bought with 13, 104 with 3.
 const ROWS: [Row; 19] = [
@@ -54,12 +58,14 @@ const ROWS: [Row; 19] = [
         |ctx| _ = at_limit(ctx, Side::Buy, GTC, 99, 4, PLAIN),
         &["12 #1 accepted", "21 #1 made 2 at 99", "31 #1 made 2 at 99"],
         Some(&["12 #1 accepted", "21 #1 made 4 at 99"]),
+        Some(&["12 #1 accepted", "31 #1 made 4 at 99"]),
     ),
-    Row("market", |ctx| _ = at_market(ctx, Side::Buy, 7, PLAIN), MARKET, None),
+    Row("market", |ctx| _ = at_market(ctx, Side::Buy, 7, PLAIN), MARKET, None, None),
     Row(
         "immediate or cancel",
         |ctx| _ = at_limit(ctx, Side::Buy, IOC, 101, 7, PLAIN),
         &["12 #1 accepted", "12 #1 took 5 at 101", "12 #1 expired not_filled"],
+        None,
         None,
     ),
     Row(
@@ -67,25 +73,29 @@ const ROWS: [Row; 19] = [
         |ctx| _ = at_limit(ctx, Side::Buy, TimeInForce::Fok, 101, 7, PLAIN),
         &["12 #1 expired not_whole"],
         None,
+        None,
     ),
     Row(
         "post-only",
         |ctx| _ = at_limit(ctx, Side::Buy, TimeInForce::PostOnly, 101, 7, PLAIN),
         &["12 #1 expired would_take"],
         None,
+        None,
     ),
-    Row("stop", |ctx| _ = at_market(ctx, Side::Sell, 4, stop(98)), STOPPED, None),
-    Row("stop-limit", |ctx| _ = at_limit(ctx, Side::Sell, GTC, 98, 4, stop(98)), STOPPED, None),
+    Row("stop", |ctx| _ = at_market(ctx, Side::Sell, 4, stop(98)), STOPPED, None, None),
+    Row("stop-limit", |ctx| _ = at_limit(ctx, Side::Sell, GTC, 98, 4, stop(98)), STOPPED, None, None),
     Row(
         "stop-limit that rests",
         |ctx| _ = at_limit(ctx, Side::Sell, GTC, 103, 4, stop(98)),
         &["12 #1 accepted", "31 #1 triggered", "51 #1 made 3 at 103"],
         Some(&["12 #1 accepted", "31 #1 triggered", "51 #1 made 4 at 103"]),
+        None,
     ),
     Row(
         "take-profit",
         |ctx| _ = at_market(ctx, Side::Sell, 4, take_profit(102)),
         &["12 #1 accepted", "41 #1 triggered", "41 #1 took 4 at 99"],
+        None,
         None,
     ),
     Row(
@@ -93,6 +103,7 @@ const ROWS: [Row; 19] = [
         |ctx| _ = at_limit(ctx, Side::Sell, GTC, 104, 3, take_profit(102)),
         &["12 #1 accepted", "41 #1 triggered", "51 #1 made 3 at 104"],
         None,
+        Some(&["12 #1 accepted", "41 #1 triggered"]),
     ),
     Row(
         "trailing stop",
@@ -100,11 +111,13 @@ const ROWS: [Row; 19] = [
         |ctx| _ = at_market(ctx, Side::Sell, 4, Terms { trigger: Trigger::Trailing, trail: 200, ..PLAIN }),
         STOPPED,
         None,
+        None,
     ),
     Row(
         "would trigger",
         |ctx| _ = at_market(ctx, Side::Sell, 4, stop(100)),
         &["12 #1 rejected would_trigger_immediately"],
+        None,
         None,
     ),
     Row(
@@ -112,12 +125,14 @@ const ROWS: [Row; 19] = [
         |ctx| _ = at_limit(ctx, Side::Buy, GTC, 99, 4, Terms { expires: 25, ..PLAIN }),
         &["12 #1 accepted", "21 #1 made 2 at 99", "26 #1 expired time_over"],
         Some(&["12 #1 accepted", "21 #1 made 4 at 99"]),
+        Some(&["12 #1 accepted", "26 #1 expired time_over"]),
     ),
     Row(
         "iceberg",
         |ctx| _ = at_limit(ctx, Side::Buy, GTC, 99, 6, Terms { display: 2, ..PLAIN }),
         &["12 #1 accepted", "21 #1 made 2 at 99", "31 #1 made 2 at 99", "31 #1 made 2 at 99"],
         None,
+        Some(&["12 #1 accepted", "31 #1 made 2 at 99", "31 #1 made 2 at 99", "31 #1 made 2 at 99"]),
     ),
     Row(
         "one cancels the other, by its profit",
@@ -130,11 +145,13 @@ const ROWS: [Row; 19] = [
             "51 #1 made 1 at 102",
         ],
         Some(&["12 #1 accepted", "12 #2 accepted", "41 #1 made 4 at 102", "41 #2 expired group_ended"]),
+        Some(&["12 #1 accepted", "12 #2 accepted", "51 #1 made 3 at 102", "51 #2 expired group_ended"]),
     ),
     Row(
         "one cancels the other, by its stop",
         |ctx| bracket(ctx, 105, 98),
         &["12 #1 accepted", "12 #2 accepted", "31 #2 triggered", "31 #1 expired group_ended", "31 #2 took 4 at 99"],
+        None,
         None,
     ),
     Row(
@@ -145,6 +162,7 @@ const ROWS: [Row; 19] = [
         },
         &["12 #1 accepted", "12 #2 accepted", "12 #2 took 5 at 101", "12 #2 expired self_trade", "41 #1 made 2 at 101"],
         None,
+        None,
     ),
     Row(
         "apart from oneself, the maker gone",
@@ -154,11 +172,13 @@ const ROWS: [Row; 19] = [
         },
         &["12 #1 accepted", "12 #2 accepted", "12 #2 took 5 at 101", "12 #1 expired self_trade", "12 #2 took 2 at 102"],
         None,
+        None,
     ),
     Row(
         "by mark price, of which there is none",
         |ctx| _ = at_market(ctx, Side::Sell, 4, Terms { by: TriggerBy::Mark, ..stop(98) }),
         &["12 #1 rejected no_mark_price"],
+        None,
         None,
     ),
 ];
@@ -226,15 +246,16 @@ fn market_rows() -> Vec<Vec<Event>> {
 
 #[test]
 fn order_types_by_fill_models_by_account_modes() {
-    let whole = VenueSettings { fills: FillModel::Whole, ..VENUE };
-    for Row(name, ask, in_part, in_whole) in ROWS {
-        for (fills, venue, expected) in
-            [("part", VENUE, in_part), ("whole", whole.clone(), in_whole.unwrap_or(in_part))]
-        {
+    let venue = |fills| VenueSettings { fills, ..VENUE };
+    for Row(name, ask, in_part, in_whole, beyond) in ROWS {
+        let whole = in_whole.unwrap_or(in_part);
+        let through = (FillModel::Through, beyond.unwrap_or(in_part));
+        let models = [(FillModel::Partial, in_part), (FillModel::Whole, whole), through];
+        for (fills, expected) in models {
             for (id, own_account) in [(SPOT, false), (SPOT, true), (PERPETUAL, false), (PERPETUAL, true)] {
                 for pace in [Pace::Bulk, Pace::Step] {
-                    let told = told(id, venue.clone(), own_account, ask, &market_rows(), pace);
-                    assert_eq!(told, expected, "{name}: {fills} fills on {id}, own account {own_account}, {pace:?}");
+                    let told = told(id, venue(fills), own_account, ask, &market_rows(), pace);
+                    assert_eq!(told, expected, "{name}: {fills:?} fills on {id}, own account {own_account}, {pace:?}");
                 }
             }
         }
@@ -249,7 +270,7 @@ fn reduce_only_by_fill_models_and_accounts() {
         at_limit(ctx, Side::Sell, GTC, 102, 2, PLAIN);
         at_market(ctx, Side::Sell, 9, Terms { reduce_only: true, ..stop(98) });
     };
-    for fills in [FillModel::Partial, FillModel::Whole] {
+    for fills in [FillModel::Partial, FillModel::Whole, FillModel::Through] {
         for own_account in [false, true] {
             let venue = VenueSettings { fills, ..VENUE };
             let told = told(PERPETUAL, venue, own_account, ask, &market_rows(), Pace::Bulk);

@@ -64,13 +64,32 @@ pub struct Place {
     front: f64,
     /// Traded at the price since the level last changed: already counted, not to be counted again.
     traded: Qty,
+    /// Orders with smaller places stood here before it; 0 where the feed tells no orders.
+    joined: u64,
 }
 
 impl Place {
     /// Behind everything displayed at the level.
     #[allow(clippy::cast_precision_loss)]
     pub fn behind(level: Qty) -> Self {
-        Self { front: level as f64, traded: 0 }
+        Self { front: level as f64, traded: 0, joined: 0 }
+    }
+
+    /// The same where single orders are told, and the next to come stands at `joined`.
+    #[must_use]
+    pub fn before(self, joined: u64) -> Self {
+        Self { joined, ..self }
+    }
+
+    /// Somebody's order at its price became smaller by `left`, or went: exact, for who stood ahead is known. What was
+    /// told as a trade before is not counted again.
+    #[allow(clippy::cast_precision_loss)]
+    pub fn leave(&mut self, left: Qty, place: u64) {
+        let executed = left.min(self.traded);
+        self.traded -= executed;
+        if place < self.joined {
+            self.front -= (left - executed) as f64;
+        }
     }
 
     /// Quantity ahead in whole steps, never negative.
