@@ -4,8 +4,8 @@
 //! [--strategies N] [--blocks N]`, or `kedge-bench DATA --mode cross_trades|cross_bars`; `DATA` names columns under
 //! `benches/data`. Timed is the run only; reading the columns and laying out both sides' feeds come before it. With
 //! `--strategies N` so many of them run, each with an account of its own, in steps of 100 ms. With `--views one` one
-//! book serves the venue and us where that is the same. `--mode stream` is the replay of the same rows `--blocks` times,
-//! each time later.
+//! book serves the venue and us where that is the same. `--mode stream` is the replay of the same rows, `--blocks`
+//! times, each time later.
 #![forbid(unsafe_code)]
 
 mod columns;

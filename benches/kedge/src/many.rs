@@ -23,7 +23,7 @@ pub(crate) fn run(market: &Market, setup: Setup, strategies: u16) -> Result<serd
     let mut simulation =
         Simulation::new(Engine::new(EngineSettings { seed: 0, sample_every: None, keep_records: false }));
     let latency = Latency::constant(LATENCY, LATENCY);
-    let settings = VenueSettings { queue: setup.queue.of(&market.instrument), fills: FillModel::Whole, latency };
+    let settings = VenueSettings { queue: setup.queue, fills: FillModel::Whole, latency };
     let instrument = simulation.add_instrument(market.instrument.clone(), settings, &market.blocks());
     simulation.share_views(setup.shares);
     let start = market.rows.ts_event.iter().copied().min().unwrap_or(0);

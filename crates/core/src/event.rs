@@ -197,6 +197,7 @@ impl<'a> Columns<'a> {
             price: &self.price[..rows],
             qty: &self.qty[..rows],
             flags: &self.flags[..rows],
+            order: if self.order.is_empty() { &[] } else { &self.order[..rows] },
             ..*self
         }
     }
@@ -245,14 +246,9 @@ impl<'a> Columns<'a> {
     #[inline]
     pub fn get(&self, i: usize) -> Event {
         let (price, qty) = self.price_qty(i);
-        Event {
-            ts_event: self.event_time(i),
-            ts_recv: self.recv_time(i),
-            price,
-            qty,
-            flags: self.flags[i] & !flag::WIDE,
-            order: self.order.get(i).copied().unwrap_or(0),
-        }
+        let flags = self.flags[i] & !flag::WIDE;
+        let (ts_event, ts_recv) = (self.event_time(i), self.recv_time(i));
+        Event { ts_event, ts_recv, price, qty, flags, order: self.order.get(i).copied().unwrap_or(0) }
     }
 
     /// All rows, widened.
@@ -381,8 +377,8 @@ impl ColumnsBuf {
             wide_qty: &self.wide_qty,
             price_base: self.price_base,
             qty_scale: self.qty_scale.max(1),
-            order: &self.order,
             shift: 0,
+            order: &self.order,
         }
     }
 }

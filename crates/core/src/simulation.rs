@@ -105,11 +105,6 @@ impl<'a> Simulation<'a> {
         index
     }
 
-    /// Lets takers of an instrument whose data has no book move its price by this law.
-    pub fn set_impact(&mut self, instrument: InstrumentIx, impact: Option<SquareRoot>) {
-        self.venues[usize::from(instrument)].set_impact(impact);
-    }
-
     /// Whether one book may serve both views where that gives the same; true unless said otherwise.
     pub fn share_views(&mut self, may: bool) {
         self.may_share = may;
@@ -118,6 +113,11 @@ impl<'a> Simulation<'a> {
     /// Whether one book serves both views.
     pub fn shares_views(&self) -> bool {
         self.shares
+    }
+
+    /// Lets takers of an instrument whose data has no book move its price by this law.
+    pub fn set_impact(&mut self, instrument: InstrumentIx, impact: Option<SquareRoot>) {
+        self.venues[usize::from(instrument)].set_impact(impact);
     }
 
     /// From now on a strategy that cannot go on stops alone, and the run goes on with the others.
@@ -246,6 +246,37 @@ impl<'a> Simulation<'a> {
         }
     }
 
+    /// The bulk way with one book: the venue goes as far as we see of it, so that its book is our view.
+    ///
+    /// A report takes at least as long as the lag, so what the venue has not reached yet could not have told us anything
+    /// either. It waits for every report that wakes a strategy and for every fill, which is noted with our middle of
+    /// the book.
+    fn run_shared(&mut self, until: Nanos, lag: Nanos) {
+        while self.may_go_on() {
+            if self.engine.hears_rows(0) {
+                // Between two rows of one moment, one book cannot be both.
+                return self.part();
+            }
+            let faults = self.engine.faults().len();
+            let wake = self.engine.next_wake(&mut self.ours, &self.reports);
+            let fill = self.reports[0].next_fill();
+            let horizon = [wake, fill].into_iter().flatten().fold(until, Nanos::min);
+            let waits = Waits { reports: self.engine.hears_reports(0), fills: true, lag };
+            let venue = &mut self.venues[0];
+            self.engine.swap_book(0, venue.book_mut(), 0);
+            venue.book_mut().delay(-lag);
+            let reached = venue.advance_or_wait(&mut self.theirs[0], horizon - lag, waits, &mut self.reports[0]) + lag;
+            self.engine.swap_book(0, venue.book_mut(), lag);
+            self.engine.advance(&mut self.ours, &mut self.reports, reached, false);
+            let stopped = faults < self.engine.faults().len();
+            let waiting = wake.is_some_and(|wake| wake <= until) || reached < until || stopped;
+            // What was asked for at the last moment may still arrive in it.
+            if !self.send() && !waiting {
+                return;
+            }
+        }
+    }
+
     /// Brings all venues on in the order of their rows and requests, no further than the first report that wakes a
     /// strategy, which may then ask any of them for something. Returns the time advanced to.
     fn advance_together(&mut self, horizon: Nanos) -> Nanos {
@@ -261,35 +292,6 @@ impl<'a> Simulation<'a> {
             self.venues[ix].advance(&mut self.theirs[ix], until, waits, &mut self.reports[ix]);
             if let Some(report) = self.reports[ix].front().filter(|_| waits) {
                 horizon = horizon.min(report.ts_recv);
-            }
-        }
-    }
-
-    /// The bulk way with one book: the venue goes as far as we see of it, so that its book is our view.
-    ///
-    /// A report takes at least as long as the lag, so what the venue has not reached yet could not have told us anything
-    /// either. It waits for every report that wakes a strategy and for every fill, which is noted with our middle of
-    /// the book.
-    fn run_shared(&mut self, until: Nanos, lag: Nanos) {
-        while self.may_go_on() {
-            if self.engine.hears_rows(0) {
-                // Between two rows of one moment, one book cannot be both.
-                return self.part();
-            }
-            let wake = self.engine.next_wake(&mut self.ours, &self.reports);
-            let fill = self.reports[0].next_fill();
-            let horizon = [wake, fill].into_iter().flatten().fold(until, Nanos::min);
-            let waits = Waits { reports: self.engine.hears_reports(0), fills: true, lag };
-            let venue = &mut self.venues[0];
-            self.engine.swap_book(0, venue.book_mut(), 0);
-            venue.book_mut().delay(-lag);
-            let reached = venue.advance_or_wait(&mut self.theirs[0], horizon - lag, waits, &mut self.reports[0]) + lag;
-            self.engine.swap_book(0, venue.book_mut(), lag);
-            self.engine.advance(&mut self.ours, &mut self.reports, reached, false);
-            let waiting = wake.is_some_and(|wake| wake <= until) || reached < until;
-            // What was asked for at the last moment may still arrive in it.
-            if !self.send() && !waiting {
-                return;
             }
         }
     }

@@ -56,8 +56,8 @@ impl<'py> HeldColumns<'py> {
             wide_qty: self.wide_qty.as_slice()?,
             price_base: self.price_base,
             qty_scale: self.qty_scale,
-            order: self.order.as_ref().map_or(Ok(&[][..]), PyReadonlyArray1::as_slice)?,
             shift: 0,
+            order: self.order.as_ref().map_or(Ok(&[][..]), PyReadonlyArray1::as_slice)?,
         };
         columns
             .check()

@@ -121,8 +121,8 @@ pub(crate) fn read_rows(payload: &[u8], rows: &mut Vec<Event>) -> Result<Instrum
         wide_qty: &block.wide_qty,
         price_base: block.price_base,
         qty_scale: block.qty_scale,
-        order: &[],
         shift: 0,
+        order: &[],
     };
     columns.check()?;
     rows.clear();

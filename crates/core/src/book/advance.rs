@@ -136,7 +136,7 @@ impl Book {
         if next < end { Stop::Row(next) } else { Stop::Time(next) }
     }
 
-    /// Applies rows, whatever their times, up to the first that is not a delta or a trade or that `watch` holds back and
+    /// Applies rows, whatever their times, up to the first that is no delta or trade or that `watch` holds back and
     /// `pass` does not let pass. Returns that row, not applied, or the end.
     pub(crate) fn sweep(
         &mut self,

@@ -251,8 +251,8 @@ impl<'a> Feed<'a> {
                 break;
             }
         }
-        // Block and row are part of the key: equal times keep the order received.
-        order.sort_unstable();
+        // Stable, so equal times keep the order received; and quick where little is out of order.
+        order.sort_by_key(|row| row.0);
         let price_base = self.blocks[self.at.block].price_base;
         let mut sorted = ColumnsBuf { price_base, qty_scale: scale, ..ColumnsBuf::default() };
         order.iter().for_each(|&(_, block, row)| sorted.push(&self.blocks[block].get(row)));
@@ -272,6 +272,9 @@ impl<'a> Feed<'a> {
         }
         let mut lag = None;
         for columns in &venue.blocks {
+            if !columns.order.is_empty() {
+                return None;
+            }
             let (theirs, own) = (venue.reader.column(columns)?, ours.reader.column(columns)?);
             let later = own.1 - theirs.1;
             let one = own.0.first().zip(theirs.0.first()).map(|(own, theirs)| own - theirs);

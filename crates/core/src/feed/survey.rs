@@ -9,7 +9,7 @@ use crate::types::{NO_TIME, Nanos};
 
 /// Rows looked at together when a recording is surveyed. A window is made of whole chunks. In tests so few that every
 /// recording has many.
-pub(super) const CHUNK: usize = if cfg!(test) { 4 } else { 1 << 13 };
+pub(super) const CHUNK: usize = if cfg!(test) { 4 } else { 1 << 8 };
 
 /// What a survey found of a chunk of rows.
 #[derive(Clone, Copy, Debug)]
@@ -160,7 +160,7 @@ impl Reader {
 }
 
 pub(super) fn is_book(code: u8) -> bool {
-    !matches!(Kind::of(code), Kind::Trade | Kind::Quote | Kind::Funding | Kind::Mark)
+    !matches!(Kind::of(code), Kind::Trade | Kind::Funding | Kind::Mark | Kind::Quote)
 }
 
 /// A latency that is drawn once a packet, on its way through the rows.
@@ -217,12 +217,12 @@ impl Drawing {
     }
 }
 
-fn kinds(flags: &[u8]) -> u8 {
-    flags.iter().fold(0, |kinds, &code| kinds | 1 << sought(code))
-}
-
 /// The number of a row's kind among those that can be sought: L3 rows count as deltas.
 #[inline]
-pub(super) fn sought(flags: u8) -> u8 {
-    flags & 7 & (flags >> 3 & 1).wrapping_sub(1)
+pub(super) fn sought(code: u8) -> u8 {
+    code & 7 & (code >> 3 & 1).wrapping_sub(1)
+}
+
+fn kinds(flags: &[u8]) -> u8 {
+    flags.iter().fold(0, |kinds, &code| kinds | 1 << sought(code))
 }
