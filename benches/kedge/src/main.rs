@@ -24,7 +24,8 @@ use columns::Market;
 use cross::Over;
 use w1::{Mode, Outcome, Setup};
 
-const USAGE: &str = "kedge-bench DATA --mode replay|mm|mm_keep|cross_trades|cross_bars [--queue power|log|risk] [--pace bulk|step] [--strategies N]";
+const USAGE: &str = "kedge-bench DATA --mode replay|mm|mm_keep|cross_trades|cross_bars [--queue power|log|risk] \
+    [--pace bulk|step] [--strategies N]";
 
 fn main() -> ExitCode {
     match run(std::env::args().skip(1)) {

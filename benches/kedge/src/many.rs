@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kedge_core::engine::{Engine, EngineSettings, Seat};
 use kedge_core::instrument::{money, money_to_f64};
-use kedge_core::matching::{Latency, VenueSettings};
+use kedge_core::matching::{FillModel, Latency, VenueSettings};
 use kedge_core::simulation::{Pace, Simulation};
 use kedge_core::strategy::Interest;
 use kedge_core::types::StrategyIx;
@@ -22,8 +22,8 @@ use crate::{cpu_time, rss_mb};
 pub(crate) fn run(market: &Market, setup: Setup, strategies: u16) -> Result<serde_json::Value, String> {
     let mut simulation =
         Simulation::new(Engine::new(EngineSettings { seed: 0, sample_every: None, keep_records: false }));
-    let latency = Latency { feed: None, entry: LATENCY, response: LATENCY };
-    let settings = VenueSettings { queue: setup.queue.of(&market.instrument), partial_fills: false, latency };
+    let latency = Latency::constant(LATENCY, LATENCY);
+    let settings = VenueSettings { queue: setup.queue, fills: FillModel::Whole, latency };
     let blocks = [market.snapshot.view(), market.rows.view()];
     let instrument = simulation.add_instrument(market.instrument.clone(), settings, &blocks);
     let start = market.rows.ts_event.iter().copied().min().unwrap_or(0);
