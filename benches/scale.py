@@ -17,7 +17,7 @@ STEP_P99_MS = 5.0
 BLOCKS = 100
 # How far the time of a block may grow and be called linear, and memory and be called flat.
 GROWTH = 1.1
-# The same of a strategy's cost from the last but one number of them to the last. From 100 to 500 it grows by half, because
+# The same of a strategy's cost from the last but one number of them to the last. From 100 to 500 it grows more, because
 # the caches no longer hold what all of them know.
 COST_GROWTH = 1.25
 
