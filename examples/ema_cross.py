@@ -11,5 +11,5 @@ class EmaCross(Strategy):
         self.quick, self.calm = ctx.ema(self.fast), ctx.ema(self.slow)
 
     def on_bar(self, ctx, bar):
-        if self.calm.ready:
+        if self.calm.warm:
             ctx.target(0.01 if self.quick > self.calm else -0.01)

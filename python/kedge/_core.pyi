@@ -27,17 +27,30 @@ def run_backtest(
     strategies: Sequence[tuple[int, str, Strategy, type[Strategy]]],
     step: bool,
     on_slice: Callable[[int, bytes], None] | None = None,
+    alone: bool = False,
 ) -> dict[str, Any]:
     """Runs a backtest and returns its tables.
 
     `settings` is JSON (`kedge.backtest.run` makes it), `streams` (definition as JSON, blocks) of each instrument,
-    `strategies` (index of the instrument, limits as JSON, instance, base class). `on_slice(time, records)` is called
-    between slices of the run. Raises `UsageError`, `DataError`, and whatever a strategy raises.
+    `strategies` (index of the instrument, limits, `own_account` and `seed` as JSON, instance, base class).
+    `on_slice(time, records)` is called between slices of the run. Raises `UsageError`, `DataError`, and whatever a
+    strategy raises; with `alone` one that raises is stopped and listed under `stopped` as (index, exception), so long
+    as another is left.
     """
 
 # strategy.rs
 def callback_count() -> int:
     """How many times a callback was begun or ended in this process; odd while one runs."""
+
+# compiled.rs
+def compiled_record() -> dict[str, Any]:
+    """The record of compiled strategies: `fields` (name, NumPy format, offset), `size`, the names of `wakes` and
+    `wishes` by code, and the addresses of the functions `uniform`, `normal` and `below` that draw random numbers.
+    """
+
+# kinds.rs
+def built_in_strategies() -> list[dict[str, Any]]:
+    """The built-in strategies: `name`, `about`, `parameters` (name, default, whether whole, low, high, unit)."""
 
 # decision.rs
 def describe_decision(record: bytes, instrument_json: str) -> str:
@@ -140,10 +153,69 @@ class Context:
         """On-balance volume."""
     def vwap(self, period: int = 0, *, on: str | None = None) -> Indicator:
         """The volume-weighted average price since midnight UTC, or of the last `period` bars."""
-    def buy(self, size: _Size, price: _Price | None = None, *, tif: str = "gtc") -> int:
-        """Buys at market, or at `price` or better; `tif` is gtc, ioc, fok or post_only. Returns the order's id."""
-    def sell(self, size: _Size, price: _Price | None = None, *, tif: str = "gtc") -> int:
-        """Sells at market, or at `price` or better; `tif` is gtc, ioc, fok or post_only. Returns the order's id."""
+    def buy(
+        self,
+        size: _Size,
+        price: _Price | None = None,
+        *,
+        tif: str = "gtc",
+        stop: _Price | None = None,
+        take_profit: _Price | None = None,
+        trailing: str | None = None,
+        activate: _Price | None = None,
+        trigger_by: str = "last",
+        display: _Size | None = None,
+        reduce_only: bool = False,
+        until: int | str | None = None,
+        group: int | None = None,
+        self_trade: str | None = None,
+    ) -> int:
+        """Buys at market, or at `price` or better. Returns the order's id.
+
+        `tif` is gtc, ioc, fok or post_only. The order waits at the venue for a price at `stop` or above, at
+        `take_profit` or below, or that came back by `trailing` ("0.5%", "50bp") from its best, followed from `activate`
+        on; `trigger_by` the last trade or the mark price. `display` is shown of it at a time; `reduce_only` never makes
+        the position larger; `until` (ns since the epoch, or "30s" from now) ends it; of a `group` one happens;
+        `self_trade` is expire_taker, expire_maker or expire_both.
+        """
+    def sell(
+        self,
+        size: _Size,
+        price: _Price | None = None,
+        *,
+        tif: str = "gtc",
+        stop: _Price | None = None,
+        take_profit: _Price | None = None,
+        trailing: str | None = None,
+        activate: _Price | None = None,
+        trigger_by: str = "last",
+        display: _Size | None = None,
+        reduce_only: bool = False,
+        until: int | str | None = None,
+        group: int | None = None,
+        self_trade: str | None = None,
+    ) -> int:
+        """Sells, likewise: `stop` waits for a price at it or below, `take_profit` for one at it or above."""
+    def oco(
+        self,
+        side: str,
+        size: _Size,
+        *,
+        price: _Price,
+        stop: _Price,
+        stop_price: _Price | None = None,
+        tif: str = "gtc",
+        trigger_by: str = "last",
+        reduce_only: bool = False,
+        until: int | str | None = None,
+    ) -> tuple[int, int]:
+        """A limit order at `price` and a stop at `stop` (at market, or at `stop_price`), of which one happens.
+
+        Once one of them executes, even in part, or ends, the other ends. Both pass the risk gate or neither does.
+        Returns their ids, the limit order's first.
+        """
+    def group(self) -> int:
+        """A number for `group=`: of the orders that have it, one may happen."""
     def cancel(self, order: int) -> None:
         """Asks for the end of an order; nothing comes of one that has ended."""
     def cancel_all(self) -> None:
@@ -359,6 +431,13 @@ class Order:
     tif: str
     reason: str
     created: int
+    trigger: str | None
+    trigger_price: float | None
+    triggered: bool
+    display: float | None
+    reduce_only: bool
+    until: int | None
+    group: int | None
 
 @final
 class Fill:

@@ -253,7 +253,8 @@ impl Onlooker {
         let request = &order.request;
         let level = self.faces[usize::from(request.instrument)].book.qty(request.side, request.price);
         match what {
-            ReportKind::Accepted { queue_ahead } => {
+            ReportKind::Accepted { .. } if order.waits() => {}
+            ReportKind::Accepted { queue_ahead } | ReportKind::Triggered { queue_ahead } => {
                 self.ahead.insert(order.id, if *queue_ahead >= 0 { *queue_ahead } else { level });
             }
             ReportKind::Amended { .. } if request.price != price_before => {

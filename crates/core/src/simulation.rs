@@ -27,6 +27,8 @@ pub struct Simulation<'a> {
     span: Option<(Nanos, Nanos)>,
     /// Whether some venue answers in the moment it is asked.
     prompt: bool,
+    /// Whether a strategy that could not go on leaves the others running.
+    forgives: bool,
     /// The venue's side of accounts, where anything is to be cleared: from the start on.
     clearing: Option<Box<Clearing>>,
     clears: Option<ClearingSettings>,
@@ -46,7 +48,8 @@ impl<'a> Simulation<'a> {
     /// A simulation around an engine to which instruments and strategies can still be added.
     pub fn new(engine: Engine) -> Self {
         let (venues, theirs, ours, reports) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { engine, venues, theirs, ours, reports, span: None, prompt: false, clearing: None, clears: None }
+        let (prompt, forgives) = (false, false);
+        Self { engine, venues, theirs, ours, reports, span: None, prompt, forgives, clearing: None, clears: None }
     }
 
     /// Adds an instrument with its recorded blocks; returns its index. Where they have no book, the price of the last
@@ -75,6 +78,15 @@ impl<'a> Simulation<'a> {
             self.engine.takes_trades_for_book(index);
         }
         index
+    }
+
+    /// From now on a strategy that cannot go on stops alone, and the run goes on with the others.
+    pub fn go_on_at_faults(&mut self) {
+        self.forgives = true;
+    }
+
+    fn may_go_on(&self) -> bool {
+        self.forgives || self.engine.faults().is_empty()
     }
 
     /// First and last moment of the data: the run begins with the first venue event and ends with the last arrival.
@@ -119,7 +131,8 @@ impl<'a> Simulation<'a> {
         self.send();
     }
 
-    /// Goes on to `until`. Stops early only when a strategy could not go on: see [`Engine::faults`].
+    /// Goes on to `until`. Stops early only when a strategy could not go on, see [`Engine::faults`], and that is not
+    /// forgiven.
     pub fn run(&mut self, until: Nanos, pace: Pace) {
         // What was asked for between two runs, by a halt or the stop of a strategy, leaves when it was asked.
         self.send();
@@ -135,12 +148,13 @@ impl<'a> Simulation<'a> {
     }
 
     fn run_in_bulk(&mut self, until: Nanos) {
-        while self.engine.faults().is_empty() {
+        while self.may_go_on() {
+            let faults = self.engine.faults().len();
             // While the venues have nothing to say, nobody needs to keep up with them: only what a strategy asks for
             // has to reach them, and then they catch up to it.
             if self.clearing.is_none() && self.venues.iter().all(VenueModel::is_quiet) {
                 self.engine.advance(&mut self.ours, &mut self.reports, until, true);
-                if !self.send() {
+                if !self.send() && faults == self.engine.faults().len() {
                     return self.catch_up(until);
                 }
                 continue;
@@ -164,7 +178,9 @@ impl<'a> Simulation<'a> {
                 }
             }
             self.engine.advance(&mut self.ours, &mut self.reports, horizon, self.prompt);
-            let waiting = wake.is_some_and(|wake| wake <= until) || horizon < until;
+            // One that could not go on ended the advance before its time.
+            let stopped = faults < self.engine.faults().len();
+            let waiting = wake.is_some_and(|wake| wake <= until) || horizon < until || stopped;
             // What was asked for at the last moment may still arrive in it.
             if !self.send() && !waiting {
                 return;
@@ -182,7 +198,7 @@ impl<'a> Simulation<'a> {
     fn run_by_step(&mut self, until: Nanos) {
         while let Some((at, input)) = self.next_input()
             && at <= until
-            && self.engine.faults().is_empty()
+            && self.may_go_on()
         {
             match input {
                 Input::Venue(ix) => {

@@ -22,19 +22,32 @@ fn refuse(message: String, hint: &str) -> PyErr {
 /// # Errors
 /// A `StrategyError` naming the value and the tick.
 pub(crate) fn price(value: &Bound<'_, PyAny>, instrument: &Instrument, side: Side) -> PyResult<Ticks> {
+    named_price("price", value, instrument, side)
+}
+
+/// The same for a price of another name.
+///
+/// # Errors
+/// A `StrategyError` naming it, its value and the tick.
+pub(crate) fn named_price(
+    name: &str,
+    value: &Bound<'_, PyAny>,
+    instrument: &Instrument,
+    side: Side,
+) -> PyResult<Ticks> {
     let tick = instrument.tick_size;
     if is_ticks(value)? {
         return value.extract();
     }
     if value.is_instance_of::<PyFloat>() {
         return amounts::ticks(value.extract()?, instrument, side).ok_or_else(|| {
-            refuse(format!("price must be a finite number, was {value}"), "check the arithmetic that made it")
+            refuse(format!("{name} must be a finite number, was {value}"), "check the arithmetic that made it")
         });
     }
     exact(value, tick).ok_or_else(|| {
         let step = tick.text(1);
         refuse(
-            format!("price must be a multiple of the tick {step}, was {value}"),
+            format!("{name} must be a multiple of the tick {step}, was {value}"),
             "round it to the tick, or pass a float, which snaps away from the touch",
         )
     })
@@ -45,17 +58,25 @@ pub(crate) fn price(value: &Bound<'_, PyAny>, instrument: &Instrument, side: Sid
 /// # Errors
 /// A `StrategyError` naming the value and the lot.
 pub(crate) fn size(value: &Bound<'_, PyAny>, instrument: &Instrument) -> PyResult<Qty> {
+    named_size("size", value, instrument)
+}
+
+/// The same for a size of another name.
+///
+/// # Errors
+/// A `StrategyError` naming it, its value and the lot.
+pub(crate) fn named_size(name: &str, value: &Bound<'_, PyAny>, instrument: &Instrument) -> PyResult<Qty> {
     let lot = instrument.lot_steps();
     if value.is_instance_of::<PyFloat>() {
         return amounts::steps(value.extract()?, instrument).ok_or_else(|| {
-            refuse(format!("size must be a finite number, was {value}"), "check the arithmetic that made it")
+            refuse(format!("{name} must be a finite number, was {value}"), "check the arithmetic that made it")
         });
     }
     let steps = exact(value, instrument.quantity_step_in_data).filter(|steps| steps % lot == 0);
     steps.ok_or_else(|| {
         let step = instrument.lot_size.text(1);
         refuse(
-            format!("size must be a multiple of the lot {step}, was {value}"),
+            format!("{name} must be a multiple of the lot {step}, was {value}"),
             "round it to the lot, or pass a float, which is rounded down",
         )
     })

@@ -11,7 +11,8 @@ use kedge_core::feed::Feed;
 use kedge_core::instrument::{Instrument, RATE_SCALE, money};
 use kedge_core::risk::Limits;
 use kedge_core::simulation::{Pace, Simulation};
-use kedge_core::types::{InstrumentIx, Money, Nanos};
+use kedge_core::types::{InstrumentIx, Money, Nanos, StrategyIx};
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use serde_json::Value;
@@ -33,10 +34,11 @@ const SLICES: i64 = 200;
 /// Runs a backtest.
 ///
 /// `settings` is JSON (see `kedge.backtest.run`), `streams` a list of (instrument definition as JSON, blocks), and
-/// `strategies` a list of (index of the instrument, limits as JSON, strategy object, base class). `on_slice(time,
-/// records)` is called between slices of the run with the records made since.
+/// `strategies` a list of (index of the instrument, limits and seat as JSON, strategy object, base class).
+/// `on_slice(time, records)` is called between slices of the run with the records made since. With `alone` a strategy
+/// that raises is stopped and the others go on.
 #[pyfunction]
-#[pyo3(signature = (settings, streams, strategies, step, on_slice=None))]
+#[pyo3(signature = (settings, streams, strategies, step, on_slice=None, alone=false))]
 fn run_backtest<'py>(
     py: Python<'py>,
     settings: &str,
@@ -44,6 +46,7 @@ fn run_backtest<'py>(
     strategies: Vec<(InstrumentIx, String, Bound<'py, PyAny>, Bound<'py, PyAny>)>,
     step: bool,
     on_slice: Option<Bound<'py, PyAny>>,
+    alone: bool,
 ) -> PyResult<Bound<'py, PyDict>> {
     let settings = Settings::parse(settings)?;
     let instruments: Vec<Instrument> = streams.iter().map(|stream| instrument(&stream.0)).collect::<PyResult<_>>()?;
@@ -59,19 +62,28 @@ fn run_backtest<'py>(
     for (currency, amount) in &settings.deposits {
         simulation.engine().deposit(currency, *amount);
     }
-    let raised = Raised::default();
+    let mut run = Run { py, on_slice, alone, raised: Vec::new(), stopped: Vec::new() };
     for (at, limits, strategy, base) in &strategies {
         let instrument =
             instruments.get(usize::from(*at)).ok_or_else(|| invalid("strategies", "no such instrument"))?;
-        let (interest, strategy) = kinds::seated(strategy, base, Rc::clone(&raised))?;
-        let seat = Seat { instrument: *at, interest, limits: parse_limits(limits, instrument)?, ..Seat::default() };
-        simulation.engine().add_strategy(seat, strategy);
+        run.raised.push(Raised::default());
+        let (interest, strategy) = kinds::seated(strategy, base, Rc::clone(&run.raised[run.raised.len() - 1]))?;
+        let (own_account, seed) = parse_seat(limits)?;
+        let seat = Seat { instrument: *at, interest, limits: parse_limits(limits, instrument)?, own_account, seed };
+        let engine = simulation.engine();
+        let strategy = engine.add_strategy(seat, strategy);
+        for (currency, amount) in settings.deposits.iter().filter(|_| own_account) {
+            engine.deposit_to(strategy + 1, currency, *amount);
+        }
     }
     if let Some(clearing) = &settings.clearing {
         clears(clearing, &instruments)?;
         simulation.clear(clearing.clone());
     }
-    run(py, &mut simulation, if step { Pace::Step } else { Pace::Bulk }, on_slice.as_ref(), &raised)?;
+    if alone {
+        simulation.go_on_at_faults();
+    }
+    run.whole(&mut simulation, if step { Pace::Step } else { Pace::Bulk })?;
     let end = simulation.span().map_or(0, |span| span.1);
     let mut feeds = Vec::with_capacity(blocks.len());
     for (ix, (instrument, blocks)) in instruments.iter().zip(&blocks).enumerate() {
@@ -79,37 +91,67 @@ fn run_backtest<'py>(
         feeds.push(Feed::ours(blocks, latency.as_ref(), simulation.engine().feed_stream(ix as InstrumentIx)));
     }
     let hindsight = attribution::attribute(simulation.engine(), &mut feeds, strategies.len(), end);
-    tables::results(py, &mut simulation, &instruments, &hindsight)
+    let tables = tables::results(py, &mut simulation, &instruments, &hindsight)?;
+    tables.set_item("stopped", run.stopped)?;
+    Ok(tables)
 }
 
-fn run(
-    py: Python<'_>,
-    simulation: &mut Simulation<'_>,
-    pace: Pace,
-    on_slice: Option<&Bound<'_, PyAny>>,
-    raised: &Raised,
-) -> PyResult<()> {
-    let Some((start, end)) = simulation.span() else {
-        return Err(kedge_error("DataError", "the data has no events", "check the files given to --data"));
-    };
-    let between = |simulation: &mut Simulation<'_>, now: Nanos| -> PyResult<()> {
-        if let Some(error) = raised.borrow_mut().take() {
-            return Err(error);
+/// A run and what comes of it besides the engine's tables.
+struct Run<'py> {
+    py: Python<'py>,
+    on_slice: Option<Bound<'py, PyAny>>,
+    alone: bool,
+    /// What each strategy raised.
+    raised: Vec<Raised>,
+    /// Strategies that were stopped, and what each raised.
+    stopped: Vec<(StrategyIx, Py<PyAny>)>,
+}
+
+impl Run<'_> {
+    fn whole(&mut self, simulation: &mut Simulation<'_>, pace: Pace) -> PyResult<()> {
+        let Some((start, end)) = simulation.span() else {
+            return Err(kedge_error("DataError", "the data has no events", "check the files given to --data"));
+        };
+        simulation.start(start);
+        self.between(simulation, start)?;
+        for slice in 1..=SLICES {
+            let until = start + ((end - start) as i128 * i128::from(slice) / i128::from(SLICES)) as i64;
+            simulation.run(until, pace);
+            self.between(simulation, until)?;
         }
-        py.check_signals()?;
-        let Some(on_slice) = on_slice else { return Ok(()) };
-        let records = simulation.engine().log().drain();
-        on_slice.call1((now, PyBytes::new(py, &records))).map(|_| ())
-    };
-    simulation.start(start);
-    between(simulation, start)?;
-    for slice in 1..=SLICES {
-        let until = start + ((end - start) as i128 * i128::from(slice) / i128::from(SLICES)) as i64;
-        simulation.run(until, pace);
-        between(simulation, until)?;
+        simulation.stop(end);
+        self.between(simulation, end)
     }
-    simulation.stop(end);
-    between(simulation, end)
+
+    fn between(&mut self, simulation: &mut Simulation<'_>, now: Nanos) -> PyResult<()> {
+        self.hear(simulation)?;
+        self.py.check_signals()?;
+        let Some(on_slice) = &self.on_slice else { return Ok(()) };
+        let records = simulation.engine().log().drain();
+        on_slice.call1((now, PyBytes::new(self.py, &records))).map(|_| ())
+    }
+
+    /// Takes what strategies raised since the last call.
+    ///
+    /// # Errors
+    /// It, unless each stops alone; what is no `Exception`, such as an interrupt or a callback that did not end, in any
+    /// case; and the last one's when none is left.
+    fn hear(&mut self, simulation: &mut Simulation<'_>) -> PyResult<()> {
+        let faults: Vec<StrategyIx> =
+            simulation.engine().faults()[self.stopped.len()..].iter().map(|fault| fault.0).collect();
+        for strategy in faults {
+            let error = self.raised[usize::from(strategy)].borrow_mut().take();
+            let Some(error) = error else { continue };
+            // Whose it is, for whoever tells it.
+            error.value(self.py).setattr("kedge_seat", strategy)?;
+            let is_last = self.stopped.len() + 1 == self.raised.len();
+            if !self.alone || is_last || !error.is_instance_of::<PyException>(self.py) {
+                return Err(error);
+            }
+            self.stopped.push((strategy, error.into_value(self.py).into_any()));
+        }
+        Ok(())
+    }
 }
 
 /// What a run is set up with.
@@ -167,6 +209,12 @@ fn clears(settings: &ClearingSettings, instruments: &[Instrument]) -> PyResult<(
 pub(crate) fn instrument(definition: &str) -> PyResult<Instrument> {
     Instrument::from_json(definition)
         .map_err(|error| kedge_error("UsageError", error.0, "correct the instruments' definition file"))
+}
+
+/// Whether a seat has an account of its own, and its seed.
+fn parse_seat(text: &str) -> PyResult<(bool, Option<u64>)> {
+    let json: Value = serde_json::from_str(text).map_err(|error| invalid("limits", &error.to_string()))?;
+    Ok((json["own_account"].as_bool().unwrap_or(false), json["seed"].as_u64()))
 }
 
 pub(crate) fn parse_limits(text: &str, instrument: &Instrument) -> PyResult<Limits> {

@@ -16,7 +16,7 @@ use pyo3::types::PyDict;
 
 use crate::errors::kedge_error;
 use crate::record::{LEVELS, ORDERS, Record, WISHES};
-use crate::strategy::{Raised, counted};
+use crate::strategy::{Raised, counted, keep};
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(compiled_record, module)?)
@@ -120,6 +120,7 @@ impl CompiledStrategy {
                 levels: reads(&["bid_prices", "bid_sizes", "ask_prices", "ask_sizes"]),
                 orders: reads(&[
                     "open_orders",
+                    "orders_left_out",
                     "order_ids",
                     "order_sides",
                     "order_prices",
@@ -155,14 +156,6 @@ impl CompiledStrategy {
         self.record.done != 0
     }
 
-    /// Keeps what the function raised, and says so.
-    #[cold]
-    fn stopped(&self, error: PyErr) -> Fault {
-        let fault = Fault(error.to_string());
-        *self.raised.borrow_mut() = Some(error);
-        fault
-    }
-
     #[cold]
     fn what_it_raised(&self) -> PyErr {
         Python::attach(|py| {
@@ -171,8 +164,8 @@ impl CompiledStrategy {
     }
 
     #[cold]
-    fn wrong(&self, message: &str) -> Fault {
-        self.stopped(kedge_error("StrategyError", format!("{}: {message}", self.name), "correct what it asks for"))
+    fn wrong(&self, message: &str) -> PyErr {
+        kedge_error("StrategyError", format!("{}: {message}", self.name), "correct what it asks for")
     }
 }
 
@@ -191,7 +184,7 @@ impl Strategy for CompiledStrategy {
         }
         standing(record, self.reads, ctx);
         if !self.call() {
-            return Err(self.stopped(self.what_it_raised()));
+            return Err(keep(&self.raised, self.what_it_raised(), ctx.now()));
         }
         if self.reads.random {
             ctx.random().go_to(self.record.random_index);
@@ -201,7 +194,7 @@ impl Strategy for CompiledStrategy {
         }
         (0..self.record.wishes as usize)
             .try_for_each(|at| wish(&self.record, at, ctx))
-            .map_err(|rule| self.wrong(&rule))
+            .map_err(|rule| keep(&self.raised, self.wrong(&rule), ctx.now()))
     }
 }
 
@@ -285,8 +278,12 @@ fn standing(record: &mut Record, reads: Reads, ctx: &mut Context<'_>) {
         (record.pnl, record.cash) = (money_to_f64(ctx.pnl()), money_to_f64(ctx.cash()));
     }
     if reads.orders {
-        record.open_orders = 0;
-        for (at, order) in ctx.orders().take(ORDERS).enumerate() {
+        (record.open_orders, record.orders_left_out) = (0, 0);
+        for (at, order) in ctx.orders().enumerate() {
+            if at >= ORDERS {
+                record.orders_left_out += 1;
+                continue;
+            }
             let limit = order.request.kind == OrderKind::Limit;
             record.open_orders = at as i64 + 1;
             record.order_ids[at] = order.id;

@@ -4,13 +4,14 @@ use kedge_core::instrument::money_to_f64;
 use kedge_core::order::Order;
 use kedge_core::types::{OrderKind, Qty, Side, Ticks, TimeInForce};
 use pyo3::prelude::*;
-use pyo3::types::PyFloat;
+use pyo3::types::{PyDict, PyFloat};
 
 use crate::amounts;
 use crate::clocks::Clocks;
 use crate::errors::kedge_error;
 use crate::happenings::{PyOrder, PyQuote, Told};
 use crate::indicators::{self, Argument, Handle, PyAdx, PyBands, PyIndicator, PyMacd, PyStochastic};
+use crate::terms::{self, Asked};
 use crate::views::{PyBook, PyRandom};
 use crate::window::Window;
 
@@ -56,7 +57,14 @@ impl PyContext {
         amounts::positive_size(size, &self.window.look(|ctx| ctx.instrument().clone())?)
     }
 
-    fn order(&self, side: Side, size: &Bound<'_, PyAny>, price: Option<&Bound<'_, PyAny>>, tif: &str) -> PyResult<u64> {
+    fn order(
+        &self,
+        side: Side,
+        size: &Bound<'_, PyAny>,
+        price: Option<&Bound<'_, PyAny>>,
+        tif: &str,
+        given: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<u64> {
         let qty = self.positive_size(size)?;
         let kind = if price.is_some() { OrderKind::Limit } else { OrderKind::Market };
         let ticks = price.map(|price| self.price(price, side)).transpose()?.unwrap_or(0);
@@ -73,7 +81,17 @@ impl PyContext {
                 ));
             }
         };
-        self.window.look(|ctx| ctx.submit(side, kind, time_in_force, ticks, qty))
+        let Some(given) = given else {
+            return self.window.look(|ctx| ctx.submit(side, kind, time_in_force, ticks, qty));
+        };
+        let (instrument, now, only_plain) =
+            self.window.look(|ctx| (ctx.instrument().clone(), ctx.now(), ctx.only_plain_orders()))?;
+        let asked = Asked { instrument: &instrument, side, kind, qty, now };
+        let terms = terms::read(&asked, time_in_force, given)?;
+        if only_plain {
+            return Err(terms::unsupported(given));
+        }
+        self.window.look(|ctx| ctx.submit_with(side, kind, time_in_force, ticks, qty, terms))
     }
 
     fn ask(&self, name: &'static str, given: &[Argument<'_, '_>], on: Option<&str>) -> PyResult<Handle> {
@@ -311,15 +329,67 @@ impl PyContext {
     }
 
     /// Buys `size` base units: at market, or at `price` or better. Returns the order's id.
-    #[pyo3(signature = (size, price=None, *, tif="gtc"))]
-    fn buy(&self, size: &Bound<'_, PyAny>, price: Option<&Bound<'_, PyAny>>, tif: &str) -> PyResult<u64> {
-        self.order(Side::Buy, size, price, tif)
+    #[pyo3(
+        signature = (size, price=None, *, tif="gtc", **terms),
+        text_signature = "(self, size, price=None, *, tif='gtc', stop=None, take_profit=None, trailing=None, \
+                          activate=None, trigger_by='last', display=None, reduce_only=False, until=None, group=None, \
+                          self_trade=None)"
+    )]
+    fn buy(
+        &self,
+        size: &Bound<'_, PyAny>,
+        price: Option<&Bound<'_, PyAny>>,
+        tif: &str,
+        terms: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<u64> {
+        self.order(Side::Buy, size, price, tif, terms)
     }
 
     /// Sells `size` base units: at market, or at `price` or better. Returns the order's id.
-    #[pyo3(signature = (size, price=None, *, tif="gtc"))]
-    fn sell(&self, size: &Bound<'_, PyAny>, price: Option<&Bound<'_, PyAny>>, tif: &str) -> PyResult<u64> {
-        self.order(Side::Sell, size, price, tif)
+    #[pyo3(
+        signature = (size, price=None, *, tif="gtc", **terms),
+        text_signature = "(self, size, price=None, *, tif='gtc', stop=None, take_profit=None, trailing=None, \
+                          activate=None, trigger_by='last', display=None, reduce_only=False, until=None, group=None, \
+                          self_trade=None)"
+    )]
+    fn sell(
+        &self,
+        size: &Bound<'_, PyAny>,
+        price: Option<&Bound<'_, PyAny>>,
+        tif: &str,
+        terms: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<u64> {
+        self.order(Side::Sell, size, price, tif, terms)
+    }
+
+    /// A limit order and a stop of which one happens. Returns their ids, the limit order's first.
+    #[pyo3(
+        signature = (side, size, *, price, stop, stop_price=None, tif="gtc", **terms),
+        text_signature = "(self, side, size, *, price, stop, stop_price=None, tif='gtc', trigger_by='last', \
+                          reduce_only=False, until=None)"
+    )]
+    #[allow(clippy::too_many_arguments)]
+    fn oco(
+        &self,
+        py: Python<'_>,
+        side: &str,
+        size: &Bound<'_, PyAny>,
+        price: &Bound<'_, PyAny>,
+        stop: &Bound<'_, PyAny>,
+        stop_price: Option<&Bound<'_, PyAny>>,
+        tif: &str,
+        terms: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<(u64, u64)> {
+        let side = terms::side(side)?;
+        terms::check_apart(side, self.price(price, side)?, self.price(stop, side)?, price, stop)?;
+        let (profit, loss) = terms::pair(py, self.window.look(|ctx| ctx.next_group())?, stop, terms)?;
+        let first = self.order(side, size, Some(price), tif, Some(&profit))?;
+        Ok((first, self.order(side, size, stop_price, "gtc", Some(&loss))?))
+    }
+
+    /// A number for `group=`: of the orders that have it, one may happen.
+    fn group(&self) -> PyResult<u16> {
+        self.window.look(|ctx| ctx.next_group())
     }
 
     /// Asks for the end of an order; nothing comes of one that has ended.

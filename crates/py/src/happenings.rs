@@ -281,11 +281,18 @@ pub(crate) struct PyOrder {
     tif: &'static str,
     reason: &'static str,
     created: Nanos,
+    trigger: Option<&'static str>,
+    trigger_price: Option<f64>,
+    triggered: bool,
+    display: Option<f64>,
+    reduce_only: bool,
+    until: Option<Nanos>,
+    group: Option<u16>,
 }
 
 impl PyOrder {
     pub(crate) fn new(order: &Order, instrument: &Instrument) -> Self {
-        let request = &order.request;
+        let (request, terms) = (&order.request, &order.request.terms);
         Self {
             id: order.id,
             side: side_name(request.side),
@@ -296,6 +303,13 @@ impl PyOrder {
             tif: time_in_force_name(request.time_in_force),
             reason: order.reason.name(),
             created: order.created,
+            trigger: [None, Some("stop"), Some("take_profit"), Some("trailing")][terms.trigger as usize],
+            trigger_price: (terms.level > 0).then(|| price(terms.level, instrument)),
+            triggered: order.triggered,
+            display: (terms.display > 0).then(|| instrument.qty_to_f64(terms.display)),
+            reduce_only: terms.reduce_only,
+            until: (terms.expires > 0).then_some(terms.expires),
+            group: (terms.group > 0).then_some(terms.group),
         }
     }
 }

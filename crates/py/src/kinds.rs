@@ -11,7 +11,7 @@ use pyo3::types::PyDict;
 use crate::compiled::CompiledStrategy;
 use crate::errors::kedge_error;
 use crate::rules;
-use crate::strategy::{PythonStrategy, Raised};
+use crate::strategy::{PythonStrategy, Raised, keep};
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(built_in_strategies, module)?)
@@ -69,9 +69,9 @@ struct Told {
 
 impl Strategy for Told {
     fn wake(&mut self, wake: &Wake, ctx: &mut Context<'_>) -> Result<(), Fault> {
-        self.inner.wake(wake, ctx).inspect_err(|fault| {
+        self.inner.wake(wake, ctx).map_err(|fault| {
             let message = format!("{}: {}", self.name, fault.0);
-            *self.raised.borrow_mut() = Some(kedge_error("StrategyError", message, "correct its parameters"));
+            keep(&self.raised, kedge_error("StrategyError", message, "correct its parameters"), ctx.now())
         })
     }
 }

@@ -32,6 +32,7 @@ mod seated;
 mod session;
 mod strategy;
 mod tables;
+mod terms;
 mod venue_settings;
 mod views;
 mod window;

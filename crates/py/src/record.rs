@@ -3,7 +3,7 @@
 use std::mem::offset_of;
 
 /// Open orders that the record shows, oldest first.
-pub(crate) const ORDERS: usize = 32;
+pub(crate) const ORDERS: usize = 64;
 /// Levels of a side that the record shows.
 pub(crate) const LEVELS: usize = 20;
 /// Wishes of one wake-up.
@@ -108,6 +108,8 @@ record! {
     cash: f64 = 0.0;
     /// How many of the arrays below are open orders.
     open_orders: i64 = 0;
+    /// Open orders for which the arrays have no room: the newest.
+    orders_left_out: i64 = 0;
     order_ids: [u64; ORDERS] = [0; ORDERS];
     order_sides: [i64; ORDERS] = [0; ORDERS];
     order_prices: [f64; ORDERS] = [f64::NAN; ORDERS];

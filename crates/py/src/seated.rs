@@ -48,6 +48,8 @@ impl Seated {
             strategies.push(object.clone().unbind());
             raised.push(own);
         }
+        // The venue's client has no words for other orders yet.
+        engine.only_plain_orders();
         Ok(Self { engine, strategies, raised, deposits: settings.deposits })
     }
 

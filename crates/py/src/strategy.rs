@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use kedge_core::engine::Context;
 use kedge_core::strategy::{Fault, Interest, Strategy, Wake};
+use kedge_core::types::Nanos;
 use pyo3::prelude::*;
 
 use crate::context::PyContext;
@@ -38,6 +39,16 @@ pub(crate) fn counted<R>(callback: impl FnOnce() -> R) -> R {
 
 /// The exception that stopped a strategy, for whoever runs the engine.
 pub(crate) type Raised = Rc<RefCell<Option<PyErr>>>;
+
+/// Keeps what a strategy raised at `now`, and gives what the engine is told.
+#[cold]
+pub(crate) fn keep(raised: &Raised, error: PyErr, now: Nanos) -> Fault {
+    // Whoever tells it tells the time as well; an exception that takes no attribute is told without.
+    Python::attach(|py| error.value(py).setattr("kedge_time", now).unwrap_or_default());
+    let fault = Fault(error.to_string());
+    *raised.borrow_mut() = Some(error);
+    fault
+}
 
 const CALLBACK_NAMES: [&str; 10] = [
     "on_start",
@@ -162,10 +173,6 @@ impl PythonStrategy {
 
 impl Strategy for PythonStrategy {
     fn wake(&mut self, wake: &Wake, ctx: &mut Context<'_>) -> Result<(), Fault> {
-        Python::attach(|py| self.call(py, wake, ctx)).map_err(|error| {
-            let fault = Fault(error.to_string());
-            *self.raised.borrow_mut() = Some(error);
-            fault
-        })
+        Python::attach(|py| self.call(py, wake, ctx)).map_err(|error| keep(&self.raised, error, ctx.now()))
     }
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -145,9 +145,16 @@ def _cleared(results: Mapping[str, Any], spec: RunSpec) -> list[str]:
     return said
 
 
+def _stopped(results: Mapping[str, Any]) -> list[str]:
+    """The strategies that raised, the first few by name."""
+    stopped = list(results["stopped"].items())
+    said = [f"Strategy {name} was stopped at {told['at']}: {told['why']}." for name, told in stopped[:5]]
+    return said + ([f"So were {len(stopped) - 5:,} others."] if len(stopped) > 5 else [])
+
+
 def warnings(market: Market, results: Mapping[str, Any], spec: RunSpec) -> list[str]:
     """What at the head of a report a reader must not miss."""
-    said = []
+    said = _stopped(results)
     least = ", ".join(f"{Decimal(str(entry['min_notional'])):f} of {entry['id']}" for entry in spec.instruments)
     for reason, meant in _MISTAKES.items():
         if count := results["refusals"].get(reason):
@@ -162,8 +169,8 @@ def warnings(market: Market, results: Mapping[str, Any], spec: RunSpec) -> list[
     for stream in market.streams:
         if not _has_book(stream.blocks):
             said.append(
-                f"The data of {stream.instrument['id']} has trades and no book: an order that takes gets the last trade's "
-                "price, whatever its size and without a spread. A real one pays both."
+                f"The data of {stream.instrument['id']} has trades and no book: an order that takes gets the last "
+                "trade's price, whatever its size and without a spread. A real one pays both."
             )
     if results["gaps"]:
         said.append(

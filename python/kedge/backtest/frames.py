@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +18,14 @@ from kedge.model import money
 _UTC = pl.Datetime("ns", "UTC")
 PARTS = ("spread", "adverse_selection", "inventory", "fees", "funding", "unexplained")
 _AFTER = tuple(f"{seconds}s" for seconds in HORIZONS)
+
+
+@dataclass(frozen=True, slots=True)
+class Capital:
+    """Quote currency put in: into a strategy's account, its own or the shared one, and into all accounts together."""
+
+    each: Decimal
+    whole: Decimal
 
 
 def _decimals(raw: bytes, places: int) -> pl.Series:
@@ -143,9 +152,9 @@ def positions_frame(table: Mapping[str, Any], fills: pl.DataFrame) -> pl.DataFra
 
 
 def equity_frame(
-    table: Mapping[str, Any], strategies: Sequence[str], kinds: Sequence[str], capital: Decimal
+    table: Mapping[str, Any], strategies: Sequence[str], kinds: Sequence[str], capital: Capital
 ) -> pl.DataFrame:
-    """One row a sample for the account (strategy "") and for each strategy. `capital` is the quote currency put in.
+    """One row a sample for all accounts together (strategy "") and for each strategy.
 
     Equity is capital plus PnL. Cash is what is not in positions: of spot their value is taken off, of a perpetual
     nothing, since it moves cash only by what is realised.
@@ -169,6 +178,7 @@ def equity_frame(
     )
     columns = ["ts", "strategy", "pnl", "held", "position", "price"]
     both = pl.concat([whole.select(columns), own.select(columns)]).sort("ts", maintain_order=True)
-    equity = pl.col("pnl") + pl.lit(capital).cast(pl.Decimal(38, 16))
+    whole_capital, each = (pl.lit(amount).cast(pl.Decimal(38, 16)) for amount in (capital.whole, capital.each))
+    equity = pl.col("pnl") + pl.when(pl.col("strategy") == "").then(whole_capital).otherwise(each)
     frame = both.with_columns(equity=equity, cash=equity - pl.col("held"))
     return frame.select(SCHEMAS["equity"].names()).cast(SCHEMAS["equity"])

@@ -10,20 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from kedge import _core
-from kedge.backtest import clearing, frames, markets, memory, metrics, report, run_folder, stress
+from kedge.backtest import clearing, frames, markets, memory, metrics, report, run_folder, seats, stress
 from kedge.backtest.assumptions import assumptions, warnings
 from kedge.backtest.delays import engine_latency
 from kedge.backtest.journaling import RunJournal
-from kedge.backtest.limits import quote_currency, tightest_limits
-from kedge.backtest.spec import Outcome, RunSpec, Seat, checked, execute
+from kedge.backtest.limits import quote_currency
+from kedge.backtest.spec import Outcome, RunSpec, checked, execute
 from kedge.catalog import candles
 from kedge.model import money
 from kedge.model.durations import SECOND
 from kedge.model.errors import UsageError
 from kedge.model.instruments import from_definition
-from kedge.model.settings import Limits, Settings
+from kedge.model.settings import Settings
 from kedge.model.stream import RecordedStream
-from kedge.strategies.source import read_source
 
 Progress = Callable[[int, int], None]
 
@@ -130,49 +129,13 @@ def _spec(request: BacktestRequest, market: markets.Market) -> RunSpec:
         "keep_records": request.journal,
         "clearing": clearing.clearing(settings, market, definitions, request.funding),
     }
-    return RunSpec(
-        engine, definitions, _seats(request, definitions), market.as_json(), settings.backtest.callback_seconds
-    )
-
-
-def _seats(request: BacktestRequest, definitions: Sequence[Mapping[str, Any]]) -> list[Seat]:
-    settings, ids = request.settings, [str(definition["id"]) for definition in definitions]
     if request.strategy is not None:
-        source = read_source(str(request.strategy))
-        stem = source.stem
-        return [
-            Seat(
-                _seat_name(stem, definition, ids),
-                source,
-                ix,
-                dict(request.params),
-                tightest_limits(settings, Limits(), _capital(settings, definition)),
-            )
-            for ix, definition in enumerate(definitions)
-        ]
-    seats = []
-    for entry in settings.strategy:
-        if entry.instrument not in ids:
-            raise UsageError(
-                f"strategy `{entry.name}` trades `{entry.instrument}`, which is not in the data",
-                f"the data holds: {', '.join(ids)}",
-            )
-        ix = ids.index(entry.instrument)
-        limits = tightest_limits(settings, entry.limits, _capital(settings, definitions[ix]))
-        seats.append(Seat(entry.name, read_source(entry.file), ix, entry.params, limits))
-    return seats
-
-
-def _seat_name(stem: str, definition: Mapping[str, Any], ids: Sequence[str]) -> str:
-    """`quoting`, or `quoting-btc-usdt-usdt` where the strategy runs on several instruments."""
-    if len(ids) == 1:
-        return stem
-    pair = str(definition["id"]).partition("@")[0]
-    return f"{stem}-{pair.lower().replace('/', '-').replace(':', '-')}"
-
-
-def _capital(settings: Settings, definition: Mapping[str, Any]) -> Decimal:
-    return Decimal(settings.account.balances.get(quote_currency(definition), 0))
+        seated = seats.of_file(settings, str(request.strategy), request.params, definitions)
+    else:
+        seated = seats.of_settings(settings, request.seed, definitions)
+    # Whoever tries one strategy wants its error; of many, one must not take the others with it.
+    alone = request.strategy is None and len(seated) > 1
+    return RunSpec(engine, definitions, seated, market.as_json(), settings.backtest.callback_seconds, alone)
 
 
 def _slices(
@@ -190,6 +153,13 @@ def _slices(
     return on_slice
 
 
+def _capital(request: BacktestRequest, spec: RunSpec) -> frames.Capital:
+    """What each strategy's account began with, and all accounts together."""
+    each = seats.capital(request.settings, spec.instruments[0])
+    accounts = sum(seat.own_account for seat in spec.seats) + any(not seat.own_account for seat in spec.seats)
+    return frames.Capital(each, each * accounts)
+
+
 def _frames(request: BacktestRequest, spec: RunSpec, outcome: Outcome, meta: Mapping[str, Any]) -> dict[str, Any]:
     """What the engine left as frames, and `meta` with the parts of the PnL."""
     names, table = [seat.name for seat in spec.seats], outcome.tables
@@ -199,7 +169,7 @@ def _frames(request: BacktestRequest, spec: RunSpec, outcome: Outcome, meta: Map
         "meta": {**meta, "splits": frames.splits(table["splits"], names)},
         "orders": frames.orders_frame(table["orders"], names, [str(entry["id"]) for entry in spec.instruments]),
         "fills": fills,
-        "equity": frames.equity_frame(table["samples"], names, kinds, _capital(request.settings, spec.instruments[0])),
+        "equity": frames.equity_frame(table["samples"], names, kinds, _capital(request, spec)),
         "positions": frames.positions_frame(table["fills"], fills),
     }
 
@@ -241,6 +211,7 @@ def _engine_results(market: markets.Market, outcome: Outcome, names: Sequence[st
         "fills": len(table["fills"]["ts"]),
         "gaps": sum(count[1] for count in table["counts"]),
         "resyncs": sum(count[2] for count in table["counts"]),
+        "stopped": {name: dict(told) for name, told in outcome.stopped.items()},
         "levels_ignored": sum(count[3] for count in table["counts"]),
         "liquidations": len(table["clearing"]["liquidations"]),
         "unknown_funding_rates": table["clearing"]["unknown_rates"],

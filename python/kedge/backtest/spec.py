@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kedge import _core
 from kedge.model.columns import MarketColumns
-from kedge.model.errors import KedgeError
+from kedge.model.errors import KedgeError, StrategyError
+from kedge.model.times import iso
 from kedge.strategies.budget import CallbackBudget
 from kedge.strategies.faults import TimeBudgetExceeded, explain
 from kedge.strategies.source import StrategySource, make, param_values, strategy_class
@@ -23,13 +24,19 @@ OnSlice = Callable[[int, bytes], None]
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """One strategy on one instrument: `instrument` is an index into the run's instruments."""
+    """One strategy on one instrument: `instrument` is an index into the run's instruments.
+
+    With `own_account` its balances and its orders at the venue meet no other strategy's. `seed` is its randomness's;
+    without it the run's and its place among the seats count.
+    """
 
     name: str
     source: StrategySource
     instrument: int
     params: Mapping[str, Any]
     limits: Mapping[str, Any]
+    own_account: bool = False
+    seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,8 @@ class RunSpec:
     seats: Sequence[Seat]
     market: Mapping[str, Any]
     callback_seconds: float
+    alone: bool = False
+    """Whether a strategy that raises stops alone; else the run ends with it."""
 
     def header(self) -> dict[str, Any]:
         """The run as JSON values, with the strategies' sources in full."""
@@ -53,6 +62,7 @@ class RunSpec:
             "instruments": [dict(definition) for definition in self.instruments],
             "market": dict(self.market),
             "callback_seconds": self.callback_seconds,
+            "alone": self.alone,
             "strategies": [
                 {
                     "name": seat.name,
@@ -63,6 +73,8 @@ class RunSpec:
                     "instrument": seat.instrument,
                     "params": dict(seat.params),
                     "limits": dict(seat.limits),
+                    "own_account": seat.own_account,
+                    "seed": seat.seed,
                 }
                 for seat in self.seats
             ],
@@ -78,11 +90,18 @@ class RunSpec:
                 instrument=entry["instrument"],
                 params=entry["params"],
                 limits=entry["limits"],
+                own_account=entry.get("own_account", False),
+                seed=entry.get("seed"),
             )
             for entry in header["strategies"]
         ]
         return RunSpec(
-            header["engine"], header["instruments"], seats, header["market"], float(header["callback_seconds"])
+            header["engine"],
+            header["instruments"],
+            seats,
+            header["market"],
+            float(header["callback_seconds"]),
+            bool(header.get("alone", False)),
         )
 
 
@@ -92,21 +111,24 @@ class Outcome:
 
     tables: Mapping[str, Any]
     strategies: Sequence[Strategy]
+    stopped: Mapping[str, Mapping[str, Any]]
+    """Strategies that raised: `at` (ISO 8601) and `why`."""
 
 
 def instances(spec: RunSpec) -> list[Strategy]:
     """A strategy instance for each seat, its parameters checked."""
-    return [make(strategy_class(seat.source), seat.params, seat.source.file) for seat in spec.seats]
+    classes: dict[StrategySource, type[Strategy]] = {}
+    for seat in spec.seats:
+        if seat.source not in classes:
+            classes[seat.source] = strategy_class(seat.source)
+    return [make(classes[seat.source], seat.params, seat.source.file) for seat in spec.seats]
 
 
 def checked(spec: RunSpec) -> RunSpec:
     """The same run with every parameter written out. Raises what making the strategies raises."""
     made = instances(spec)
-    seats = [
-        Seat(seat.name, seat.source, seat.instrument, param_values(strategy), seat.limits)
-        for seat, strategy in zip(spec.seats, made, strict=True)
-    ]
-    return RunSpec(spec.engine, spec.instruments, seats, spec.market, spec.callback_seconds)
+    seats = [replace(seat, params=param_values(strategy)) for seat, strategy in zip(spec.seats, made, strict=True)]
+    return replace(spec, seats=seats)
 
 
 def execute(
@@ -119,24 +141,47 @@ def execute(
     strategies = instances(spec)
     streams = [(json.dumps(definition), list(own)) for definition, own in zip(spec.instruments, blocks, strict=True)]
     seated = [
-        (seat.instrument, json.dumps(seat.limits), strategy, Strategy)
+        (seat.instrument, json.dumps(_seat(seat)), strategy, Strategy)
         for seat, strategy in zip(spec.seats, strategies, strict=True)
     ]
     files = [seat.source.file for seat in spec.seats]
     try:
         with CallbackBudget(spec.callback_seconds, _core.callback_count):
-            tables = _core.run_backtest(json.dumps(spec.engine), streams, seated, step, on_slice)
+            tables = _core.run_backtest(json.dumps(spec.engine), streams, seated, step, on_slice, spec.alone)
     except (KeyboardInterrupt, SystemExit):
         raise
     except TimeBudgetExceeded as error:
-        raise explain(error, files) from None
-    except KedgeError as error:
-        raise (explain(error, files) if _in_strategy(error, files) else error) from None
+        raise _named(spec, error, explain(error, files)) from None
     except Exception as error:
         if not _in_strategy(error, files):
             raise
-        raise explain(error, files) from None
-    return Outcome(tables, strategies)
+        raise _named(spec, error, explain(error, files)) from None
+    return Outcome(tables, strategies, _stopped(spec, tables["stopped"], files))
+
+
+def _seat(seat: Seat) -> dict[str, Any]:
+    return {**seat.limits, "own_account": seat.own_account, "seed": seat.seed}
+
+
+def _stopped(
+    spec: RunSpec, raised: Sequence[tuple[int, BaseException]], files: Sequence[str]
+) -> dict[str, Mapping[str, Any]]:
+    """What became of those that raised, by name."""
+    told: dict[str, Mapping[str, Any]] = {}
+    for at, error in raised:
+        known = not _in_strategy(error, files) and isinstance(error, KedgeError)
+        why = error.message if known and isinstance(error, KedgeError) else explain(error, files).message
+        time = getattr(error, "kedge_time", None)
+        told[spec.seats[at].name] = {"at": None if time is None else iso(time), "why": why}
+    return told
+
+
+def _named(spec: RunSpec, error: BaseException, told: StrategyError) -> StrategyError:
+    """The error with the strategy's name before it, where the run has several of one source."""
+    at = getattr(error, "kedge_seat", None)
+    if at is None or len(spec.seats) == 1:
+        return told
+    return StrategyError(f"{spec.seats[at].name}: {told.message}", told.hint)
 
 
 def _in_strategy(error: BaseException, files: Sequence[str]) -> bool:

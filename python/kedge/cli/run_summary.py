@@ -28,12 +28,18 @@ def verdict(record: Mapping[str, Any]) -> str:
     )
 
 
+_SHOWN = 20
+
+
 def strategies_table(records: list[Mapping[str, Any]]) -> Table:
-    """A row for each strategy of each run."""
+    """A row for each strategy of each run; of many, those that made the most and those that made the least."""
     heads = ("strategy", "instrument", "orders", "fills", "PnL", "fees", "max drawdown %", "Sharpe ± SE", "position")
     rows = []
     for record in records:
-        for strategy in record["strategies"]:
+        for strategy in _shown(record):
+            if strategy is None:
+                rows.append(("…", f"{len(record['strategies']) - _SHOWN:,} more") + ("",) * (len(heads) - 2))
+                continue
             result = record["results"]["strategies"][strategy["name"]]
             rows.append(
                 (
@@ -49,6 +55,15 @@ def strategies_table(records: list[Mapping[str, Any]]) -> Table:
                 )
             )
     return table(heads, rows, left=2)
+
+
+def _shown(record: Mapping[str, Any]) -> list[Mapping[str, Any] | None]:
+    strategies = list(record["strategies"])
+    if len(strategies) <= _SHOWN:
+        return strategies
+    results = record["results"]["strategies"]
+    ranked = sorted(strategies, key=lambda strategy: Decimal(results[strategy["name"]]["pnl"]), reverse=True)
+    return [*ranked[: _SHOWN // 2], None, *ranked[-_SHOWN // 2 :]]
 
 
 def stress_table(record: Mapping[str, Any]) -> list[Table]:

@@ -31,7 +31,14 @@ _STEPS = ("tick_size", "lot_size", "quantity_step_in_data")
 _AMOUNTS = ("min_notional", "maker_fee", "taker_fee")
 _REQUIRED = (*_TEXTS, *_STEPS, *_AMOUNTS)
 _CLEARING = ("margin_tiers", "fee_tiers", "liquidation_fee", "traded_before")
-_KEYS = (*_REQUIRED, "contract_multiplier", "settle", "funding_interval_hours", *_CLEARING)
+_FILTERS = ("min_quantity", "max_quantity", "price_multiplier_up", "price_multiplier_down")
+_KEYS = (
+    *_REQUIRED,
+    *("contract_multiplier", "settle", "funding_interval_hours"),
+    *_CLEARING,
+    *_FILTERS,
+    "iceberg_parts",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +196,7 @@ def _check(instrument: Instrument, origin: str) -> None:
     for key in ("margin_tiers", "fee_tiers"):
         rows = instrument.definition.get(key, [])
         require(isinstance(rows, list) and all(isinstance(row, dict) for row in rows), key, "a list of objects")
+    _check_filters(instrument, origin)
     hours = instrument.funding_interval_hours
     whole = hours is None or (type(hours) is int and 1 <= hours <= 24 * 7)
     require(whole, "funding_interval_hours", "a whole number of hours from 1 to 168")
@@ -202,6 +210,24 @@ def _check(instrument: Instrument, origin: str) -> None:
     places = sum(map(_places, (instrument.tick_size, step, instrument.contract_multiplier)))
     rule = f"such that tick, quantity step and multiplier have at most {VALUE_PLACES_MAX} places together"
     require(places <= VALUE_PLACES_MAX, "tick_size", rule)
+
+
+def _check_filters(instrument: Instrument, origin: str) -> None:
+    row, step = instrument.definition, instrument.quantity_step_in_data
+    given = {key: _step(row[key], origin, key) for key in _FILTERS if key in row}
+    for key in ("min_quantity", "max_quantity"):
+        with localcontext(prec=64):
+            whole = key not in given or given[key] % step == 0
+        _require(whole, origin, key, row.get(key), f"a multiple of `quantity_step_in_data`, {step:f}")
+    least, most = given.get("min_quantity"), given.get("max_quantity")
+    _require(least is None or most is None or least <= most, origin, "max_quantity", most, "at least `min_quantity`")
+    up, down = given.get("price_multiplier_up"), given.get("price_multiplier_down")
+    _require((up is None) == (down is None), origin, "price_multiplier_up", up, "given with `price_multiplier_down`")
+    _require(up is None or up >= 1, origin, "price_multiplier_up", up, "at least 1")
+    _require(down is None or down <= 1, origin, "price_multiplier_down", down, "at most 1")
+    parts = row.get("iceberg_parts")
+    whole = parts is None or (type(parts) is int and 1 <= parts <= 10_000)
+    _require(whole, origin, "iceberg_parts", parts, "a whole number from 1 to 10000")
 
 
 def _decimal(value: object, origin: str, key: str) -> Decimal:

@@ -215,13 +215,21 @@ class ExecutionSettings(Section):
 
 
 class StrategySettings(Section):
-    """One strategy on one instrument."""
+    """One strategy on one instrument, or many of it."""
 
     name: Name = Field(description="Its name in tables and reports", examples=['"quoting-btc"'])
-    file: str = Field(min_length=1, description="Its Python file, or its rule", examples=['"examples/quoting.py"'])
+    file: str = Field(
+        min_length=1, description="Its Python file, its rule, or rust:NAME", examples=['"examples/quoting.py"']
+    )
     instrument: InstrumentId = Field(description="What it trades", examples=['"BTC/USDT@binance"'])
     params: dict[str, Parameter] = Field({}, description="Its parameters", examples=["{ half_spread = 1.0 }"])
     limits: Limits = Field(Limits(), description="Its own limits", examples=["{ order_notional = 1_000 }"])
+    own_account: bool = Field(False, description="Whether it has an account of its own (backtests)", examples=["true"])
+    seed: int | None = Field(None, ge=0, le=2**63 - 1, description="Seed of its ctx.rng", examples=["7"])
+    copies: int = Field(1, ge=1, le=10_000, description="How many of it run (backtests)", examples=["1_000"])
+    grid: dict[str, Annotated[tuple[Parameter, ...], Field(strict=False, min_length=1)]] = Field(
+        {}, description="Parameters whose values are all tried (backtests)", examples=["{ half_spread = [1.0, 2.0] }"]
+    )
 
 
 class TraderSettings(Section):

@@ -36,6 +36,11 @@ def instruments_of(settings: Settings) -> dict[Market, list[str]]:
         raise UsageError("the settings name no strategy", "add a [[strategy]] to kedge.toml, or run `kedge up`")
     found: dict[Market, list[str]] = {}
     for entry in settings.strategy:
+        if entry.copies > 1 or entry.grid or entry.own_account:
+            raise UsageError(
+                f"strategy `{entry.name}` has `copies`, a `grid` or an account of its own, which only backtests have",
+                "leave them out to trade: the account is the venue's",
+            )
         venue = entry.instrument.partition("@")[2]
         if venue != settings.venue.name:
             raise UsageError(

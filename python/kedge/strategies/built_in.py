@@ -6,7 +6,7 @@ import difflib
 from functools import cache
 from typing import Any
 
-from kedge import _core
+from kedge._core import built_in_strategies
 from kedge.model.errors import UsageError
 from kedge.strategies.strategy import Param, Strategy, declared
 
@@ -44,7 +44,7 @@ def describe(name: str) -> str:
 
 @cache
 def _known() -> dict[str, dict[str, Any]]:
-    return {entry["name"]: entry for entry in _core.built_in_strategies()}
+    return {entry["name"]: entry for entry in built_in_strategies()}
 
 
 def _found(name: str) -> dict[str, Any]:

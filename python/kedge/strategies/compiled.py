@@ -10,11 +10,12 @@ import re
 import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import Any, ClassVar
 
 import numpy as np
 
-from kedge import _core
+from kedge._core import callback_count, compiled_record
 from kedge.model.durations import parse_duration
 from kedge.model.errors import StrategyError, UsageError
 from kedge.strategies.compiled_methods import NONE as NONE
@@ -30,7 +31,7 @@ GTC, IOC, FOK, POST_ONLY = range(4)
 SUBMITTED, ACCEPTED, PARTIALLY_FILLED, FILLED, CANCELED, REJECTED, EXPIRED = range(1, 8)
 """State of an order, in `ctx.order_state` and `ctx.order_states`."""
 _FIELD_TYPES = {float: "<f8", int: "<i8"}
-_RECORD = _core.compiled_record()
+_RECORD = compiled_record()
 _CONTEXT = np.dtype(
     {
         "names": [field[0] for field in _RECORD["fields"]],
@@ -189,15 +190,16 @@ def _reads(function: Callable[..., Any]) -> set[str]:
 
 
 def _compile(function: Callable[..., None], params: np.dtype[Any], state: np.dtype[Any]) -> Any:
+    numba: Any
     try:
-        import numba
+        numba = import_module("numba")
     except ImportError:
         raise UsageError(
             f"strategy `{function.__name__}` is compiled, and numba is not installed",
             'pip install "kedge[fast]"',
         ) from None
     give_methods()
-    body = numba.njit(function)
+    body = _jitted(numba, function, {})
 
     def call(ctx, state, params):  # type: ignore[no-untyped-def]
         record = numba.carray(ctx, 1)[0]
@@ -207,13 +209,33 @@ def _compile(function: Callable[..., None], params: np.dtype[Any], state: np.dty
     pointers = [numba.types.CPointer(numba.from_dtype(kind)) for kind in (_CONTEXT, state, params)]
     try:
         entry = numba.cfunc(numba.void(*pointers))(call)
+    except KeyError as error:
+        # This is how numba says that a record has no such field.
+        raise _refused(function, f"NameError: a record has no field or method {error}") from None
     except numba.core.errors.NumbaError as error:
         raise _refused(function, str(error)) from None
     _hear_what_is_raised(entry)
     return entry
 
 
-_WHY = re.compile(r"Unknown attribute|Cannot unify|Untyped|Unsupported|No conversion|not supported|undefined", re.I)
+def _jitted(numba: Any, function: Callable[..., Any], done: dict[int, Any]) -> Any:
+    """The function for numba, with the plain functions of its file that it calls."""
+    if id(function) not in done:
+        scope = dict(function.__globals__)
+        copy = types.FunctionType(
+            function.__code__, scope, function.__name__, function.__defaults__, function.__closure__
+        )
+        done[id(function)] = numba.njit(copy)
+        for name in function.__code__.co_names:
+            called = scope.get(name)
+            if isinstance(called, types.FunctionType) and called.__module__ == function.__module__:
+                scope[name] = _jitted(numba, called, done)
+    return done[id(function)]
+
+
+_WHY = re.compile(
+    r"Unknown attr|Cannot unify|Untyped|Unsupported|No conversion|not supported|not defined|NameError", re.I
+)
 _NESTED = re.compile(
     r"Failed in|- Resol|No implementation|>>>|There are|- Of which|Overload|With arg|Rejected|raised from"
 )
@@ -241,7 +263,7 @@ def _hear_what_is_raised(entry: Any) -> None:
         return
 
     def hear(told: Any) -> None:
-        running = _core.callback_count() % 2 == 1
+        running = callback_count() % 2 == 1
         if running and isinstance(told.object, str) and told.exc_value is not None:
             _raised[:] = [told.exc_value]
         else:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kedge import _core
+from kedge._core import compiled_record
 
 NONE = float("nan")
 """No price: a market order, or a side of a quote that is taken away."""
@@ -24,7 +24,7 @@ def give_methods() -> None:
     """Gives numba's records the methods. Raises `ImportError` without numba."""
     import numba
 
-    record = _core.compiled_record()
+    record = compiled_record()
     most = next(size for name, size, _ in record["fields"] if name == "wish_kinds")
     _give_wishes(numba, record["wishes"], int(most[1 : most.index(",")]))
     _give_draws(numba, record)

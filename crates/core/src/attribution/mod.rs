@@ -12,7 +12,7 @@ pub use split::{Split, Trade};
 use crate::engine::{Engine, FillRow};
 use crate::feed::Feed;
 use crate::ledger::Account;
-use crate::types::{InstrumentIx, Money, Nanos, Qty, SECOND, Side, StrategyIx, Ticks};
+use crate::types::{InstrumentIx, Money, Nanos, Qty, SECOND, StrategyIx, Ticks};
 
 /// How long after a fill its markouts are taken.
 pub const HORIZONS: [Nanos; 3] = [SECOND, 10 * SECOND, 60 * SECOND];
@@ -86,17 +86,8 @@ fn split_of(engine: &Engine, strategy: StrategyIx, later: &[[Option<Ticks>; HORI
         twice_mid: mid_at(fill),
         twice_later: later[ADVERSE].unwrap_or(end),
     });
-    // Interest is base currency given away, as the fee of a spot buy is.
-    let charged = engine.blotter().interest.iter().filter(|charged| charged.strategy == strategy);
-    let interest = charged.map(|charged| Trade {
-        side: Side::Buy,
-        price: charged.price,
-        qty: 0,
-        fee: Money::from(charged.qty) * instrument.base_step_value(),
-        twice_mid: 2 * charged.price,
-        twice_later: 2 * charged.price,
-    });
-    Split::of(instrument, trades.chain(interest), end, funding(engine, strategy))
+    let interest = engine.blotter().interest.iter().filter(|paid| paid.strategy == strategy);
+    Split::of(instrument, trades, interest.map(|paid| (paid.price, paid.qty)), end, funding(engine, strategy))
 }
 
 /// Bid + ask at a fill: the venue's just before it where it tells, else ours when we heard of it.

@@ -3,7 +3,8 @@
 //!
 //! With side s, price p and net quantity q of each fill, the mid m just before it, the mid m′ a horizon later and
 //! the mid M at the end: spread Σ s·(m − p)·q, adverse selection Σ s·(m′ − m)·q, inventory Σ s·(M − m′)·q. Their sum is
-//! Σ s·(M − p)·q, what the ledger makes of cash and positions before fees and funding. Spread and adverse selection are
+//! Σ s·(M − p)·q, what the ledger makes of cash and positions before fees and funding. Interest is base currency given
+//! away at the price of its moment. Spread and adverse selection are
 //! the effective and the realised spread's parts of Huang and Stoll (1996), *Dealer versus auction markets*, J.
 //! Financial Economics 41, signed for the one who traded: effective = realised + price impact. With a horizon of 0
 //! inventory is Σ position·Δmid.
@@ -45,13 +46,20 @@ pub struct Split {
     pub inventory: Money,
     /// Trading fees; paid is negative.
     pub fees: Money,
-    /// Funding; received is positive.
+    /// Funding and interest; received is positive.
     pub funding: Money,
 }
 
 impl Split {
-    /// Takes apart what `trades` made of a strategy that began flat, with the last mid's `end` = bid + ask.
-    pub fn of(instrument: &Instrument, trades: impl Iterator<Item = Trade>, end: Ticks, funding: Money) -> Self {
+    /// Takes apart what `trades` made of a strategy that began flat, with the last mid's `end` = bid + ask. `interest`
+    /// is what it owes more of borrowed base currency: price in ticks and quantity in steps of each payment.
+    pub fn of(
+        instrument: &Instrument,
+        trades: impl Iterator<Item = Trade>,
+        interest: impl Iterator<Item = (Ticks, Qty)>,
+        end: Ticks,
+        funding: Money,
+    ) -> Self {
         let mut split = Self { funding, ..Self::default() };
         let (mut held, mut paid): (Qty, Money) = (0, 0);
         let at = |twice_mid, net| worth(instrument, twice_mid, net);
@@ -64,6 +72,13 @@ impl Split {
             split.adverse_selection += at(trade.twice_later, net) - at(trade.twice_mid, net);
             split.inventory += at(end, net) - at(trade.twice_later, net);
             held += net;
+            paid += cost;
+        }
+        for (price, qty) in interest {
+            let cost = instrument.settled(price, -qty);
+            split.funding += cost;
+            split.inventory += at(end, -qty) - cost;
+            held -= qty;
             paid += cost;
         }
         // The ledger rounds what the position is worth once; here each fill's was.

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::instrument::Instrument;
+use crate::instrument::{Instrument, InstrumentKind};
 use crate::ledger::{Currencies, Ledger, fee_in_base};
 use crate::order::Fill;
 use crate::types::{Liquidity, Side};
@@ -29,11 +29,21 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// The ledger's PnL of a history at the last mid, and the split of the same.
-fn both(instrument: &Instrument, steps: &[Step], end: Ticks, funding: i64) -> (Money, Split) {
+fn both(
+    instrument: &Instrument,
+    steps: &[Step],
+    interest: &[(Ticks, Qty)],
+    end: Ticks,
+    funding: i64,
+) -> (Money, Split) {
     let mut ledger = Ledger::default();
     let currencies = Currencies { base: ledger.currency("BTC"), quote: ledger.currency("USDT") };
     ledger.add_strategy(false);
     let mut trades = Vec::new();
+    let interest = if instrument.kind == InstrumentKind::Spot { interest } else { &[] };
+    for &(price, qty) in interest {
+        ledger.interest(0, instrument, currencies, price, qty);
+    }
     for (number, &(buys, price, qty, fee, twice_mid, twice_later)) in steps.iter().enumerate() {
         let side = if buys { Side::Buy } else { Side::Sell };
         // A base fee is whole quantity steps, and no more than was bought; others are as fine as money is.
@@ -57,7 +67,7 @@ fn both(instrument: &Instrument, steps: &[Step], end: Ticks, funding: i64) -> (M
     ledger.funding(1, currencies.quote, Money::from(funding));
     let received = -ledger.balance(1, Account::Funding, currencies.quote);
     let pnl = ledger.position(0).pnl(instrument, end) + received;
-    (pnl, Split::of(instrument, trades.into_iter(), end, received))
+    (pnl, Split::of(instrument, trades.into_iter(), interest.iter().copied(), end, received))
 }
 
 proptest! {
@@ -68,10 +78,11 @@ proptest! {
     #[test]
     fn the_parts_add_up_to_the_ledgers_pnl(
         definition in prop::sample::select(vec![SPOT, FINEST, PERPETUAL, INVERSE]),
-        steps in prop::collection::vec(step(), 0..24), end in 1_i64..4_000, funding in -9_999_i64..9_999
+        steps in prop::collection::vec(step(), 0..24), end in 1_i64..4_000, funding in -9_999_i64..9_999,
+        interest in prop::collection::vec((1_i64..2_000, 1_i64..50), 0..4)
     ) {
         let instrument = Instrument::from_json(definition).unwrap();
-        let (pnl, split) = both(&instrument, &steps, end, funding);
+        let (pnl, split) = both(&instrument, &steps, &interest, end, funding);
         prop_assert_eq!(split.pnl(), pnl);
     }
 
@@ -83,7 +94,7 @@ proptest! {
     ) {
         let instrument = Instrument::from_json(PERPETUAL).unwrap();
         let steps: Vec<Step> = steps.into_iter().map(|(b, p, q, f, mid, _)| (b, p, q, f, mid, mid)).collect();
-        let (_, split) = both(&instrument, &steps, end, 0);
+        let (_, split) = both(&instrument, &steps, &[], end, 0);
         let (mut held, mut moves, mut mid) = (0, 0, 0);
         for (buys, _, qty, _, at, _) in steps.iter().copied().chain([(true, 0, 0, 0, end, end)]) {
             moves += instrument.notional(at - mid, held);
@@ -102,7 +113,7 @@ fn a_fill_worked_by_hand() {
     let unit = |text: &str| crate::instrument::money(text).unwrap();
     let (fee, twice_mid, twice_later) = (1_000, 20_010, 19_990);
     let steps = [(true, 10_000, 1_000_000, fee, twice_mid, twice_later)];
-    let (pnl, split) = both(&instrument, &steps, 20_050, 0);
+    let (pnl, split) = both(&instrument, &steps, &[], 20_050, 0);
     assert_eq!(split.spread, unit("0.0004995"));
     assert_eq!(split.adverse_selection, -unit("0.000999"));
     assert_eq!(split.inventory, unit("0.002997"));

@@ -1,8 +1,8 @@
 //! What a venue does to an account by itself: funding, interest, liquidation. Live, only funding is told so; in a
 //! simulation all of them come as reports.
 
-use super::state::{FillRow, State};
-use super::{Engine, Interested, Liquidation};
+use super::state::{FillRow, InterestPaid, State};
+use super::{Engine, Liquidation};
 use crate::ledger::{payments, quantities, share};
 use crate::order::{AccountEvent, Fill, Order, OrderRequest, OrderState, Report, Terms};
 use crate::record::Decision;
@@ -29,8 +29,8 @@ impl Engine {
             AccountEvent::Interest { strategy, instrument, price, qty } => {
                 let view = &self.state.views[usize::from(instrument)];
                 let transaction = self.state.ledger.interest(strategy, &view.instrument, view.currencies, price, qty);
+                self.state.blotter.interest.push(InterestPaid { strategy, price, qty });
                 self.state.log.add(&Decision::Posting { ts: self.state.now, order: 0, transaction });
-                self.state.blotter.interest.push(Interested { strategy, price, qty });
             }
             AccountEvent::Liquidated { account, instrument, side, fill } => {
                 self.liquidated(report, account, instrument, side, &fill);

@@ -174,20 +174,37 @@ impl Context<'_> {
         price: Ticks,
         qty: Qty,
     ) -> OrderId {
+        self.submit_with(side, kind, time_in_force, price, qty, Terms::PLAIN)
+    }
+
+    /// Asks for an order with further terms; returns the id it has if the risk gate lets it pass.
+    ///
+    /// Members of a group that are asked for one after the other pass the gate together or not at all.
+    pub fn submit_with(
+        &mut self,
+        side: Side,
+        kind: OrderKind,
+        time_in_force: TimeInForce,
+        price: Ticks,
+        qty: Qty,
+        terms: Terms,
+    ) -> OrderId {
         let instrument = self.state.slots[usize::from(self.strategy)].instrument;
-        let request = OrderRequest {
-            strategy: self.strategy,
-            instrument,
-            side,
-            kind,
-            time_in_force,
-            price,
-            qty,
-            terms: Terms::PLAIN,
-        };
+        let request =
+            OrderRequest { strategy: self.strategy, instrument, side, kind, time_in_force, price, qty, terms };
         let id = self.state.orders.reserve_id();
         self.state.intents.push(Intent::Submit(id, request));
         id
+    }
+
+    /// A number for a group of orders of which one may happen, see [`Terms::group`].
+    pub fn next_group(&mut self) -> u16 {
+        self.state.next_group(self.strategy)
+    }
+
+    /// Whether orders with further terms pass the gate at all.
+    pub fn only_plain_orders(&self) -> bool {
+        self.state.slots[usize::from(self.strategy)].gate.plain_only
     }
 
     /// Asks for the end of an order. Of an order that has ended already, nothing comes.

@@ -13,8 +13,11 @@ impl State {
     /// Carries out the wishes of one wake-up, in the order they were made.
     pub(super) fn carry_out(&mut self, strategy: StrategyIx) {
         let mut intents = std::mem::take(&mut self.intents);
-        for intent in intents.drain(..) {
-            match intent {
+        let mut rest = intents.as_slice();
+        while let [intent, behind @ ..] = rest {
+            let all = std::mem::replace(&mut rest, behind);
+            match *intent {
+                Intent::Submit(_, request) if request.terms.group != 0 => rest = self.submit_group(all),
                 Intent::Submit(id, request) => self.submit(id, request),
                 Intent::Cancel(order) => self.cancel(strategy, order),
                 Intent::CancelAll => self.cancel_all(strategy),
@@ -23,13 +26,13 @@ impl State {
                 Intent::Target(qty) => self.target(strategy, qty),
             }
         }
+        intents.clear();
         self.intents = intents;
     }
 
-    fn submit(&mut self, id: OrderId, request: OrderRequest) {
+    pub(super) fn submit(&mut self, id: OrderId, request: OrderRequest) {
         if let Err(refusal) = self.try_submit(id, request) {
-            self.slots[usize::from(request.strategy)].refused[refusal as usize] += 1;
-            self.log.add(&Decision::Refused { ts: self.now, request, refusal });
+            self.refuse(request, refusal);
         }
     }
 
@@ -42,7 +45,7 @@ impl State {
     }
 
     /// Asks the strategy's gate; the gate is taken out for the moment, because what it looks at is borrowed.
-    fn approve<T>(
+    pub(super) fn approve<T>(
         &mut self,
         strategy: StrategyIx,
         without: Option<&Order>,
@@ -57,7 +60,7 @@ impl State {
     }
 
     /// Sends what was approved. Nothing else can be sent: an [`Approved`] comes from the gate alone.
-    fn send(&mut self, approved: &Approved) {
+    pub(super) fn send(&mut self, approved: &Approved) {
         match *approved.action() {
             Action::Submit(order) => {
                 let request = order.request;
@@ -103,9 +106,7 @@ impl State {
         match self.approve(strategy, Some(&order), |gate, standing| gate.amend(&order, price, qty, standing)) {
             Ok(approved) => self.send(&approved),
             Err(refusal) => {
-                self.slots[usize::from(strategy)].refused[refusal as usize] += 1;
-                let request = OrderRequest { price, qty, ..order.request };
-                self.log.add(&Decision::Refused { ts: self.now, request, refusal });
+                self.refuse(OrderRequest { price, qty, ..order.request }, refusal);
             }
         }
     }
@@ -158,7 +159,7 @@ impl State {
     }
 
     fn target(&mut self, strategy: StrategyIx, target: Qty) {
-        let open = self.orders.exposure(strategy).open;
+        let open = self.working(strategy);
         let held = self.ledger.position(strategy).qty + open[Side::Buy as usize] - open[Side::Sell as usize];
         let standing = self.standing(strategy, None);
         let lot = standing.instrument.lot_steps();
@@ -191,9 +192,7 @@ impl State {
         };
         let id = self.orders.reserve_id();
         if short {
-            let refusal = Refusal::NoShort;
-            self.slots[usize::from(strategy)].refused[refusal as usize] += 1;
-            return self.log.add(&Decision::Refused { ts: self.now, request, refusal });
+            return self.refuse(request, Refusal::NoShort);
         }
         self.submit(id, request);
     }

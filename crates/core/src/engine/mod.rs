@@ -7,6 +7,7 @@
 mod charges;
 mod checkpoint;
 mod context;
+mod groups;
 mod intents;
 mod moments;
 mod readout;
@@ -18,7 +19,7 @@ use std::collections::BinaryHeap;
 pub(crate) use charges::split;
 pub use checkpoint::{Checkpoint, HeldPnl, HeldPosition};
 pub use context::Context;
-pub use state::{Blotter, Counts, FillRow, Interested, Liquidation, Sample};
+pub use state::{Blotter, Counts, FillRow, InterestPaid, Liquidation, Sample};
 
 use crate::book::Book;
 use crate::instrument::Instrument;
@@ -155,6 +156,7 @@ impl Engine {
             fails_at: None,
             random: Stream::new(seed.0, seed.1),
             timers: Vec::new(),
+            group: 0,
             quoted: [None; 2],
             withheld_now: [None; 2],
             refused: [0; Refusal::ALL.len()],
@@ -257,6 +259,11 @@ impl Engine {
                 self.stop_strategy(strategy, self.state.now);
             }
         }
+    }
+
+    /// Lets only plain orders pass the gates of the strategies added so far: what takes them knows no others.
+    pub fn only_plain_orders(&mut self) {
+        self.state.slots.iter_mut().for_each(|slot| slot.gate.plain_only = true);
     }
 
     /// Whether [`Engine::start`] was called.

@@ -65,6 +65,8 @@ pub(super) struct Slot {
     pub(super) fails_at: Option<u64>,
     pub(super) random: Stream,
     pub(super) timers: Vec<Nanos>,
+    /// The number of the last group of orders.
+    pub(super) group: u16,
     /// The order that keeps each side of the quote.
     pub(super) quoted: [Option<OrderId>; 2],
     /// Why each side is withheld now.
@@ -118,17 +120,6 @@ pub struct FillRow {
     pub twice_mid: Ticks,
 }
 
-/// Interest that a strategy owes for what it borrowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Interested {
-    /// Whose.
-    pub strategy: StrategyIx,
-    /// What the base currency was worth, in ticks.
-    pub price: Ticks,
-    /// In quantity steps.
-    pub qty: Qty,
-}
-
 /// A position of an account that the venue closed, or a part of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Liquidation {
@@ -159,6 +150,17 @@ pub struct Sample {
     pub twice_mid: Ticks,
 }
 
+/// Interest on borrowed base currency, added to what a strategy owes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InterestPaid {
+    /// Whose.
+    pub strategy: StrategyIx,
+    /// What the base currency was worth, in ticks.
+    pub price: Ticks,
+    /// In quantity steps.
+    pub qty: Qty,
+}
+
 /// What a run leaves for its report.
 #[derive(Clone, Debug, Default)]
 pub struct Blotter {
@@ -166,8 +168,8 @@ pub struct Blotter {
     pub ended: Vec<Order>,
     /// Executions.
     pub fills: Vec<FillRow>,
-    /// Interest that was charged.
-    pub interest: Vec<Interested>,
+    /// Interest paid.
+    pub interest: Vec<InterestPaid>,
     /// Positions that the venue closed.
     pub liquidations: Vec<Liquidation>,
     /// Values over time.
@@ -351,10 +353,8 @@ impl State {
     /// What the risk gate looks at, for a request of `strategy`; `without` is left out of what is open.
     pub(super) fn standing(&self, strategy: StrategyIx, without: Option<&Order>) -> Standing<'_> {
         let (slot, view) = (&self.slots[usize::from(strategy)], self.view_of(strategy));
-        let mut exposure = self.orders.exposure(strategy);
-        if let Some(order) = without {
-            exposure.open[order.request.side as usize] -= order.reserved();
-        }
+        let exposure =
+            without.map_or_else(|| self.orders.exposure(strategy), |order| self.orders.exposure_without(order));
         let day_pnl = if slot.gate.limits.daily_loss.is_some() { self.day_pnl(strategy) } else { 0 };
         let (quote_available, notional_elsewhere) = if Position::may_be_short(&view.instrument) {
             self.margin(strategy)
@@ -385,7 +385,7 @@ impl State {
         alone.into_iter().chain(sharing.iter().copied())
     }
 
-    /// Open spot orders of a strategy's account on a side, but one, with the view each is on.
+    /// Open spot orders of a strategy's account on a side, but one and its group, with the view each is on.
     fn open_spot<'a>(
         &'a self,
         strategy: StrategyIx,
@@ -396,7 +396,8 @@ impl State {
         strategies
             .filter(|(_, view)| !Position::may_be_short(&view.instrument))
             .flat_map(|(other, view)| self.orders.open(other).map(move |order| (view, order)))
-            .filter(move |(_, order)| order.request.side == side && without.is_none_or(|not| not.id != order.id))
+            .filter(move |(_, order)| order.request.side == side && without.is_none_or(|not| !order.is_mate(not)))
+            .filter(|(_, order)| self.orders.counts(order, Order::weight))
     }
 
     /// Quote currency of the account that no open spot buy has spoken for. A market order speaks for the best ask.

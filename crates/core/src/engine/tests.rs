@@ -18,6 +18,7 @@ use crate::types::{CurrencyIx, Liquidity, OrderId, OrderKind, Qty, Side, Ticks, 
 mod account;
 mod lanes;
 mod of_trades;
+mod orders;
 mod session;
 
 const PERPETUAL: &str = "X/USDT:USDT@venue";
@@ -493,7 +494,7 @@ fn a_quote_that_may_not_stand_is_withheld_and_counted_once() {
     assert_eq!(withheld[Refusal::BookNotInSync as usize], 1, "at 30, and still at 40");
     assert_eq!(withheld[Refusal::OrderSize as usize], 1, "at 60, and still at 70");
     assert_eq!(withheld.iter().sum::<u64>(), 3);
-    assert_eq!(day.tallies[0].refused, [0; 16]);
+    assert_eq!(day.tallies[0].refused, [0; Refusal::ALL.len()]);
 }
 
 #[test]

@@ -63,7 +63,7 @@ impl Lane {
 
     /// Whether no row of the feed can make it report.
     pub(super) fn is_quiet(&self) -> bool {
-        self.resting.iter().next().is_none() && self.special.is_none()
+        self.resting.iter().next().is_none() && self.special.as_ref().is_none_or(|special| special.held.is_empty())
     }
 
     pub(super) fn look_anew(&mut self) {

@@ -379,7 +379,10 @@ impl VenueModel {
                 self.listing.book.apply(event, now);
                 self.each_lane(event, all, |lane, listing| lane.delta(listing, event, previous, now, out));
             }
-            Kind::Trade => self.each_lane(event, all, |lane, listing| lane.trade(listing, event, now, out)),
+            Kind::Trade => {
+                self.listing.book.trade(event.price, now);
+                self.each_lane(event, all, |lane, listing| lane.trade(listing, event, now, out));
+            }
             Kind::Clear | Kind::Level | Kind::Gap => {
                 self.listing.book.apply(event, now);
                 if self.listing.book.state() == Sync::InSync && event.is_last() {

@@ -63,14 +63,11 @@ impl Lane {
             };
             if offered > 0 {
                 let filled = left.min(offered);
-                self.consumed.add(side.opposite(), price, filled);
-                self.report_fill(
-                    listing,
-                    now,
-                    OwnFill { id, side, price, qty: filled, queue_ahead: -1 },
-                    Liquidity::Taker,
-                    out,
-                );
+                if !listing.book.is_of_trades() {
+                    self.consumed.add(side.opposite(), price, filled);
+                }
+                let fill = OwnFill { id, side, price, qty: filled, queue_ahead: -1 };
+                self.report_fill(listing, now, fill, Liquidity::Taker, out);
                 left -= filled;
                 continue;
             }

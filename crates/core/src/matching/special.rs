@@ -78,9 +78,13 @@ impl Lane {
         }
     }
 
-    /// Ends an order, with its group if it has one.
+    /// Ends an order that is there, with its group if it has one.
     pub(super) fn end(&mut self, now: Nanos, id: OrderId, kind: ReportKind, out: &mut Reports) {
         let held = self.held(id);
+        if held.is_none() && self.resting.find(id).is_none() {
+            // It ended a moment before, with its group.
+            return;
+        }
         self.let_go(id);
         self.report(now, id, kind, out);
         if let Some(held) = held {

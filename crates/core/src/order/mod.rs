@@ -366,23 +366,46 @@ impl Order {
         self.request.qty - self.filled
     }
 
-    /// What could still execute, in steps: the larger quantity while an amendment is under way, nothing once it ended.
+    /// Whether it waits for its trigger.
+    #[inline]
+    pub fn waits(&self) -> bool {
+        self.request.terms.is_conditional() && !self.triggered
+    }
+
+    /// What it could cost or deliver, to be compared within its group: prices in ticks count where they are known.
+    pub fn weight(&self) -> i128 {
+        let price =
+            if self.request.side == Side::Buy { self.request.price.max(self.request.terms.level).max(1) } else { 1 };
+        i128::from(self.reserved()) * i128::from(price)
+    }
+
+    /// Whether it is the other order, or of one group with it.
+    pub fn is_mate(&self, other: &Self) -> bool {
+        let group = |order: &Self| (order.request.strategy, order.request.terms.group);
+        self.id == other.id || self.request.terms.group != 0 && group(self) == group(other)
+    }
+
+    /// What could still add to a position, in steps: the larger quantity while an amendment is under way, nothing once it
+    /// ended or where it only reduces.
     #[inline]
     pub fn reserved(&self) -> Qty {
         match self.pending {
-            _ if self.state.is_final() => 0,
+            _ if self.state.is_final() || self.request.terms.reduce_only => 0,
             Pending::Amend(_, qty) | Pending::CancelAmended(_, qty) => qty.max(self.request.qty) - self.filled,
             Pending::None | Pending::Cancel => self.leaves(),
         }
     }
 
-    /// The most that what is left of a buy could cost, in quote currency; a market order is valued at `market` ticks.
+    /// The most that what is left of a buy could cost, in quote currency; a market order is valued at `market` ticks, or
+    /// at its trigger where that is higher.
     ///
     /// While an amendment is under way, some of it may execute on the old terms and the rest on the new ones.
     pub fn reserved_cost(&self, instrument: &Instrument, market: Ticks) -> Money {
         let (old, left) = (self.request.price, self.leaves());
         match self.pending {
-            _ if self.request.kind == OrderKind::Market => instrument.notional(market, left),
+            _ if self.request.kind == OrderKind::Market => {
+                instrument.notional(market.max(self.request.terms.level), left)
+            }
             Pending::Amend(new, qty) | Pending::CancelAmended(new, qty) => {
                 let amended = (qty - self.filled).max(0);
                 let rest = if left > amended { old } else { new };

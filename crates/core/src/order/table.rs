@@ -9,7 +9,7 @@ const NO_SLOT: u32 = u32::MAX;
 /// Cancelled and expired orders that are remembered, for a fill that is told after the end.
 const REMEMBERED: usize = 1_024;
 
-/// What the open orders of a strategy could still do to its position, in steps, per [`Side`].
+/// What the open orders of a strategy could still do to its position, in steps, per [`Side`]. Of a group one counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Exposure {
     /// Buys and sells not yet executed, the larger quantity where an amendment is under way.
@@ -30,6 +30,8 @@ pub struct OrderTable {
     /// Cancelled and expired lately, oldest first.
     ended: VecDeque<Order>,
     exposure: Vec<Exposure>,
+    /// Open orders with further terms.
+    special: usize,
 }
 
 impl OrderTable {
@@ -82,7 +84,8 @@ impl OrderTable {
         self.slots[slot as usize] = order;
         self.slot_of[at] = slot;
         self.open[strategy].push(slot);
-        self.exposure[strategy].open[order.request.side as usize] += order.reserved();
+        self.special += usize::from(!order.request.terms.is_plain());
+        self.recount(&order, 0);
     }
 
     fn slot(&self, id: OrderId) -> Option<usize> {
@@ -141,13 +144,51 @@ impl OrderTable {
         let order = &mut self.slots[slot];
         let before = order.reserved();
         f(order)?;
-        let open = &mut self.exposure[usize::from(order.request.strategy)].open[order.request.side as usize];
-        *open += order.reserved() - before;
+        let order = *order;
+        self.recount(&order, before);
         Ok(())
+    }
+
+    /// Keeps the exposure of a strategy, of whose orders one changed what it reserves.
+    #[inline]
+    fn recount(&mut self, order: &Order, before: Qty) {
+        let strategy = order.request.strategy;
+        if order.request.terms.group == 0 {
+            self.exposure[usize::from(strategy)].open[order.request.side as usize] += order.reserved() - before;
+        } else {
+            self.exposure[usize::from(strategy)] = self.exposure_recounted(strategy);
+        }
+    }
+
+    /// Whether every open order is a plain one.
+    #[inline]
+    pub fn all_plain(&self) -> bool {
+        self.special == 0
+    }
+
+    /// Whether an open order counts: of a group only one can execute, so that on each side the one that weighs most
+    /// stands for all.
+    pub fn counts(&self, order: &Order, weight: impl Fn(&Order) -> i128) -> bool {
+        let rank = |order: &Order| (weight(order), std::cmp::Reverse(order.id));
+        let mates = |other: &&Order| other.request.side == order.request.side && other.is_mate(order);
+        let mut mates = self.open(order.request.strategy).filter(mates);
+        order.request.terms.group == 0 || mates.all(|other| rank(other) <= rank(order))
+    }
+
+    /// The exposure without one of the orders and what is of its group.
+    pub fn exposure_without(&self, order: &Order) -> Exposure {
+        let strategy = order.request.strategy;
+        if order.request.terms.group != 0 {
+            return self.sum(strategy, Some(order));
+        }
+        let mut exposure = self.exposure(strategy);
+        exposure.open[order.request.side as usize] -= order.reserved();
+        exposure
     }
 
     fn remove(&mut self, slot: usize, order: &Order) {
         self.open[usize::from(order.request.strategy)].retain(|&open| open as usize != slot);
+        self.special -= usize::from(!order.request.terms.is_plain());
         let at = (order.id - self.first_id) as usize;
         self.slot_of[at] = NO_SLOT;
         if matches!(order.state, OrderState::Canceled | OrderState::Expired) {
@@ -165,8 +206,15 @@ impl OrderTable {
 
     /// The exposure of every strategy summed again from its orders: for tests of the running sums.
     pub fn exposure_recounted(&self, strategy: StrategyIx) -> Exposure {
+        self.sum(strategy, None)
+    }
+
+    fn sum(&self, strategy: StrategyIx, without: Option<&Order>) -> Exposure {
         let mut exposure = Exposure::default();
-        for order in self.open(strategy) {
+        let counted = |order: &&Order| {
+            without.is_none_or(|without| !order.is_mate(without)) && self.counts(order, |order| order.reserved().into())
+        };
+        for order in self.open(strategy).filter(counted) {
             exposure.open[order.request.side as usize] += order.reserved();
         }
         exposure

@@ -1,9 +1,11 @@
 //! The risk gate: the only maker of an [`Approved`] order, and only an approved one can be sent.
 
+mod terms;
+
 use crate::book::{Book, Sync};
 use crate::instrument::{Instrument, RATE_SCALE};
 use crate::ledger::Position;
-use crate::order::{Exposure, Order, OrderRequest, Pending};
+use crate::order::{Exposure, Order, OrderRequest, Pending, Terms};
 use crate::types::{Money, NO_TIME, Nanos, OrderKind, Qty, SECOND, Side, Ticks};
 
 /// The largest price or quantity an order may have, in ticks or steps: sums and products of several stay countable.
@@ -45,11 +47,25 @@ pub enum Refusal {
     InsufficientBalance = 14,
     /// The day's loss is at its limit; only what reduces the position may pass.
     DailyLoss = 15,
+    /// The venue's client sends no orders with such terms.
+    Unsupported = 16,
+    /// The trigger's level or rate is missing or not countable.
+    BadTrigger = 17,
+    /// The part to be shown is not whole lots, larger than the order, or of an order that does not rest.
+    BadDisplay = 18,
+    /// The order would be over before it is sent, or has an end without resting.
+    TimeOver = 19,
+    /// There is no position to reduce; spot has none.
+    ReduceOnly = 20,
+    /// Another order of its group was refused.
+    Group = 21,
+    /// Less or more than the venue takes in one order.
+    QuantityFilter = 22,
 }
 
 impl Refusal {
     /// All of them, in the order of their codes.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 23] = [
         Self::Halted,
         Self::BookNotInSync,
         Self::StaleBook,
@@ -66,6 +82,13 @@ impl Refusal {
         Self::NoShort,
         Self::InsufficientBalance,
         Self::DailyLoss,
+        Self::Unsupported,
+        Self::BadTrigger,
+        Self::BadDisplay,
+        Self::TimeOver,
+        Self::ReduceOnly,
+        Self::Group,
+        Self::QuantityFilter,
     ];
 
     /// The name users meet.
@@ -87,6 +110,13 @@ impl Refusal {
             "no_short",
             "insufficient_balance",
             "daily_loss",
+            "unsupported",
+            "bad_trigger",
+            "bad_display",
+            "time_over",
+            "reduce_only",
+            "group",
+            "quantity_filter",
         ][self as usize]
     }
 }
@@ -210,6 +240,8 @@ impl Approved {
 pub struct Gate {
     /// The bounds in force.
     pub limits: Limits,
+    /// Whether only plain orders may pass: what takes them knows no others.
+    pub plain_only: bool,
     /// Times of the last orders, a ring as long as the rate allows.
     sent: Vec<Nanos>,
     oldest: usize,
@@ -219,7 +251,7 @@ impl Gate {
     /// A gate with these bounds.
     pub fn new(limits: Limits) -> Self {
         let ring = limits.orders_per_second.map_or(0, |n| n as usize);
-        Self { limits, sent: vec![NO_TIME; ring], oldest: 0 }
+        Self { limits, plain_only: false, sent: vec![NO_TIME; ring], oldest: 0 }
     }
 
     /// Approves a new order.
@@ -243,7 +275,9 @@ impl Gate {
         qty: Qty,
         standing: &Standing<'_>,
     ) -> Result<Approved, Refusal> {
-        let request = OrderRequest { price, qty: qty.saturating_sub(order.filled), ..order.request };
+        let qty_left = qty.saturating_sub(order.filled);
+        let terms = Terms { display: order.request.terms.display.min(qty_left), ..order.request.terms };
+        let request = OrderRequest { price, qty: qty_left, terms, ..order.request };
         self.check(&request, standing)?;
         let amended = Order { pending: Pending::Amend(price, qty), ..*order };
         let pays = request.side == Side::Buy && !Position::may_be_short(standing.instrument);
@@ -261,6 +295,9 @@ impl Gate {
     pub fn check(&self, request: &OrderRequest, standing: &Standing<'_>) -> Result<(), Refusal> {
         self.check_state(standing)?;
         let price = check_form(request, standing)?;
+        if !request.terms.is_plain() {
+            self.check_terms(request, standing)?;
+        }
         self.check_size(request, price, standing)?;
         self.check_account(request, price, standing)
     }
@@ -275,11 +312,28 @@ impl Gate {
         if self.limits.stale_after.is_some_and(|after| standing.now - standing.book.updated() > after) {
             return Err(Refusal::StaleBook);
         }
-        match self.sent.get(self.oldest) {
-            Some(&oldest) if standing.now.saturating_sub(oldest) < SECOND => Err(Refusal::OrderRate),
-            None if self.limits.orders_per_second == Some(0) => Err(Refusal::OrderRate),
-            _ => Ok(()),
+        self.check_rate(standing.now, 1)
+    }
+
+    /// Whether so many orders may be sent at once.
+    ///
+    /// # Errors
+    /// [`Refusal::OrderRate`].
+    pub fn check_rate(&self, now: Nanos, orders: usize) -> Result<(), Refusal> {
+        let ring = self.sent.len();
+        if ring == 0 {
+            return if self.limits.orders_per_second == Some(0) { Err(Refusal::OrderRate) } else { Ok(()) };
         }
+        let last = self.sent[(self.oldest + orders - 1) % ring];
+        if orders > ring || now.saturating_sub(last) < SECOND { Err(Refusal::OrderRate) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn check_terms(&self, request: &OrderRequest, standing: &Standing<'_>) -> Result<(), Refusal> {
+        if self.plain_only {
+            return Err(Refusal::Unsupported);
+        }
+        terms::check(request, standing)
     }
 
     fn check_size(&self, request: &OrderRequest, price: Ticks, standing: &Standing<'_>) -> Result<(), Refusal> {
@@ -311,7 +365,10 @@ impl Gate {
     }
 
     fn outside_band(&self, request: &OrderRequest, standing: &Standing<'_>) -> bool {
-        let (Some(band), Some(best)) = (self.limits.price_band, standing.book.best(request.side.opposite())) else {
+        let level = (request.terms.level > 0).then_some(request.terms.level);
+        // What waits for a level meets the market there.
+        let market = level.or_else(|| standing.book.best(request.side.opposite()));
+        let (Some(band), Some(best)) = (self.limits.price_band, market) else {
             return false;
         };
         let beyond = i128::from((request.price - best) * request.side.sign());
@@ -320,7 +377,8 @@ impl Gate {
 
     fn check_account(&self, request: &OrderRequest, price: Ticks, standing: &Standing<'_>) -> Result<(), Refusal> {
         let instrument = standing.instrument;
-        if !self.limits.short && request.side == Side::Sell && request.qty > standing.unsold() {
+        let may_go_short = request.side == Side::Sell && !request.terms.reduce_only;
+        if !self.limits.short && may_go_short && request.qty > standing.unsold() {
             return Err(Refusal::NoShort);
         }
         if Position::may_be_short(instrument) {
@@ -374,10 +432,14 @@ impl Gate {
 
 /// Position if this order and everything open on its side filled, and nothing on the other.
 fn worst_position(request: &OrderRequest, standing: &Standing<'_>) -> Qty {
+    if request.terms.reduce_only {
+        return standing.position;
+    }
     standing.position + request.side.sign() * (standing.exposure.open[request.side as usize] + request.qty)
 }
 
-/// Checks the request's form and returns the price it is valued at: its own, or the opposite best of a market order.
+/// Checks the request's form and returns the price it is valued at: its own, or the opposite best of a market order, or
+/// its trigger where that is higher.
 fn check_form(request: &OrderRequest, standing: &Standing<'_>) -> Result<Ticks, Refusal> {
     if request.qty <= 0 || request.qty > MOST {
         return Err(Refusal::BadQuantity);
@@ -387,14 +449,24 @@ fn check_form(request: &OrderRequest, standing: &Standing<'_>) -> Result<Ticks, 
     }
     let price = match request.kind {
         OrderKind::Limit => request.price,
-        OrderKind::Market => standing.book.best(request.side.opposite()).ok_or(Refusal::BookNotInSync)?,
+        OrderKind::Market => {
+            let best = standing.book.best(request.side.opposite()).ok_or(Refusal::BookNotInSync)?;
+            best.max(request.terms.level)
+        }
     };
     if price <= 0 || price > MOST {
         return Err(Refusal::BadPrice);
     }
+    let (least, most) = (standing.instrument.least_quantity(), standing.instrument.most_quantity());
+    if least.is_some_and(|least| request.qty < least) || most.is_some_and(|most| request.qty > most) {
+        return Err(Refusal::QuantityFilter);
+    }
     match standing.instrument.countable_notional(price, request.qty) {
         None => Err(Refusal::OrderNotional),
-        Some(notional) if notional < standing.instrument.min_notional => Err(Refusal::BelowMinNotional),
+        // As on Binance, what only closes may be as small as what there is to close.
+        Some(notional) if notional < standing.instrument.min_notional && !request.terms.reduce_only => {
+            Err(Refusal::BelowMinNotional)
+        }
         Some(_) => Ok(price),
     }
 }

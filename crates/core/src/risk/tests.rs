@@ -1,7 +1,7 @@
 use super::*;
 use crate::event::{Event, Kind, flag};
 use crate::instrument::money;
-use crate::order::Order;
+use crate::order::{Order, Terms, Trigger};
 use crate::types::TimeInForce;
 
 const SPOT: &str = r#"{"id": "BTC/USDT@binance", "symbol": "BTCUSDT", "kind": "spot", "tick_size": "0.01",
@@ -25,23 +25,20 @@ fn book() -> Book {
 
 fn buy(price: Ticks, qty: Qty) -> OrderRequest {
     let (kind, time_in_force) = (OrderKind::Limit, TimeInForce::Gtc);
-    OrderRequest {
-        strategy: 0,
-        instrument: 0,
-        side: Side::Buy,
-        kind,
-        time_in_force,
-        price,
-        qty,
-        terms: crate::order::Terms::PLAIN,
-    }
+    OrderRequest { strategy: 0, instrument: 0, side: Side::Buy, kind, time_in_force, price, qty, terms: Terms::PLAIN }
+}
+
+/// Of which no order may be as large as those here.
+fn small() -> Instrument {
+    let most = SPOT.replace("\"min_notional\"", "\"max_quantity\": \"0.009\", \"min_notional\"");
+    Instrument::from_json(&most).unwrap()
 }
 
 /// One row a reason: what is changed from a request that passes, and which refusal that must give.
 #[test]
 fn every_refusal_has_its_cause() {
     type Change = fn(&mut OrderRequest, &mut Standing<'_>, &mut Limits);
-    let rows: [(Refusal, Change); 16] = [
+    let rows: [(Refusal, Change); 21] = [
         (Refusal::Halted, |_, s, _| s.halted = true),
         (Refusal::BookNotInSync, |_, s, _| s.book = Box::leak(Box::default())),
         (Refusal::StaleBook, |_, s, l| (s.now, l.stale_after) = (5 * SECOND + 1, Some(5 * SECOND))),
@@ -58,6 +55,11 @@ fn every_refusal_has_its_cause() {
         (Refusal::NoShort, |r, s, _| (r.side, s.base_available) = (Side::Sell, 0)),
         (Refusal::InsufficientBalance, |_, s, _| s.quote_available = money("599").unwrap()),
         (Refusal::DailyLoss, |_, s, l| (s.day_pnl, l.daily_loss) = (money("-200").unwrap(), money("200").ok())),
+        (Refusal::BadTrigger, |r, _, _| r.terms.trigger = Trigger::Stop),
+        (Refusal::BadDisplay, |r, _, _| r.terms.display = 500),
+        (Refusal::TimeOver, |r, s, _| (r.terms.expires, s.now) = (9, 9)),
+        (Refusal::ReduceOnly, |r, _, _| r.terms.reduce_only = true),
+        (Refusal::QuantityFilter, |_, s, _| s.instrument = Box::leak(Box::new(small()))),
     ];
     let (instrument, book) = (Instrument::from_json(SPOT).unwrap(), book());
     for (refusal, change) in rows {
@@ -90,7 +92,8 @@ fn every_refusal_has_its_cause() {
         );
     }
     let named: std::collections::BTreeSet<_> = rows.iter().map(|row| row.0.name()).collect();
-    assert_eq!(named.len(), Refusal::ALL.len(), "each reason once");
+    // That a group was refused, and that the client sends only plain orders, is told of in the engine's tests.
+    assert_eq!(named.len() + 2, Refusal::ALL.len(), "each reason once");
     assert!(Refusal::ALL.iter().enumerate().all(|(code, refusal)| *refusal as usize == code));
 }
 

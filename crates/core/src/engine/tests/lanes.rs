@@ -1,6 +1,7 @@
 //! Strategies with accounts of their own: what one does is the same alone as among others.
 
 use super::*;
+use crate::order::{SelfTrade, Terms, Trigger};
 use crate::random::Stream;
 use crate::types::AccountIx;
 
@@ -9,9 +10,10 @@ fn restless(wake: &Wake, ctx: &mut Context<'_>, _: &mut Vec<String>) -> Result<(
     beat(ctx, wake, 3);
     let (side, price) = (Side::Buy, 90 + ctx.random().below(20) as Ticks);
     let (side, qty) = (if ctx.random().below(2) == 0 { side } else { side.opposite() }, ctx.random().below(9) as Qty);
-    match ctx.random().below(8) {
+    match ctx.random().below(12) {
         0..4 => drop(limit(ctx, side, price, qty)),
         4 => drop(take(ctx, side, qty)),
+        8..12 => special(ctx, side, price, qty),
         5 => ctx.cancel_all(),
         6 => ctx.quote(Some(price), Some(price + 2), qty),
         _ => {
@@ -20,6 +22,32 @@ fn restless(wake: &Wake, ctx: &mut Context<'_>, _: &mut Vec<String>) -> Result<(
         }
     }
     Ok(())
+}
+
+/// An order with further terms, or two in a group.
+fn special(ctx: &mut Context<'_>, side: Side, price: Ticks, qty: Qty) {
+    let (now, group) = (ctx.now(), ctx.next_group());
+    let mut any = |bound: u64| ctx.random().below(bound) as i64;
+    let mut terms = || Terms {
+        level: 90 + any(20),
+        trigger: Trigger::ALL[any(4) as usize],
+        expires: any(2) * (now + any(40)),
+        reduce_only: any(3) == 0,
+        self_trade: SelfTrade::ALL[any(4) as usize],
+        display: any(2) * any(4),
+        trail: 50 + any(200) as u16,
+        group: if any(2) == 0 { group } else { 0 },
+        ..Terms::PLAIN
+    };
+    let fit = |terms: Terms| match terms.trigger {
+        Trigger::None => Terms { level: 0, trail: 0, ..terms },
+        Trigger::Trailing => terms,
+        _ => Terms { trail: 0, ..terms },
+    };
+    let (first, second) = (fit(terms()), fit(terms()));
+    let (life, market) = (TimeInForce::Gtc, Terms { display: 0, ..second });
+    ctx.submit_with(side, OrderKind::Limit, life, price, qty, first);
+    ctx.submit_with(side.opposite(), OrderKind::Market, TimeInForce::Ioc, 0, qty, market);
 }
 
 fn market(seed: u64) -> Vec<Event> {
