@@ -68,7 +68,7 @@ def many_summary(runs: dict[int, Sequence[Run]]) -> Line:
 
 def stream(rounds: int) -> list[Line]:
     """W1's columns again and again, each time later: a billion events, and what each repetition took."""
-    command: Command = (kedge_bench(), "w1", "--mode", "stream", "--blocks", str(BLOCKS))
+    command: Command = (kedge_bench(), "w1", "--mode", "replay", "--blocks", str(BLOCKS))
     runs = []
     for at in range(rounds):
         runs.append(run_once(command))

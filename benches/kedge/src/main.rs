@@ -1,14 +1,15 @@
 //! Kedge's side of the benches: runs one workload once and prints one JSON line, as each rival's script does.
 //!
-//! `kedge-bench DATA --mode replay|mm|mm_keep [--queue power|log|risk] [--pace bulk|step] [--strategies N]`, or
-//! `kedge-bench DATA --mode cross_trades|cross_bars`; `DATA` names columns under `benches/data`. Timed is the run only;
+//! `kedge-bench DATA --mode replay|mm|mm_keep [--queue power|log|risk] [--pace bulk|step] [--strategies N] [--blocks N]`,
+//! or `kedge-bench DATA --mode cross_trades|cross_bars`; `DATA` names columns under `benches/data`. Timed is the run only;
 //! reading the columns and laying out both sides' feeds come before it. With `--strategies N` so many of them run, each
-//! with an account of its own, in steps of 100 ms.
+//! with an account of its own, in steps of 100 ms; with `--blocks N` the data is replayed so many times.
 #![forbid(unsafe_code)]
 
 mod columns;
 mod cross;
 mod many;
+mod stream;
 mod w1;
 
 use std::io::Write;
@@ -25,7 +26,7 @@ use cross::Over;
 use w1::{Mode, Outcome, Setup};
 
 const USAGE: &str = "kedge-bench DATA --mode replay|mm|mm_keep|cross_trades|cross_bars [--queue power|log|risk] \
-    [--pace bulk|step] [--strategies N]";
+    [--pace bulk|step] [--strategies N] [--blocks N]";
 
 fn main() -> ExitCode {
     match run(std::env::args().skip(1)) {
@@ -46,6 +47,9 @@ fn run(arguments: impl Iterator<Item = String>) -> Result<String, String> {
         return Ok(json(market.events(), wall, cpu, &prepared.outcome()?));
     }
     let market = Market::read(&data)?;
+    if setup.blocks > 0 {
+        return stream::run(&market, setup, setup.blocks).map(|line| line.to_string());
+    }
     if setup.strategies > 0 {
         return many::run(&market, setup, setup.strategies).map(|line| line.to_string());
     }
@@ -63,7 +67,8 @@ fn timed(work: impl FnOnce()) -> (Duration, Duration) {
 
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(String, Setup), String> {
     let data = arguments.next().ok_or(USAGE)?;
-    let mut setup = Setup { mode: Mode::Replay, queue: QueueModel::Power(2.0), pace: Pace::Bulk, strategies: 0 };
+    let mut setup =
+        Setup { mode: Mode::Replay, queue: QueueModel::Power(2.0), pace: Pace::Bulk, strategies: 0, blocks: 0 };
     while let Some(option) = arguments.next() {
         let value = arguments.next().ok_or_else(|| format!("`{option}` needs a value. {USAGE}"))?;
         match (option.as_str(), value.as_str()) {
@@ -72,10 +77,8 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(String, Setup),
             ("--mode", "mm_keep") => setup.mode = Mode::Quote { keep: true },
             ("--mode", "cross_trades") => setup.mode = Mode::Cross(Over::Trades),
             ("--mode", "cross_bars") => setup.mode = Mode::Cross(Over::Bars),
-            ("--strategies", count) => {
-                setup.strategies =
-                    count.parse().map_err(|_| format!("`--strategies {count}` is no number. {USAGE}"))?;
-            }
+            ("--strategies", count) => setup.strategies = number("--strategies", count)?,
+            ("--blocks", count) => setup.blocks = number("--blocks", count)?,
             ("--queue", "power") => setup.queue = QueueModel::Power(2.0),
             ("--queue", "log") => setup.queue = QueueModel::Log(1.0),
             ("--queue", "risk") => setup.queue = QueueModel::RiskAverse,
@@ -85,6 +88,13 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(String, Setup),
         }
     }
     Ok((data, setup))
+}
+
+fn number(option: &str, text: &str) -> Result<u16, String> {
+    text.parse()
+        .ok()
+        .filter(|count| *count > 0)
+        .ok_or_else(|| format!("`{option} {text}` is no number above 0. {USAGE}"))
 }
 
 /// CPU time of this process so far, all threads.

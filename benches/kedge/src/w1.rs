@@ -44,6 +44,8 @@ pub(crate) struct Setup {
     pub(crate) pace: Pace,
     /// How many strategies, each with an account of its own; 0: the one, on the shared account.
     pub(crate) strategies: u16,
+    /// How many times the data is replayed as one stream; 0: once, as it is.
+    pub(crate) blocks: u16,
 }
 
 /// What a run gave.
@@ -74,7 +76,7 @@ pub(crate) struct Prepared<'a> {
 /// What the strategy counts.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Seen {
-    wakes: u64,
+    pub(crate) wakes: u64,
     pub(crate) requests: u64,
     touch_sum: i64,
 }

@@ -3,7 +3,9 @@
 //! A venue message becomes a *packet*: consecutive rows with the same times, the last of them flagged [`flag::LAST`].
 //! Prices are ticks and quantities are quantity steps of the instrument, as decoded from text, never through a float.
 
-use crate::types::{Nanos, Qty, Side, Ticks};
+use std::ops::Range;
+
+use crate::types::{NO_TIME, Nanos, Qty, Side, Ticks};
 
 /// What a row says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -126,9 +128,84 @@ pub struct Columns<'a> {
     pub price_base: i64,
     /// Steps in one unit of `qty`: the largest power of ten that divides every quantity of the block.
     pub qty_scale: i64,
+    /// ns added to every time when it is read, but not to [`NO_TIME`]: the same memory can be another day's.
+    pub shift: i64,
+}
+
+/// Times of rows, of a column or made: `times[row - first] + later`.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock<'a> {
+    times: &'a [Nanos],
+    first: usize,
+    later: Nanos,
+}
+
+impl<'a> Clock<'a> {
+    /// The times of the rows from `first` on, each `later` than given.
+    #[inline]
+    pub fn new(times: &'a [Nanos], first: usize, later: Nanos) -> Self {
+        Self { times, first, later }
+    }
+
+    /// The time of a row. Panics if it is not there.
+    #[inline]
+    pub fn at(&self, row: usize) -> Nanos {
+        self.times[row - self.first] + self.later
+    }
+
+    /// The first of `rows` later than `until`, or their end. Found ahead, one look a cache line, in order: so the rows
+    /// themselves need no look at the time, and the times still come from memory before they are asked for.
+    #[inline]
+    pub fn until(&self, rows: Range<usize>, until: Nanos) -> usize {
+        const LINE: usize = 8;
+        let until = until.saturating_sub(self.later);
+        let times = &self.times[rows.start - self.first..rows.end - self.first];
+        let (lines, _) = times.as_chunks::<LINE>();
+        let at = LINE * lines.iter().position(|line| line[LINE - 1] > until).unwrap_or(lines.len());
+        let rest = &times[at..times.len().min(at + LINE)];
+        rows.start + at + rest.iter().map(|&time| usize::from(time <= until)).sum::<usize>()
+    }
+}
+
+impl<'a> From<&'a [Nanos]> for Clock<'a> {
+    fn from(times: &'a [Nanos]) -> Self {
+        Self::new(times, 0, 0)
+    }
 }
 
 impl<'a> Columns<'a> {
+    /// Its first `rows` rows. Panics if there are fewer.
+    #[inline]
+    #[must_use]
+    pub fn first(&self, rows: usize) -> Self {
+        Self {
+            ts_event: &self.ts_event[..rows],
+            ts_recv: &self.ts_recv[..rows],
+            price: &self.price[..rows],
+            qty: &self.qty[..rows],
+            flags: &self.flags[..rows],
+            ..*self
+        }
+    }
+
+    /// The same rows, another `shift` ns later.
+    #[must_use]
+    pub fn later(&self, shift: i64) -> Self {
+        Self { shift: self.shift + shift, ..*self }
+    }
+
+    /// Venue time of a row. Panics if it is out of bounds.
+    #[inline]
+    pub fn event_time(&self, i: usize) -> Nanos {
+        shifted(self.ts_event[i], self.shift)
+    }
+
+    /// Our time of a row. Panics if it is out of bounds.
+    #[inline]
+    pub fn recv_time(&self, i: usize) -> Nanos {
+        shifted(self.ts_recv[i], self.shift)
+    }
+
     /// Rows held.
     #[inline]
     pub fn len(&self) -> usize {
@@ -155,7 +232,13 @@ impl<'a> Columns<'a> {
     #[inline]
     pub fn get(&self, i: usize) -> Event {
         let (price, qty) = self.price_qty(i);
-        Event { ts_event: self.ts_event[i], ts_recv: self.ts_recv[i], price, qty, flags: self.flags[i] & !flag::WIDE }
+        Event {
+            ts_event: self.event_time(i),
+            ts_recv: self.recv_time(i),
+            price,
+            qty,
+            flags: self.flags[i] & !flag::WIDE,
+        }
     }
 
     /// All rows, widened.
@@ -272,8 +355,14 @@ impl ColumnsBuf {
             wide_qty: &self.wide_qty,
             price_base: self.price_base,
             qty_scale: self.qty_scale.max(1),
+            shift: 0,
         }
     }
+}
+
+#[inline]
+fn shifted(time: Nanos, shift: i64) -> Nanos {
+    if time == NO_TIME { time } else { time + shift }
 }
 
 fn common_power_of_ten(events: &[Event]) -> i64 {

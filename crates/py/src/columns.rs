@@ -54,6 +54,7 @@ impl<'py> HeldColumns<'py> {
             wide_qty: self.wide_qty.as_slice()?,
             price_base: self.price_base,
             qty_scale: self.qty_scale,
+            shift: 0,
         };
         columns
             .check()

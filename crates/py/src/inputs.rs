@@ -121,6 +121,7 @@ pub(crate) fn read_rows(payload: &[u8], rows: &mut Vec<Event>) -> Result<Instrum
         wide_qty: &block.wide_qty,
         price_base: block.price_base,
         qty_scale: block.qty_scale,
+        shift: 0,
     };
     columns.check()?;
     rows.clear();

@@ -36,7 +36,7 @@ impl MidReader {
                     }
                 }
                 Stop::Row(next) => {
-                    let (event, now) = (columns.get(next), times[next]);
+                    let (event, now) = (columns.get(next), times.at(next));
                     feed.seek(next + 1);
                     self.book.apply(&event, now);
                 }

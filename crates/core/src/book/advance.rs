@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Book, OFFSET, PAGE, PAGE_BITS};
-use crate::event::{Columns, Event, Kind, flag, side_of};
+use crate::event::{Clock, Columns, Event, Kind, flag, side_of};
 use crate::types::{Nanos, Qty, Side, Ticks};
 
 /// Which rows the caller wants to handle itself.
@@ -120,21 +120,18 @@ pub(crate) struct Touch {
 }
 
 impl Book {
-    /// Applies these rows of `columns` while `times[row] <= until` and `watch` lets them pass.
+    /// Applies these rows of `columns` while their time is `until` at the latest and `watch` lets them pass.
     ///
     /// `times` is the clock this view lives by (venue time or arrival), not falling. Panics if the rows are not there.
     pub fn advance(
         &mut self,
         columns: &Columns<'_>,
-        times: &[Nanos],
+        times: Clock<'_>,
         rows: Range<usize>,
         until: Nanos,
         watch: Watch,
     ) -> Stop {
-        if self.is_of_trades {
-            return self.pass(columns, times, rows, until, watch);
-        }
-        let end = rows_until(times, &rows, until);
+        let end = times.until(rows.clone(), until);
         let next = self.sweep(columns, times, rows.start..end, watch, |_| false);
         if next < end { Stop::Row(next) } else { Stop::Time(next) }
     }
@@ -144,11 +141,14 @@ impl Book {
     pub(crate) fn sweep(
         &mut self,
         columns: &Columns<'_>,
-        times: &[Nanos],
+        times: Clock<'_>,
         rows: Range<usize>,
         watch: Watch,
         mut pass: impl FnMut(&Touch) -> bool,
     ) -> usize {
+        if self.is_of_trades {
+            return self.pass(columns, rows, watch, pass);
+        }
         let mut next = rows.start;
         while next < rows.end {
             let (at, to_map) = self.sweep_mapped(columns, next..rows.end, &watch.limits, &mut pass);
@@ -160,7 +160,7 @@ impl Book {
         self.find_bests();
         let book = |code: &u8| code & flag::KIND == Kind::Delta as u8;
         if let Some(last) = columns.flags[rows.start..next].iter().rposition(book) {
-            self.updated = times[rows.start + last];
+            self.updated = times.at(rows.start + last);
         }
         next
     }
@@ -236,15 +236,4 @@ fn news(limits: &[i64; 4], best: [i64; 2], shift: i64) -> [i64; CODES] {
     news[usize::from(flag::SELL)] = limits[1].max(best[1] - 1).saturating_sub(shift);
     news[usize::from(flag::SELL) + 1] = limits[3].saturating_sub(shift);
     news
-}
-
-/// The first of `rows` later than `until`, or their end. Found ahead, one look a cache line, in order: so the rows
-/// themselves need no look at the time, and the times still come from memory before they are asked for.
-pub(crate) fn rows_until(times: &[Nanos], rows: &Range<usize>, until: Nanos) -> usize {
-    const LINE: usize = 8;
-    let times = &times[rows.clone()];
-    let (lines, _) = times.as_chunks::<LINE>();
-    let at = LINE * lines.iter().position(|line| line[LINE - 1] > until).unwrap_or(lines.len());
-    let rest = &times[at..times.len().min(at + LINE)];
-    rows.start + at + rest.iter().map(|&time| usize::from(time <= until)).sum::<usize>()
 }

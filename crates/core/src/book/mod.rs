@@ -7,8 +7,8 @@
 mod advance;
 mod stand_in;
 
+pub(crate) use advance::Touch;
 pub use advance::{Stop, Watch};
-pub(crate) use advance::{Touch, rows_until};
 
 use crate::event::{Event, Kind};
 use crate::types::{NO_TIME, Nanos, Qty, Side, Ticks};

@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use super::advance::rows_until;
-use super::{Book, Stop, Sync, Watch};
+use super::{Book, Sync, Touch, Watch};
 use crate::event::{Columns, Kind};
 use crate::types::{Nanos, Side, Ticks};
 
@@ -29,27 +28,35 @@ impl Book {
         }
     }
 
-    /// [`Book::advance`] of a stand-in: passes over trades, which its owner tells it of.
+    /// [`Book::sweep`] of a stand-in: passes over trades, which its owner tells it of.
     pub(super) fn pass(
         &self,
         columns: &Columns<'_>,
-        times: &[Nanos],
         rows: Range<usize>,
-        until: Nanos,
         watch: Watch,
-    ) -> Stop {
-        let end = rows_until(times, &rows, until);
-        let mut rows = rows.start..end;
-        let is_callers = |row: &usize| {
-            Kind::of(columns.flags[*row]) != Kind::Trade || watch != Watch::NONE && watch.concerns(&columns.get(*row))
+        mut pass: impl FnMut(&Touch) -> bool,
+    ) -> usize {
+        let end = rows.end;
+        let mut rows = rows;
+        let mut is_callers = |row: &usize| {
+            if Kind::of(columns.flags[*row]) != Kind::Trade {
+                return true;
+            }
+            if watch == Watch::NONE {
+                return false;
+            }
+            let event = columns.get(*row);
+            let touch = Touch { is_trade: true, side: event.side(), price: event.price, previous: 0, qty: event.qty };
+            watch.concerns(&event) && !pass(&touch)
         };
-        rows.find(is_callers).map_or(Stop::Time(end), Stop::Row)
+        rows.find(|row| is_callers(row)).unwrap_or(end)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::book::Stop;
     use crate::event::{ColumnsBuf, Event};
 
     #[test]
@@ -73,7 +80,7 @@ mod tests {
         let (columns, times) = (ColumnsBuf::pack(&rows), [1, 2, 3]);
         let mut book = Book::of_trades();
         book.trade(11, 0);
-        let mut to = |until, watch| book.advance(&columns.view(), &times, 0..3, until, watch);
+        let mut to = |until, watch| book.advance(&columns.view(), times.as_slice().into(), 0..3, until, watch);
         assert_eq!(to(2, Watch::NONE), Stop::Time(2));
         assert_eq!(to(9, Watch::NONE), Stop::Time(3));
         assert_eq!(to(9, Watch::NONE.with_trades()), Stop::Row(0));

@@ -93,7 +93,7 @@ proptest! {
             limit.map_or(Watch::NONE, |bid| Watch::orders(Some((bid, bid - 10)), Some((bid + 5, bid + 9))));
         let (mut bulk, mut row, mut until) = (Book::default(), 0, 0);
         while row < columns.len() {
-            let stop = bulk.advance(&columns, columns.ts_recv, row..columns.len(), until, watch);
+            let stop = bulk.advance(&columns, columns.ts_recv.into(), row..columns.len(), until, watch);
             for side in [Side::Buy, Side::Sell] {
                 prop_assert!(bulk.best(side).is_none_or(|price| bulk.qty(side, price) > 0), "a best that is gone");
             }
@@ -127,7 +127,7 @@ proptest! {
     ) {
         let packed = ColumnsBuf::pack(&[event]);
         let watch = Watch::orders(Some((bid, bid - depth)), Some((ask, ask + depth)));
-        let stop = Book::default().advance(&packed.view(), &[0], 0..1, 0, watch);
+        let stop = Book::default().advance(&packed.view(), [0].as_slice().into(), 0..1, 0, watch);
         let touches = match (event.kind(), event.side()) {
             (Kind::Delta, Side::Buy) => event.price >= bid - depth || event.price >= ask,
             (Kind::Delta, Side::Sell) => event.price <= ask + depth || event.price <= bid,

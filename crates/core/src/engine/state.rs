@@ -207,21 +207,21 @@ impl View {
             let (columns, times) = (block.columns(), block.times());
             let end = match last {
                 Some(last) if last.block < at.block => return,
-                Some(last) if last.block == at.block => (last.row + 1).max(at.row),
+                Some(last) if last.block == at.block => (last.row + 1).clamp(at.row, columns.len()),
                 _ => columns.len(),
             };
             // Where little comes between two trades, the book's loop would be begun for each of them.
             let mut row = at.row;
             while !self.series.is_empty()
                 && row < end
-                && times[row] <= until
+                && times.at(row) <= until
                 && Kind::of(columns.flags[row]) == Kind::Trade
             {
-                self.row(&columns.get(row), times[row]);
+                self.row(&columns.get(row), times.at(row));
                 row += 1;
             }
             if row > at.row {
-                let is_over = row < columns.len() && times[row] > until;
+                let is_over = row < columns.len() && times.at(row) > until;
                 feed.seek(row);
                 if is_over {
                     return;
@@ -236,7 +236,7 @@ impl View {
             if let Some(passed) = columns.flags[at.row..next].iter().rposition(trade) {
                 let price = columns.price_qty(at.row + passed).0;
                 self.last_trade = Some(price);
-                self.book.trade(price, times[at.row + passed]);
+                self.book.trade(price, times.at(at.row + passed));
             }
             if let Stop::Time(next) = stop {
                 let done = next < columns.len();
@@ -245,7 +245,7 @@ impl View {
                     return;
                 }
             } else {
-                let (event, now) = (columns.get(next), times[next]);
+                let (event, now) = (columns.get(next), times.at(next));
                 feed.seek(next + 1);
                 self.row(&event, now);
             }

@@ -2,7 +2,7 @@
 
 use super::fees::Fees;
 use super::latency::Wire;
-use super::queue::Place;
+use super::queue::{Place, QueueModel};
 use super::resting::{OwnFill, Resting, RestingOrders};
 use super::special::Special;
 use super::taker::{self, Consumed};
@@ -81,6 +81,16 @@ impl Lane {
     #[inline]
     pub(super) fn lets_pass(&self, touch: &Touch, lot: Qty) -> bool {
         self.only_rests && self.resting.lets_pass(touch, lot)
+    }
+
+    /// Takes a row in if it does no more than that; whether it does not.
+    #[inline]
+    pub(super) fn pass(&mut self, touch: &Touch, queue: QueueModel, lot: Qty) -> bool {
+        let passes = self.lets_pass(touch, lot);
+        if passes {
+            self.resting.queue(touch, queue, lot);
+        }
+        passes
     }
 
     /// A level that concerns it changed from `previous`. Whether it looks for something else now.

@@ -27,8 +27,8 @@ pub use fills::FillModel;
 pub use latency::{Delay, Latency, Lognormal, Measured, Quantiles, VENUES, Wire};
 pub use queue::{Place, QueueModel};
 
-use crate::book::{Book, Sync, Watch, rows_until};
-use crate::event::{Columns, Event, Kind};
+use crate::book::{Book, Sync, Watch};
+use crate::event::{Clock, Columns, Event, Kind};
 use crate::feed::Feed;
 use crate::instrument::{Instrument, InstrumentKind};
 use crate::order::{Order, OrderRequest, Reason, Report, TriggerBy};
@@ -284,10 +284,10 @@ impl VenueModel {
         let before = out.queue.len();
         while let Some((block, at)) = feed.current() {
             let (columns, times) = (block.columns(), block.times());
-            let end = rows_until(times, &(at.row..columns.len()), until);
+            let end = times.until(at.row..columns.len(), until);
             let next = self.quiet_rows(&columns, times, at.row..end);
             let is_later = next == end && end < columns.len();
-            let row = (next < end).then(|| (columns.get(next), times[next]));
+            let row = (next < end).then(|| (columns.get(next), times.at(next)));
             feed.seek(next);
             if let Some((event, now)) = row {
                 self.look_at_trades(feed);
@@ -301,7 +301,7 @@ impl VenueModel {
     }
 
     /// Applies rows as long as all they do to orders is to move them in their queues; returns the first that does more.
-    fn quiet_rows(&mut self, columns: &Columns<'_>, times: &[Nanos], rows: Range<usize>) -> usize {
+    fn quiet_rows(&mut self, columns: &Columns<'_>, times: Clock<'_>, rows: Range<usize>) -> usize {
         // Requests of many lanes that arrive at once: nobody looks in between.
         if rows.is_empty() {
             return rows.start;
@@ -311,8 +311,12 @@ impl VenueModel {
             self.is_watch_old = false;
         }
         let (lot, queue) = (self.lot, self.listing.settings.queue);
+        let book = &mut self.listing.book;
+        if let [lane] = self.lanes.as_mut_slice() {
+            return book.sweep(columns, times, rows, self.watch, |touch| lane.pass(touch, queue, lot));
+        }
         let lanes = &mut self.lanes;
-        self.listing.book.sweep(columns, times, rows, self.watch, |touch| {
+        book.sweep(columns, times, rows, self.watch, |touch| {
             let passes = lanes.iter().all(|lane| lane.lets_pass(touch, lot));
             if passes {
                 lanes.iter_mut().for_each(|lane| lane.resting.queue(touch, queue, lot));

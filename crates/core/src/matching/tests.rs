@@ -655,7 +655,7 @@ fn check_by_step(story: &Story) -> Vec<Report> {
     let asked = story.asked.iter().map(|asked| (asked.0, Some(asked.1)));
     for (at, request) in asked.chain([(Nanos::MAX, None)]) {
         while let Some(time) = venue.next_time(&mut feed).filter(|&time| time < at) {
-            let row = feed.current().map(|(block, at)| (block.times()[at.row], block.columns().get(at.row)));
+            let row = feed.current().map(|(block, at)| (block.times().at(at.row), block.columns().get(at.row)));
             let row = row.filter(|row| row.0 == time).map(|row| row.1);
             let ahead = venue.places().map(|(id, place, _)| (id, place.ahead())).collect();
             let known = out.iter().count();

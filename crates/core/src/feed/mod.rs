@@ -1,0 +1,398 @@
+//! A stream of market events as one side reads it: blocks of columns, a clock, and how far it has read.
+//!
+//! Nothing is copied where the rows can be read as they stand. Where the venue's order is another than the one received,
+//! or times have to be made, that is done for a window of rows at a time: between two places behind which nothing
+//! belongs before. So a recording of any length needs the memory of a window beside its columns.
+
+mod survey;
+
+use std::ops::Range;
+
+use crate::event::{Clock, Columns, ColumnsBuf, Event, Kind, flag};
+use crate::matching::Delay;
+use crate::random::Stream;
+use crate::types::{NO_TIME, Nanos, Ticks};
+use survey::{CHUNK, Chunk, Drawing, Reader};
+
+/// Rows with the time at which each reaches its reader; times do not fall within or across blocks.
+#[derive(Clone, Debug)]
+pub struct Block<'a> {
+    columns: Rows<'a>,
+    times: Times<'a>,
+}
+
+#[derive(Clone, Debug)]
+enum Rows<'a> {
+    Shared(Columns<'a>),
+    Own(ColumnsBuf),
+}
+
+#[derive(Clone, Debug)]
+enum Times<'a> {
+    /// A column, so much later.
+    Shared(&'a [Nanos], Nanos),
+    /// Times of the rows from this one on.
+    Own(usize, Vec<Nanos>),
+}
+
+impl<'a> Block<'a> {
+    /// The rows. Those before the reader's place may be of an earlier block.
+    #[inline]
+    pub fn columns(&self) -> Columns<'_> {
+        match &self.columns {
+            Rows::Shared(columns) => *columns,
+            Rows::Own(columns) => columns.view(),
+        }
+    }
+
+    /// When each row reaches the reader.
+    #[inline]
+    pub fn times(&self) -> Clock<'_> {
+        match &self.times {
+            Times::Shared(times, later) => Clock::new(times, 0, *later),
+            Times::Own(first, times) => Clock::new(times, *first, 0),
+        }
+    }
+}
+
+/// The blocks of one instrument for one reader.
+#[derive(Clone, Debug)]
+pub struct Feed<'a> {
+    reader: Reader,
+    /// A latency that is drawn, and how far the drawing was where each chunk begins.
+    drawn: Option<(Delay, Vec<Vec<Drawing>>)>,
+    blocks: Vec<Columns<'a>>,
+    chunks: Vec<Vec<Chunk>>,
+    /// What is being read; its first row and the place behind its last among `blocks`.
+    window: Option<Block<'a>>,
+    begin: usize,
+    next: Position,
+    at: Position,
+    /// The last trade before the window.
+    traded: Option<(Nanos, Ticks)>,
+    rows: usize,
+    span: Option<(Nanos, Nanos)>,
+    /// Rows before this one are known not to match `sought`.
+    searched: Position,
+    sought: u8,
+    found: Option<(Nanos, Position)>,
+}
+
+/// A row: its block, and its number there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Number of the block.
+    pub block: usize,
+    /// Number of the row in the block.
+    pub row: usize,
+}
+
+impl<'a> Feed<'a> {
+    /// The venue's own view: rows ordered by its time, in the order received where times are equal.
+    ///
+    /// A recording has the rows as they were received; a trade may have been told after the book update that it caused.
+    /// Book rows keep their order whatever their times say. Rows without a venue time stand where they were received.
+    /// Quotes are left out: they repeat the book.
+    pub fn venue(blocks: &[Columns<'a>]) -> Self {
+        let mut feed = Self::empty(Reader::Venue, blocks);
+        feed.survey(Stream::new(0, 0));
+        feed
+    }
+
+    /// Our view: rows in the order received, at `ts_recv`, or at venue time + `latency` where one is given; never
+    /// before the row ahead of them, and never before the venue's own time. A latency that is drawn is drawn from
+    /// `random` once a packet.
+    pub fn ours(blocks: &[Columns<'a>], latency: Option<&Delay>, random: Stream) -> Self {
+        let mut feed = match latency.map(|latency| (latency, latency.constant())) {
+            Some((latency, None)) => {
+                let mut feed = Self::empty(Reader::Drawn, blocks);
+                feed.drawn = Some((latency.clone(), Vec::new()));
+                feed
+            }
+            given => Self::empty(Reader::Ours(given.and_then(|latency| latency.1)), blocks),
+        };
+        feed.survey(random);
+        feed
+    }
+
+    fn empty(reader: Reader, blocks: &[Columns<'a>]) -> Self {
+        Self {
+            drawn: None,
+            reader,
+            blocks: blocks.to_vec(),
+            chunks: Vec::with_capacity(blocks.len()),
+            window: None,
+            begin: 0,
+            traded: None,
+            next: Position::default(),
+            at: Position::default(),
+            rows: 0,
+            span: None,
+            searched: Position::default(),
+            sought: 0,
+            found: None,
+        }
+    }
+
+    /// Looks once at every row's times, and keeps what tells where windows can begin.
+    fn survey(&mut self, random: Stream) {
+        let (mut last, mut book) = (NO_TIME, NO_TIME);
+        let mut drawing = Drawing::new(random);
+        for columns in &self.blocks {
+            if let Some((_, drawings)) = &mut self.drawn {
+                drawings.push(Vec::new());
+            }
+            let mut chunks = Vec::with_capacity(columns.len().div_ceil(CHUNK));
+            for start in (0..columns.len()).step_by(CHUNK) {
+                let rows = start..columns.len().min(start + CHUNK);
+                let (chunk, first) = match &mut self.drawn {
+                    Some((delay, drawings)) => {
+                        drawings.last_mut().into_iter().for_each(|block| block.push(drawing.clone()));
+                        drawing.survey(delay, columns, rows.clone(), &mut last)
+                    }
+                    None => self.reader.survey(columns, rows.clone(), &mut last, &mut book),
+                };
+                let quotes = if self.reader == Reader::Venue && chunk.kinds & 1 << Kind::Quote as u8 != 0 {
+                    columns.flags[rows.clone()].iter().filter(|&&code| Kind::of(code) == Kind::Quote).count()
+                } else {
+                    0
+                };
+                self.rows += rows.len() - quotes;
+                if let Some(first) = first {
+                    self.span = Some((self.span.map_or(first, |span| span.0.min(first)), last));
+                }
+                // For the moment its own earliest time.
+                chunks.push(Chunk { after: first.unwrap_or(Nanos::MAX), ..chunk });
+            }
+            self.chunks.push(chunks);
+        }
+        let mut after = Nanos::MAX;
+        for chunk in self.chunks.iter_mut().flatten().rev() {
+            let own = chunk.after;
+            chunk.after = after;
+            after = after.min(own);
+        }
+    }
+
+    /// What is being read, and where in it the next row is.
+    #[inline]
+    pub fn current(&mut self) -> Option<(&Block<'a>, Position)> {
+        let ended = self.window.as_ref().is_none_or(|window| self.at.row >= window.columns().len());
+        if ended && !self.open() {
+            return None;
+        }
+        self.window.as_ref().map(|window| (window, self.at))
+    }
+
+    /// Opens the next window; `false` behind the last.
+    #[cold]
+    fn open(&mut self) -> bool {
+        while self.chunks.get(self.next.block).is_some_and(|chunks| self.next.row >= chunks.len()) {
+            self.next = Position { block: self.next.block + 1, row: 0 };
+        }
+        if self.next.block >= self.blocks.len() {
+            // Stays behind the last row.
+            self.at =
+                self.window.as_ref().map_or(self.at, |window| Position { row: window.columns().len(), ..self.at });
+            return false;
+        }
+        self.traded = self.last_trade();
+        self.at = Position { block: self.next.block, row: self.next.row * CHUNK };
+        let window = match self.as_it_stands() {
+            Some(window) => window,
+            None => self.sorted(),
+        };
+        self.begin = self.at.row;
+        let is_empty = self.begin >= window.columns().len();
+        self.window = Some(window);
+        !is_empty || self.open()
+    }
+
+    /// The longest window from `next` on that can be read as it stands.
+    fn as_it_stands(&mut self) -> Option<Block<'a>> {
+        let columns = self.blocks[self.next.block];
+        let chunks = &self.chunks[self.next.block];
+        let first = chunks[self.next.row];
+        let fits = |chunk: &&Chunk| chunk.in_order && chunk.last <= chunk.after && chunk.told == first.told;
+        let mut count = chunks[self.next.row..].iter().take_while(fits).count();
+        if count > 0 && !first.told {
+            count = 1;
+        }
+        if count == 0 {
+            return None;
+        }
+        let rows = self.next.row * CHUNK..columns.len().min((self.next.row + count) * CHUNK);
+        let times = match self.reader.column(&columns) {
+            Some((times, later)) if first.told => Times::Shared(&times[..rows.end], later),
+            _ => Times::Own(rows.start, self.times(self.next.block, rows.clone())),
+        };
+        self.next.row += count;
+        Some(Block { columns: Rows::Shared(columns.first(rows.end)), times })
+    }
+
+    /// The shortest window from `next` on behind which nothing belongs before, in the venue's order.
+    fn sorted(&mut self) -> Block<'a> {
+        let mut order: Vec<(Nanos, usize, usize)> = Vec::new();
+        let mut scale = i64::MAX;
+        loop {
+            let (block, columns) = (self.next.block, self.blocks[self.next.block]);
+            let Some(chunk) = self.chunks[block].get(self.next.row) else {
+                self.next = Position { block: block + 1, row: 0 };
+                continue;
+            };
+            let rows = self.next.row * CHUNK..columns.len().min((self.next.row + 1) * CHUNK);
+            let times = self.reader.times(&columns, rows.clone(), NO_TIME, chunk.book_before);
+            let kept = rows.zip(times).filter(|(row, _)| Kind::of(columns.flags[*row]) != Kind::Quote);
+            order.extend(kept.map(|(row, time)| (time, block, row)));
+            // Scales are powers of ten, so the smallest divides the others.
+            scale = scale.min(columns.qty_scale);
+            self.next.row += 1;
+            if chunk.last <= chunk.after {
+                break;
+            }
+        }
+        // Block and row are part of the key: equal times keep the order received.
+        order.sort_unstable();
+        let price_base = self.blocks[self.at.block].price_base;
+        let mut sorted = ColumnsBuf { price_base, qty_scale: scale, ..ColumnsBuf::default() };
+        order.iter().for_each(|&(_, block, row)| sorted.push(&self.blocks[block].get(row)));
+        self.at.row = 0;
+        Block { columns: Rows::Own(sorted), times: Times::Own(0, order.iter().map(|row| row.0).collect()) }
+    }
+
+    /// Goes on to a row of the current block.
+    #[inline]
+    pub fn seek(&mut self, row: usize) {
+        self.at.row = row;
+    }
+
+    /// When the next row reaches the reader.
+    #[inline]
+    pub fn next_time(&mut self) -> Option<Nanos> {
+        self.current().map(|(block, at)| block.times().at(at.row))
+    }
+
+    /// The next row of our view that ends a message of one of the kinds in `kinds` (bit `1 << kind`), and when it
+    /// reaches us.
+    /// Rows already searched for the same kinds are not searched again.
+    pub fn find(&mut self, kinds: u8) -> Option<(Nanos, Position)> {
+        if kinds == 0 {
+            return None;
+        }
+        if kinds != self.sought {
+            (self.sought, self.searched, self.found) = (kinds, self.at, None);
+        }
+        if let Some(found) = self.found.filter(|found| found.1 >= self.at) {
+            return Some(found);
+        }
+        let mut at = self.searched.max(self.at);
+        while let Some(columns) = self.blocks.get(at.block) {
+            while at.row < columns.len() {
+                let end = columns.len().min((at.row / CHUNK + 1) * CHUNK);
+                let chunk = self.chunks[at.block][at.row / CHUNK];
+                let hit = if chunk.kinds & kinds == 0 {
+                    None
+                } else {
+                    columns.flags[at.row..end].iter().position(|&code| ends(code, kinds))
+                };
+                if let Some(hit) = hit {
+                    at.row += hit;
+                    self.searched = at;
+                    self.found = Some((self.time(at), at));
+                    return self.found;
+                }
+                at.row = end;
+            }
+            at = Position { block: at.block + 1, row: 0 };
+        }
+        self.searched = at;
+        None
+    }
+
+    /// When a row of our view reaches us.
+    fn time(&self, at: Position) -> Nanos {
+        let (columns, chunk) = (&self.blocks[at.block], self.chunks[at.block][at.row / CHUNK]);
+        match self.reader.column(columns) {
+            Some((times, later)) if chunk.told => times[at.row] + later,
+            _ => self.times(at.block, at.row / CHUNK * CHUNK..at.row + 1).last().copied().unwrap_or(NO_TIME),
+        }
+    }
+
+    /// The times of rows from the beginning of a chunk on, and within it.
+    fn times(&self, block: usize, rows: Range<usize>) -> Vec<Nanos> {
+        let (columns, at) = (&self.blocks[block], rows.start / CHUNK);
+        let chunk = self.chunks[block][at];
+        match &self.drawn {
+            Some((delay, drawings)) => drawings[block][at].clone().times(delay, columns, rows, chunk.before).collect(),
+            None => self.reader.times(columns, rows, chunk.before, chunk.book_before),
+        }
+    }
+
+    /// Takes the next row.
+    pub fn pop(&mut self) -> Option<(Nanos, Event)> {
+        let (block, at) = self.current()?;
+        let next = (block.times().at(at.row), block.columns().get(at.row));
+        self.at.row += 1;
+        Some(next)
+    }
+
+    /// Takes the next row if it ends a message of one of `kinds` (as in [`Feed::find`]) and reaches the reader by
+    /// `until`.
+    #[inline]
+    pub fn pop_if(&mut self, kinds: u8, until: Nanos) -> Option<(Nanos, Event)> {
+        let (block, at) = self.current()?;
+        let (columns, time) = (block.columns(), block.times().at(at.row));
+        if !ends(columns.flags[at.row], kinds) || time > until {
+            return None;
+        }
+        let next = (time, columns.get(at.row));
+        self.at.row += 1;
+        Some(next)
+    }
+
+    /// The last trade among the rows read: when it reached the reader, and its price.
+    pub fn last_trade(&self) -> Option<(Nanos, Ticks)> {
+        let window = self.window.as_ref()?;
+        let columns = window.columns();
+        let is_trade = |code: &u8| Kind::of(*code) == Kind::Trade;
+        match columns.flags[self.begin..self.at.row].iter().rposition(is_trade) {
+            Some(at) => Some((window.times().at(self.begin + at), columns.price_qty(self.begin + at).0)),
+            None => self.traded,
+        }
+    }
+
+    /// Whether any row tells of the book.
+    pub fn has_book(&self) -> bool {
+        let book = 1 << Kind::Delta as u8 | 1 << Kind::Clear as u8 | 1 << Kind::Level as u8;
+        self.chunks.iter().flatten().any(|chunk| chunk.kinds & book != 0)
+    }
+
+    /// A row that was found.
+    pub fn row(&self, at: Position) -> Option<Event> {
+        self.blocks.get(at.block).map(|columns| columns.get(at.row))
+    }
+
+    /// First and last time of all blocks.
+    pub fn span(&self) -> Option<(Nanos, Nanos)> {
+        self.span
+    }
+
+    /// Rows in all blocks.
+    pub fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Whether a row ends a message of one of these kinds.
+#[inline]
+fn ends(code: u8, kinds: u8) -> bool {
+    kinds >> (code & 7) & 1 != 0 && (code & flag::LAST != 0 || Kind::of(code) == Kind::Trade)
+}
+
+#[cfg(test)]
+mod tests;
