@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,18 @@ def test_a_rival_whose_python_is_missing_is_skipped_by_name(monkeypatch: pytest.
     line = skipped(case, str(raised.value))
     assert (line["check"], line["kedge_rate"]) == ("SKIPPED", None)
     assert "3.99" in table.text([line])
+
+
+def test_a_python_that_is_only_a_name_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As pyenv has it: a name on the PATH for every version, of which only the chosen one works."""
+    name, real = tmp_path / "bin" / "python3.13", tmp_path / "pyenv" / "versions" / "3.13.0" / "bin" / "python3"
+    for python, does in ((name, "exit 127"), (real, "echo 13")):
+        python.parent.mkdir(parents=True)
+        python.write_text(f"#!/bin/sh\n{does}\n")
+        python.chmod(0o755)
+    monkeypatch.setenv("PATH", str(name.parent), prepend=os.pathsep)
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+    assert environments.base_python("nautilus2") == str(real)
 
 
 def test_the_document_holds_the_newest_lines() -> None:
