@@ -2,9 +2,9 @@
 //!
 //! `kedge-bench DATA --mode replay|mm|mm_keep|cross_trades|cross_bars` with, where they make sense, `--queue
 //! power|log|risk`, `--pace bulk|step`, `--strategies N` and `--blocks N`; `DATA` names columns under `benches/data`.
-//! Timed is the run only; reading the columns and laying out both sides' feeds come before it. With `--strategies N` so
-//! many of them run, each with an account of its own, in steps of 100 ms; with `--blocks N` the data is replayed so many
-//! times.
+//! Timed is the run only; reading the columns and laying out both sides' feeds come before it. With `--strategies N`
+//! so many of them run, each with an account of its own, in steps of 100 ms; with `--blocks N` the data is replayed so
+//! many times.
 #![forbid(unsafe_code)]
 
 mod columns;

@@ -14,6 +14,7 @@ from kedge.model.stream import RecordedStream
 
 NOTHING: dict[str, Any] = {
     "refusals": {},
+    "stopped": {},
     "gaps": 0,
     "resyncs": 0,
     "negative_latencies": 0,
