@@ -9,12 +9,15 @@ import pytest
 
 from kedge.backtest.assumptions import warnings
 from kedge.backtest.markets import Market
+from kedge.backtest.spec import RunSpec
 from kedge.model.columns import DELTA, LAST, LEVEL, SELL, TRADE, MarketColumns
 from kedge.model.stream import RecordedStream
 
 NOTHING: dict[str, Any] = {
     "refusals": {},
     "stopped": {},
+    "liquidations": 0,
+    "unknown_funding_rates": 0,
     "gaps": 0,
     "resyncs": 0,
     "negative_latencies": 0,
@@ -41,5 +44,5 @@ def block(*kinds: int) -> MarketColumns:
 def test_data_without_a_book_is_told_of(blocks: list[MarketColumns], has_book: bool) -> None:
     definition = {"id": "BTC/USDT@somewhere", "kind": "spot", "min_notional": "0"}
     stream = RecordedStream(definition, blocks, [])
-    said = warnings(Market([stream], None), NOTHING, [definition])
+    said = warnings(Market([stream], None), NOTHING, RunSpec({}, [definition], [], {}, 1.0))
     assert [text.partition(" has ")[0] for text in said] == ([] if has_book else ["The data of BTC/USDT@somewhere"])
