@@ -121,33 +121,47 @@ def _nautilus2(*arguments: str) -> Rival:
     return Rival("nautilus2", "benches.rivals.nautilus2_ema", arguments)
 
 
-def _w2_cases() -> list[Case]:
-    ours, compiled = Kedge(("w2",), PYTHON), Kedge(("w2", "--mode", "cross_trades"))
-    first, second = _nautilus("w2"), _nautilus2("w2")
-    cython = _nautilus("w2", "--averages", "cython")
-    rust = _nautilus2("w2_quotes", "--strategy", "rust")
+def _compiled(data: str, *options: str) -> dict[str, Kedge]:
+    """Kedge's two compiled forms: a strategy in Rust, and a function that numba compiles."""
+    return {"Rust": Kedge((data, *options)), "numba": Kedge((data, "--strategy", "numba"), PYTHON)}
 
-    def case(workload: str, rival: Rival, kedge: Kedge, goal: Goal, **more: Any) -> Case:
-        return Case(workload, "", rival, kedge, W2, COUNTED, goal=goal, **more)
+
+def _w2_cases() -> list[Case]:
+    ours = Kedge(("w2",), PYTHON)
+    first, second = _nautilus("w2"), _nautilus2("w2")
+    cython, rust = _nautilus("w2", "--averages", "cython"), _nautilus2("w2_quotes", "--strategy", "rust")
+
+    def case(workload: str, variant: str, rival: Rival, kedge: Kedge, goal: float, **more: Any) -> Case:
+        return Case(workload, variant, rival, kedge, W2, COUNTED, goal=Goal(rate=goal), **more)
 
     return [
-        *(case("w2_python", rival, ours, Goal(rate=2.5e6)) for rival in (first, second)),
-        case("w2_compiled", cython, compiled, Goal(rate=30e6)),
-        case("w2_compiled", rust, compiled, Goal(rate=30e6), rules=RULES["built-in cross"]),
-        *(case("w2_loading", rival, ours, Goal(rate=2e6), timed=LOADING) for rival in (first, second)),
+        *(case("w2_python", "", rival, ours, 2.5e6) for rival in (first, second)),
+        *(
+            case("w2_compiled", variant, rival, kedge, 30e6, rules=RULES["built-in cross"] if rival is rust else {})
+            for variant, kedge in _compiled("w2", "--mode", "cross_trades").items()
+            for rival in (cython, rust)
+        ),
+        *(case("w2_loading", "", rival, ours, 2e6, timed=LOADING) for rival in (first, second)),
     ]
 
 
 def _w3_cases() -> list[Case]:
     first, second = _nautilus("w3"), _nautilus2("w3")
     arrays = Rival("vectorbt", "benches.rivals.vectorbt_bars", ("w3",))
-    sides = {
-        "w3_python": (Kedge(("w3",), PYTHON), Goal(rate=2e6)),
-        "w3_compiled": (Kedge(("w3", "--mode", "cross_bars")), Goal(rate=30e6)),
-    }
+    sides = [("w3_python", "", Kedge(("w3",), PYTHON), 2e6)]
+    sides += [("w3_compiled", *form, 30e6) for form in _compiled("w3", "--mode", "cross_bars").items()]
     return [
-        Case(workload, "", rival, kedge, W3, COUNTED, RULES["first cross"] if rival is arrays else {}, goal=goal)
-        for workload, (kedge, goal) in sides.items()
+        Case(
+            workload,
+            variant,
+            rival,
+            kedge,
+            W3,
+            COUNTED,
+            RULES["first cross"] if rival is arrays else {},
+            goal=Goal(rate=goal),
+        )
+        for workload, variant, kedge, goal in sides
         for rival in (first, second, arrays)
     ]
 
@@ -163,16 +177,16 @@ def _w4_cases() -> list[Case]:
         Rival("nautilus", "benches.rivals.nautilus_l2", ("w4",)),
         Rival("nautilus2", "benches.rivals.nautilus2_l2", ("w4",)),
     )
-    ours, compiled = Kedge(("w4",), PYTHON), Kedge(options)
+    sides = [("w4_python", "", Kedge(("w4",), PYTHON), 8e6, {"against plain Python": plain, "against njit": njit})]
+    sides += [("w4_compiled", *form, 20e6, {"against njit": njit}) for form in _compiled(*options).items()]
     cases = []
-    for workload, kedge, goal, hftbacktest in (
-        ("w4_python", ours, Goal(rate=8e6), {"plain Python": plain, "njit": njit}),
-        ("w4_compiled", compiled, Goal(rate=20e6), {"njit": njit}),
-    ):
-        for variant, rival in hftbacktest.items():
-            cases.append(Case(workload, f"against {variant}", rival, kedge, W4, ("wakes", *COUNTED), goal=goal))
+    for workload, form, kedge, rate, hftbacktest in sides:
+        goal = Goal(rate=rate)
+        for against, rival in hftbacktest.items():
+            variant = ", ".join(filter(None, (form, against)))
+            cases.append(Case(workload, variant, rival, kedge, W4, ("wakes", *COUNTED), goal=goal))
         for rival in makers:
-            cases.append(Case(workload, "", rival, kedge, W4, COUNTED, RULES["no queue"], goal=goal))
+            cases.append(Case(workload, form, rival, kedge, W4, COUNTED, RULES["no queue"], goal=goal))
     return cases
 
 

@@ -38,7 +38,7 @@ def run_quietly(command: Sequence[str | Path], **environment: str) -> str:
     return done.stdout
 
 
-def _base_python(name: str) -> str:
+def base_python(name: str) -> str:
     """An interpreter that a rival runs on: on the PATH, this one, or one that pyenv has but does not put forward.
 
     Raises `PythonMissingError`.
@@ -71,7 +71,7 @@ def rival_python(name: str) -> Path:
     python, stamp = home / "bin" / "python", home / "requirements.sha256"
     if python.exists() and stamp.exists() and stamp.read_text() == wanted:
         return python
-    base = _base_python(name)
+    base = base_python(name)
     print(f"bench: installing {name} into {home.relative_to(ROOT)}", file=sys.stderr)
     shutil.rmtree(home, ignore_errors=True)
     # All that the bench imports is listed and locked, hence no dependencies.

@@ -1,10 +1,10 @@
-"""Kedge's side where its strategy is a Python class: runs a workload once and prints one JSON line.
+"""Kedge's side where its strategy is written in Python: runs a workload once and prints one JSON line.
 
-    python -m benches.kedge_python w1_first|w2|w3|w4
+    python -m benches.kedge_python w1_first|w2|w3|w4 [--strategy class|numba]
 
-Timed (`cpu_s`): the whole of `kedge.backtest.spec.execute`, with the strategy's making, the layout of the columns for
-venue and strategy, and the tables of the results. `load_cpu_s`: reading the columns from the disk before it. Risk gate,
-ledger and trace hash are on.
+A class is called back; a function compiled by numba is called through its pointer. Timed (`cpu_s`): the run, and the
+tables of its results. `load_cpu_s`: before it, reading the columns from the disk, laying them out for venue and
+strategy, and making the strategy, compiled or not. Risk gate, ledger and trace hash are on.
 """
 
 from __future__ import annotations
@@ -20,9 +20,13 @@ from kedge import _core
 from kedge.backtest.spec import Outcome, RunSpec, Seat, execute
 from kedge.model import money
 from kedge.model.columns import MarketColumns
+from kedge.strategies.compiled import CompiledStrategy
 from kedge.strategies.source import read_source
 
-STRATEGIES = {"w1_first": "quotes.py", "w2": "ema_trades.py", "w3": "ema_bars.py", "w4": "quotes.py"}
+STRATEGIES = {
+    "class": {"w1_first": "quotes.py", "w2": "ema_trades.py", "w3": "ema_bars.py", "w4": "quotes.py"},
+    "numba": {"w2": "ema_trades_numba.py", "w3": "ema_bars_numba.py", "w4": "quotes_numba.py"},
+}
 LATENCY_NS = {"w1_first": 1_000_000, "w2": 0, "w3": 0, "w4": 1_000_000}
 QUANTITY_SCALE = 10**12
 
@@ -50,7 +54,7 @@ def read(name: str) -> tuple[MarketColumns, dict[str, Any]]:
     ), about
 
 
-def run_spec(workload: str, about: dict[str, Any]) -> RunSpec:
+def run_spec(workload: str, kind: str, about: dict[str, Any]) -> RunSpec:
     """One strategy on one instrument, without sampling and without a journal."""
     latency = LATENCY_NS[workload]
     engine = {
@@ -65,7 +69,7 @@ def run_spec(workload: str, about: dict[str, Any]) -> RunSpec:
         "balances": {"USDT": "1000000"},
         "keep_records": False,
     }
-    source = read_source(str(ROOT / "benches" / "strategies" / STRATEGIES[workload]))
+    source = read_source(str(ROOT / "benches" / "strategies" / STRATEGIES[kind][workload]))
     seat = Seat(workload, source, 0, {}, LIMITS)
     return RunSpec(engine, [about["instrument"]], [seat], {}, 5.0)
 
@@ -81,35 +85,46 @@ def figures(outcome: Outcome) -> dict[str, Any]:
     def last(column: str) -> int:
         return int.from_bytes(fills[column][-16:], "little", signed=True)
 
-    fees = last("fees")
+    def counted(name: str) -> int | None:
+        memory = strategy.state if isinstance(strategy, CompiledStrategy) else None
+        names = () if memory is None else memory.dtype.names
+        return int(memory[name]) if name in names else getattr(strategy, name, None)
+
+    fees, wakes = last("fees"), counted("wakes")
     return {
-        "requests": getattr(strategy, "requests", len(tables["orders"]["order_id"])),
+        "requests": counted("requests") or len(tables["orders"]["order_id"]),
         "fills": len(fills["ts"]),
         "position": last("position") / QUANTITY_SCALE,
         "fees": float(money.amount(fees)),
         "pnl": float(money.amount(last("realised") - fees)),
         "trace_hash": tables["trace_hash"],
-    } | ({"wakes": strategy.wakes} if hasattr(strategy, "wakes") else {})
+    } | ({} if wakes is None else {"wakes": wakes})
 
 
 def main() -> None:
     """Runs once and prints one JSON line."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("workload", choices=sorted(STRATEGIES))
-    workload = parser.parse_args().workload
+    parser.add_argument("workload", choices=sorted(LATENCY_NS))
+    parser.add_argument("--strategy", choices=sorted(STRATEGIES), default="class")
+    options = parser.parse_args()
     begun = time.process_time()
-    rows, about = read(workload)
-    blocks = [read(f"{workload}_snapshot")[0], rows] if STRATEGIES[workload] == "quotes.py" else [rows]
-    loaded = time.process_time()
-    wall = time.perf_counter()
-    outcome = execute(run_spec(workload, about), [blocks])
-    cpu, wall = time.process_time() - loaded, time.perf_counter() - wall
+    rows, about = read(options.workload)
+    has_book = LATENCY_NS[options.workload] > 0
+    blocks = [read(f"{options.workload}_snapshot")[0], rows] if has_book else [rows]
+    ready: list[float] = []
+
+    def on_slice(now: int, records: bytes) -> None:
+        if not ready:
+            ready.extend((time.process_time(), time.perf_counter()))
+
+    outcome = execute(run_spec(options.workload, options.strategy, about), [blocks], on_slice=on_slice)
+    cpu, wall = time.process_time() - ready[0], time.perf_counter() - ready[1]
     result = {
         "engine": "kedge",
         "version": _core.__version__,
         "events": about.get("events", len(rows)),
         "cpu_s": cpu,
-        "load_cpu_s": loaded - begun,
+        "load_cpu_s": ready[0] - begun,
         "wall_s": wall,
     }
     print(json.dumps(result | figures(outcome)))

@@ -43,7 +43,8 @@ def main() -> int:
         except BenchError as error:
             print(f"bench: {name}: {error}", file=sys.stderr)
             failed = True
-    write_document()
+        # Also for whoever ends this before all groups have run.
+        write_document()
     if options.json:
         for line in lines:
             print(json.dumps(line))

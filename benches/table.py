@@ -93,7 +93,7 @@ def row(line: Line, case: Case | None) -> Row:
 
 def _rate(line: Line, side: str) -> str:
     found = line[f"{side}_rate"]
-    return f"{found:.2f} s" if line.get("unit") == "s" else f"{found / 1e6:.2f}"
+    return f"{found:.3g} s" if line.get("unit") == "s" else f"{found / 1e6:.2f}"
 
 
 def _goal(line: Line, case: Case | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -91,17 +92,17 @@ def steps(strategies: int, cpu_s: float, **changes: Any) -> dict[str, Any]:
 
 
 def test_a_thousand_strategies_cost_and_do_a_thousand_times_as_much() -> None:
-    runs = {1: [steps(1, 0.1)], 100: [steps(100, 1.0)], 1000: [steps(1000, 10.5)]}
+    runs = {1: [steps(1, 0.1)], 100: [steps(100, 1.0)], 1000: [steps(1000, 12.0)]}
     line = scale.many_summary(runs)
     assert (line["check"], line["rival"], line["ratio"], line["requests"]) == ("PASS", None, None, 3_000)
-    assert line["us_per_strategy_and_step"] == {"1": 10_000.0, "100": 1_000.0, "1000": 1_050.0}
+    assert line["us_per_strategy_and_step"] == {"1": 10_000.0, "100": 1_000.0, "1000": 1_200.0}
     assert "p99 4.00 ms" in table.text([line])
     assert "| many | 100 ms of 1,000 strategies |" in table.markdown([], [line | {"at": "2026-01-01T00"}])
-    slow = {**runs, 1000: [steps(1000, 12.0, step_us_p99=5_100.0, fills=999)]}
+    slow = {**runs, 1000: [steps(1000, 13.0, step_us_p99=5_100.0, fills=999)]}
     assert scale.many_summary(slow)["differences"] == [
         "1000 strategies: fills 999, as often alone 1,000",
         "p99 of a step 5.10 ms, expected at most 5",
-        "a strategy costs 1200.00 µs of 1,000 and 1000.00 µs of 100: not linear",
+        "a strategy costs 1300.00 µs of 1,000 and 1000.00 µs of 100: not linear",
     ]
 
 
@@ -125,6 +126,18 @@ def test_a_rival_whose_python_is_missing_is_skipped_by_name(monkeypatch: pytest.
     line = skipped(case, str(raised.value))
     assert (line["check"], line["kedge_rate"]) == ("SKIPPED", None)
     assert "3.99" in table.text([line])
+
+
+def test_a_python_that_is_only_a_name_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As pyenv has it: a name on the PATH for every version, of which only the chosen one works."""
+    name, real = tmp_path / "bin" / "python3.13", tmp_path / "pyenv" / "versions" / "3.13.0" / "bin" / "python3"
+    for python, does in ((name, "exit 127"), (real, "echo 13")):
+        python.parent.mkdir(parents=True)
+        python.write_text(f"#!/bin/sh\n{does}\n")
+        python.chmod(0o755)
+    monkeypatch.setenv("PATH", str(name.parent), prepend=os.pathsep)
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+    assert environments.base_python("nautilus2") == str(real)
 
 
 def test_the_document_holds_the_newest_lines() -> None:

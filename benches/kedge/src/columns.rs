@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use kedge_core::event::{Columns, ColumnsBuf};
 use kedge_core::instrument::Instrument;
-use kedge_core::types::{MILLISECOND, NO_TIME};
 use serde_json::Value;
 
 /// One workload's data.
@@ -45,13 +44,6 @@ impl Market {
         let rows = read(&folder, name, &about)?;
         let events = about["events"].as_u64().and_then(|events| usize::try_from(events).ok());
         Ok(Self { instrument, snapshot: ColumnsBuf::default(), rows, repeats: 1, period: 0, events })
-    }
-
-    /// Plays the rows so often, whatever the data says, the first event of one time 1 ms after the last of the other.
-    pub(crate) fn repeat(&mut self, repeats: usize) {
-        let times = || self.rows.ts_event.iter().copied().filter(|&time| time != NO_TIME);
-        self.period = times().max().zip(times().min()).map_or(0, |(last, first)| last - first) + MILLISECOND;
-        self.repeats = repeats;
     }
 
     /// The snapshot, then the rows as often as they are played: the same memory each time.
@@ -114,7 +106,7 @@ fn numbers<T, const SIZE: usize>(path: &PathBuf, from_bytes: fn([u8; SIZE]) -> T
 mod tests {
     use super::*;
     use kedge_core::event::{Event, Kind};
-    use kedge_core::types::Side;
+    use kedge_core::types::{NO_TIME, Side};
 
     #[test]
     fn a_repetition_is_the_same_later() {
@@ -124,12 +116,11 @@ mod tests {
         let id = r#"{"id": "A/B@c", "symbol": "AB", "kind": "spot", "tick_size": "1", "lot_size": "1",
             "quantity_step_in_data": "1", "min_notional": "0", "maker_fee": "0", "taker_fee": "0"}"#;
         let instrument = Instrument::from_json(id).unwrap();
-        let mut market = Market { instrument, snapshot, rows, repeats: 1, period: 0, events: None };
-        market.repeat(3);
+        let market = Market { instrument, snapshot, rows, repeats: 3, period: 50, events: None };
         let events: Vec<Vec<Event>> = market.blocks().iter().map(|block| block.iter().collect()).collect();
         assert_eq!((events.len(), market.events()), (4, 9));
         assert_eq!(events[1], market.rows.view().iter().collect::<Vec<_>>());
-        let later = 2 * (1 + MILLISECOND);
+        let later = 2 * 50;
         assert_eq!(events[3][1], Event { ts_event: 11 + later, ts_recv: 12 + later, ..events[1][1] });
         assert_eq!(events[3][2].ts_event, NO_TIME);
     }

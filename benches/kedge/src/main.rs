@@ -1,16 +1,16 @@
 //! Kedge's side of the benches: runs one workload once and prints one JSON line, as each rival's script does.
 //!
-//! `kedge-bench DATA --mode replay|mm|mm_keep|stream [--queue power|log|risk] [--pace bulk|step] [--views one|two]
-//! [--strategies N] [--blocks N]`, or `kedge-bench DATA --mode cross_trades|cross_bars`; `DATA` names columns under
+//! `kedge-bench DATA --mode replay|mm|mm_keep|cross_trades|cross_bars` with, where they make sense, `--queue
+//! power|log|risk`, `--pace bulk|step`, `--views one|two`, `--strategies N` and `--blocks N`; `DATA` names columns under
 //! `benches/data`. Timed is the run only; reading the columns and laying out both sides' feeds come before it. With
-//! `--strategies N` so many of them run, each with an account of its own, in steps of 100 ms. With `--views one` one
-//! book serves the venue and us where that is the same. `--mode stream` is the replay of the same rows, `--blocks`
-//! times, each time later.
+//! `--views one` one book serves the venue and us where that is the same; with `--strategies N` so many of them run, each
+//! with an account of its own, in steps of 100 ms; with `--blocks N` the data is replayed so many times.
 #![forbid(unsafe_code)]
 
 mod columns;
 mod cross;
 mod many;
+mod stream;
 mod w1;
 
 use std::io::Write;
@@ -26,10 +26,8 @@ use columns::Market;
 use cross::Over;
 use w1::{Mode, Outcome, Setup};
 
-const USAGE: &str = "kedge-bench DATA --mode replay|mm|mm_keep|stream|cross_trades|cross_bars \
-    [--queue power|log|risk] [--pace bulk|step] [--views one|two] [--strategies N] [--blocks N]";
-/// A billion events of W1.
-const STREAM_BLOCKS: u16 = 100;
+const USAGE: &str = "kedge-bench DATA --mode replay|mm|mm_keep|cross_trades|cross_bars [--queue power|log|risk] \
+    [--pace bulk|step] [--views one|two] [--strategies N] [--blocks N]";
 
 fn main() -> ExitCode {
     match run(std::env::args().skip(1)) {
@@ -49,10 +47,9 @@ fn run(arguments: impl Iterator<Item = String>) -> Result<String, String> {
         let (wall, cpu) = timed(|| prepared.run());
         return Ok(json(market.events(), wall, cpu, &prepared.outcome()?).to_string());
     }
-    let mut market = Market::read(&data)?;
+    let market = Market::read(&data)?;
     if setup.blocks > 0 {
-        market.repeat(usize::from(setup.blocks));
-        return stream(&market, setup);
+        return stream::run(&market, setup, setup.blocks).map(|line| line.to_string());
     }
     if setup.strategies > 0 {
         return many::run(&market, setup, setup.strategies).map(|line| line.to_string());
@@ -60,24 +57,6 @@ fn run(arguments: impl Iterator<Item = String>) -> Result<String, String> {
     let mut prepared = w1::prepare(&market, setup);
     let (wall, cpu) = timed(|| prepared.run());
     Ok(json(market.events(), wall, cpu, &prepared.outcome()?).to_string())
-}
-
-/// The same rows again and again, each time later: what each of them took, and the memory after it.
-fn stream(market: &Market, setup: Setup) -> Result<String, String> {
-    let mut prepared = w1::prepare(market, setup);
-    let (mut blocks, mut memory, mut before) = (Vec::new(), Vec::new(), cpu_time());
-    let begun = (Instant::now(), before);
-    prepared.run_in_parts(i64::from(setup.blocks), || {
-        let now = cpu_time();
-        blocks.push((now - before).as_secs_f64());
-        memory.push(rss_mb());
-        before = now;
-    });
-    let (wall, cpu) = (begun.0.elapsed(), cpu_time() - begun.1);
-    let mut line = json(market.events(), wall, cpu, &prepared.outcome()?);
-    line["block_s"] = blocks.into();
-    line["rss_mb"] = memory.into_iter().collect::<Result<Vec<f64>, String>>()?.into();
-    Ok(line.to_string())
 }
 
 /// How long it takes, by the clock and in CPU time.
@@ -105,21 +84,12 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(String, Setup),
             ("--mode", "mm_keep") => setup.mode = Mode::Quote { keep: true },
             ("--mode", "cross_trades") => setup.mode = Mode::Cross(Over::Trades),
             ("--mode", "cross_bars") => setup.mode = Mode::Cross(Over::Bars),
-            ("--strategies", count) => {
-                setup.strategies =
-                    count.parse().map_err(|_| format!("`--strategies {count}` is no number. {USAGE}"))?;
-            }
+            ("--strategies", count) => setup.strategies = number("--strategies", count)?,
+            ("--blocks", count) => setup.blocks = number("--blocks", count)?,
             ("--queue", "power") => setup.queue = QueueModel::Power(2.0),
             ("--queue", "log") => setup.queue = QueueModel::Log(1.0),
             ("--queue", "risk") => setup.queue = QueueModel::RiskAverse,
             ("--pace", "bulk") => setup.pace = Pace::Bulk,
-            ("--mode", "stream") => {
-                setup.mode = Mode::Replay;
-                setup.blocks = if setup.blocks == 0 { STREAM_BLOCKS } else { setup.blocks };
-            }
-            ("--blocks", count) => {
-                setup.blocks = count.parse().map_err(|_| format!("`--blocks {count}` is no number. {USAGE}"))?;
-            }
             ("--views", "one") => setup.shares = true,
             ("--views", "two") => setup.shares = false,
             ("--pace", "step") => setup.pace = Pace::Step,
@@ -127,6 +97,13 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(String, Setup),
         }
     }
     Ok((data, setup))
+}
+
+fn number(option: &str, text: &str) -> Result<u16, String> {
+    text.parse()
+        .ok()
+        .filter(|count| *count > 0)
+        .ok_or_else(|| format!("`{option} {text}` is no number above 0. {USAGE}"))
 }
 
 /// CPU time of this process so far, all threads.

@@ -46,7 +46,7 @@ pub(crate) struct Setup {
     pub(crate) strategies: u16,
     /// Whether one book may serve both views.
     pub(crate) shares: bool,
-    /// How often the rows are played, as a stream; 0: as the data says.
+    /// How many times the data is replayed as one stream; 0: once, as it is.
     pub(crate) blocks: u16,
 }
 
@@ -78,7 +78,7 @@ pub(crate) struct Prepared<'a> {
 /// What the strategy counts.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Seen {
-    wakes: u64,
+    pub(crate) wakes: u64,
     pub(crate) requests: u64,
     touch_sum: i64,
 }
@@ -124,18 +124,6 @@ impl Prepared<'_> {
         self.simulation.start(self.span.0);
         // What is under way when the data ends still arrives; the strategy is not woken for it.
         self.simulation.run(self.span.1 + 3 * LATENCY, self.pace);
-    }
-
-    /// The timed part in `parts` of the same length in time; `between` is called after each.
-    pub(crate) fn run_in_parts(&mut self, parts: i64, mut between: impl FnMut()) {
-        let (start, end) = self.span;
-        self.simulation.start(start);
-        for part in 1..=parts {
-            let left = if part == parts { 3 * LATENCY } else { 0 };
-            self.simulation.run(start + (end - start) / parts * part + left, self.pace);
-            between();
-        }
-        self.simulation.run(end + 3 * LATENCY, self.pace);
     }
 
     /// What came of it; an error where the run was not what it should be.

@@ -15,6 +15,9 @@ from kedge.model.stream import RecordedStream
 
 NOTHING: dict[str, Any] = {
     "refusals": {},
+    "stopped": {},
+    "liquidations": 0,
+    "unknown_funding_rates": 0,
     "gaps": 0,
     "resyncs": 0,
     "negative_latencies": 0,
