@@ -89,23 +89,11 @@ class Context(Features):
     def portfolio(self) -> Portfolio:
         """The strategy's whole account."""
     @property
-    def tick(self) -> float:
-        """One tick."""
-    @property
-    def lot(self) -> float:
-        """One lot, in base units."""
-    @property
     def book(self) -> Book:
         """The book as we see it now."""
     @property
     def rng(self) -> Random:
         """The strategy's own seeded randomness."""
-    @property
-    def last(self) -> float | None:
-        """Price of the last trade; None before the first."""
-    @property
-    def quoted(self) -> Quote:
-        """The venue's best prices as quoted apart from the book; zeros before the first quote."""
     @property
     def position(self) -> float:
         """Held, in base units; negative when short."""
@@ -121,8 +109,6 @@ class Context(Features):
     @property
     def orders(self) -> list[Order]:
         """The strategy's open orders, oldest first."""
-    def every(self, interval: str) -> int:
-        """Calls `on_timer` every `interval` ("100ms", "1s") from now on; returns the timer's number."""
     def buy(
         self,
         size: _Size,

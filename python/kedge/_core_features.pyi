@@ -3,12 +3,28 @@
 from decimal import Decimal
 from typing import final
 
+from kedge._core import Quote
+
 _Size = float | Decimal
 
 # features.rs
 class Features:
-    """Bars and indicators of one strategy: what `Context` is made from. Valid within a callback only."""
+    """Prices, timers, bars and indicators of one strategy: what `Context` is made from. Valid within a callback only."""
 
+    @property
+    def tick(self) -> float:
+        """One tick."""
+    @property
+    def lot(self) -> float:
+        """One lot, in base units."""
+    @property
+    def last(self) -> float | None:
+        """Price of the last trade; None before the first."""
+    @property
+    def quoted(self) -> Quote:
+        """The venue's best prices as quoted apart from the book; zeros before the first quote."""
+    def every(self, interval: str) -> int:
+        """Calls `on_timer` every `interval` ("100ms", "1s") from now on; returns the timer's number."""
     def bars(
         self,
         interval: str | None = None,

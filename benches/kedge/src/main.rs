@@ -1,10 +1,10 @@
 //! Kedge's side of the benches: runs one workload once and prints one JSON line, as each rival's script does.
 //!
 //! `kedge-bench DATA --mode replay|mm|mm_keep|cross_trades|cross_bars` with, where they make sense, `--queue
-//! power|log|risk`, `--pace bulk|step`, `--views one|two`, `--strategies N` and `--blocks N`; `DATA` names columns under
-//! `benches/data`. Timed is the run only; reading the columns and laying out both sides' feeds come before it. With
-//! `--views one` one book serves the venue and us where that is the same; with `--strategies N` so many of them run, each
-//! with an account of its own, in steps of 100 ms; with `--blocks N` the data is replayed so many times.
+//! power|log|risk`, `--pace bulk|step`, `--views one|two`, `--strategies N` and `--blocks N`; `DATA` names columns
+//! under `benches/data`. Timed is the run only; reading the columns and laying out both sides' feeds come before it.
+//! With `--views one` one book serves the venue and us where that is the same; with `--strategies N` so many of them
+//! run, each with an account of its own, in steps of 100 ms; with `--blocks N` the data is replayed so many times.
 #![forbid(unsafe_code)]
 
 mod columns;

@@ -248,7 +248,7 @@ impl<'a> Simulation<'a> {
 
     /// The bulk way with one book: the venue goes as far as we see of it, so that its book is our view.
     ///
-    /// A report takes at least as long as the lag, so what the venue has not reached yet could not have told us anything
+    /// A report takes at least as long as the lag, so what the venue has not reached could not have told us anything
     /// either. It waits for every report that wakes a strategy and for every fill, which is noted with our middle of
     /// the book.
     fn run_shared(&mut self, until: Nanos, lag: Nanos) {

@@ -31,6 +31,9 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 /// Parts a run is cut into, so that progress shows, records flow out and Ctrl-C is heard.
 const SLICES: i64 = 200;
 
+/// Index of the instrument, limits and seat as JSON, the strategy's object, its base class.
+type SeatGiven<'py> = (InstrumentIx, String, Bound<'py, PyAny>, Bound<'py, PyAny>);
+
 /// Runs a backtest.
 ///
 /// `settings` is JSON (see `kedge.backtest.run`), `streams` a list of (instrument definition as JSON, blocks), and
@@ -44,7 +47,7 @@ fn run_backtest<'py>(
     py: Python<'py>,
     settings: &str,
     streams: Vec<(String, Vec<Bound<'py, PyAny>>)>,
-    strategies: Vec<(InstrumentIx, String, Bound<'py, PyAny>, Bound<'py, PyAny>)>,
+    strategies: Vec<SeatGiven<'py>>,
     step: bool,
     on_slice: Option<Bound<'py, PyAny>>,
     alone: bool,
@@ -65,25 +68,7 @@ fn run_backtest<'py>(
         simulation.engine().deposit(currency, *amount);
     }
     let mut run = Run { py, on_slice, alone, strategies: 0, raised: Vec::new(), stopped: Vec::new() };
-    for (at, limits, strategy, base) in &strategies {
-        let instrument =
-            instruments.get(usize::from(*at)).ok_or_else(|| invalid("strategies", "no such instrument"))?;
-        run.raised.push(Raised::default());
-        if strategy.is_none() {
-            let limits = parse_limits(limits, instrument)?;
-            simulation.engine().add_leg(Seat { instrument: *at, limits, ..Seat::default() });
-            continue;
-        }
-        run.strategies += 1;
-        let (interest, strategy) = kinds::seated(strategy, base, Rc::clone(&run.raised[run.raised.len() - 1]))?;
-        let (own_account, seed) = parse_seat(limits)?;
-        let seat = Seat { instrument: *at, interest, limits: parse_limits(limits, instrument)?, own_account, seed };
-        let engine = simulation.engine();
-        let strategy = engine.add_strategy(seat, strategy);
-        for (currency, amount) in settings.deposits.iter().filter(|_| own_account) {
-            engine.deposit_to(strategy + 1, currency, *amount);
-        }
-    }
+    run.seat(&mut simulation, &settings, &instruments, &strategies)?;
     if let Some(clearing) = &settings.clearing {
         clears(clearing, &instruments)?;
         simulation.clear(clearing.clone());
@@ -117,7 +102,37 @@ struct Run<'py> {
     stopped: Vec<(StrategyIx, Py<PyAny>)>,
 }
 
-impl Run<'_> {
+impl<'py> Run<'py> {
+    /// Seats the strategies, those with an account of their own with its capital.
+    fn seat(
+        &mut self,
+        simulation: &mut Simulation<'_>,
+        settings: &Settings,
+        instruments: &[Instrument],
+        strategies: &[SeatGiven<'py>],
+    ) -> PyResult<()> {
+        for (at, limits, strategy, base) in strategies {
+            let instrument =
+                instruments.get(usize::from(*at)).ok_or_else(|| invalid("strategies", "no such instrument"))?;
+            self.raised.push(Raised::default());
+            if strategy.is_none() {
+                let limits = parse_limits(limits, instrument)?;
+                simulation.engine().add_leg(Seat { instrument: *at, limits, ..Seat::default() });
+                continue;
+            }
+            self.strategies += 1;
+            let (interest, strategy) = kinds::seated(strategy, base, Rc::clone(&self.raised[self.raised.len() - 1]))?;
+            let (own_account, seed) = parse_seat(limits)?;
+            let seat = Seat { instrument: *at, interest, limits: parse_limits(limits, instrument)?, own_account, seed };
+            let engine = simulation.engine();
+            let strategy = engine.add_strategy(seat, strategy);
+            for (currency, amount) in settings.deposits.iter().filter(|_| own_account) {
+                engine.deposit_to(strategy + 1, currency, *amount);
+            }
+        }
+        Ok(())
+    }
+
     fn whole(&mut self, simulation: &mut Simulation<'_>, pace: Pace) -> PyResult<()> {
         let Some((start, end)) = simulation.span() else {
             return Err(kedge_error("DataError", "the data has no events", "check the files given to --data"));

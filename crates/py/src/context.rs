@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyFloat};
 use crate::amounts;
 use crate::errors::kedge_error;
 use crate::features::PyFeatures;
-use crate::happenings::{PyOrder, PyQuote, Told};
+use crate::happenings::PyOrder;
 use crate::terms::{self, Asked};
 use crate::views::{PyBook, PyPortfolio, PyRandom};
 use crate::window::Window;
@@ -129,18 +129,6 @@ impl PyContext {
         PyPortfolio { window: self.window.clone() }
     }
 
-    /// One tick as a float.
-    #[getter]
-    fn tick(&self) -> PyResult<f64> {
-        self.window.look(|ctx| ctx.instrument().tick_size.times(1.0))
-    }
-
-    /// One lot as a float, in base units.
-    #[getter]
-    fn lot(&self) -> PyResult<f64> {
-        self.window.look(|ctx| ctx.instrument().lot_size.times(1.0))
-    }
-
     /// The book as we see it now.
     #[getter]
     fn book(&self, py: Python<'_>) -> Py<PyBook> {
@@ -151,13 +139,6 @@ impl PyContext {
     #[getter]
     fn rng(&self, py: Python<'_>) -> Py<PyRandom> {
         self.random.clone_ref(py)
-    }
-
-    /// Price of the last trade; None before the first.
-    #[getter]
-    #[allow(clippy::cast_precision_loss)]
-    fn last(&self) -> PyResult<Option<f64>> {
-        self.window.look(|ctx| ctx.last_trade().map(|price| ctx.instrument().tick_size.times(price as f64)))
     }
 
     /// Held, in base units; negative when short.
@@ -191,18 +172,6 @@ impl PyContext {
             let orders: Vec<Order> = ctx.orders().copied().collect();
             orders.iter().map(|order| PyOrder::new(order, ctx.instrument())).collect()
         })
-    }
-
-    /// The venue's best prices as quoted apart from the book; zeros before the first quote.
-    #[getter]
-    fn quoted(&self) -> PyResult<PyQuote> {
-        self.window.look(|ctx| PyQuote::new(&ctx.quoted(), ctx.instrument()))
-    }
-
-    /// Calls `on_timer` every `interval` ("100ms", "1s") from now on; returns the timer's number.
-    fn every(&self, interval: &Bound<'_, PyAny>) -> PyResult<u16> {
-        let interval = amounts::duration(interval)?;
-        self.window.look(|ctx| ctx.every(interval))
     }
 
     /// Buys `size` base units: at market, or at `price` or better. Returns the order's id.

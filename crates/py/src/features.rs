@@ -1,8 +1,10 @@
-//! What `ctx` has of bars and indicators.
+//! What `ctx` has of prices, timers, bars and indicators.
 
 use pyo3::prelude::*;
 
+use crate::amounts;
 use crate::clocks::Clocks;
+use crate::happenings::{PyQuote, Told};
 use crate::indicators::{self, Argument, Handle, PyAdx, PyBands, PyIndicator, PyMacd, PyStochastic};
 use crate::window::Window;
 
@@ -10,7 +12,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyFeatures>()
 }
 
-/// Bars and indicators of one strategy: what `Context` is made from. Valid within a callback only.
+/// Prices, timers, bars and indicators of one strategy: what `Context` is made from. Valid within a callback only.
 #[pyclass(name = "Features", module = "kedge._core", subclass)]
 pub(crate) struct PyFeatures {
     window: Window,
@@ -30,6 +32,37 @@ impl PyFeatures {
 
 #[pymethods]
 impl PyFeatures {
+    /// One tick as a float.
+    #[getter]
+    fn tick(&self) -> PyResult<f64> {
+        self.window.look(|ctx| ctx.instrument().tick_size.times(1.0))
+    }
+
+    /// One lot as a float, in base units.
+    #[getter]
+    fn lot(&self) -> PyResult<f64> {
+        self.window.look(|ctx| ctx.instrument().lot_size.times(1.0))
+    }
+
+    /// Price of the last trade; None before the first.
+    #[getter]
+    #[allow(clippy::cast_precision_loss)]
+    fn last(&self) -> PyResult<Option<f64>> {
+        self.window.look(|ctx| ctx.last_trade().map(|price| ctx.instrument().tick_size.times(price as f64)))
+    }
+
+    /// The venue's best prices as quoted apart from the book; zeros before the first quote.
+    #[getter]
+    fn quoted(&self) -> PyResult<PyQuote> {
+        self.window.look(|ctx| PyQuote::new(&ctx.quoted(), ctx.instrument()))
+    }
+
+    /// Calls `on_timer` every `interval` ("100ms", "1s") from now on; returns the timer's number.
+    fn every(&self, interval: &Bound<'_, PyAny>) -> PyResult<u16> {
+        let interval = amounts::duration(interval)?;
+        self.window.look(|ctx| ctx.every(interval))
+    }
+
     /// Calls `on_bar` at the close of every bar of one clock; returns the number of the series.
     #[pyo3(signature = (interval=None, *, ticks=None, volume=None, dollar=None, imbalance=None, span=20))]
     fn bars(

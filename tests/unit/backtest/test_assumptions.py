@@ -23,9 +23,6 @@ NOTHING: dict[str, Any] = {
     "negative_latencies": 0,
     "levels_ignored": 0,
     "ledger_imbalance": 0,
-    "stopped": {},
-    "liquidations": 0,
-    "unknown_funding_rates": 0,
 }
 
 

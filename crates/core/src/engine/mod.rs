@@ -4,11 +4,13 @@
 //! then reports, then timers, so that a timer sees all that reached us by then. What a strategy asks for takes effect
 //! when its wake-up ends.
 
+mod books;
 mod charges;
 mod checkpoint;
 mod context;
 mod features;
 mod groups;
+mod halting;
 mod intents;
 mod moments;
 mod portfolio;
@@ -32,7 +34,7 @@ use crate::random::Stream;
 use crate::record::{Decision, Log};
 use crate::risk::{Gate, Limits, Refusal};
 use crate::strategy::{Fault, Interest, Quote, Strategy, Wake};
-use crate::types::{AccountIx, InstrumentIx, Money, Nanos, OrderId, SECOND, StrategyIx};
+use crate::types::{AccountIx, InstrumentIx, Money, Nanos, SECOND, StrategyIx};
 use state::{Slot, State, Timer, TimerKind, View};
 
 /// A day in nanoseconds.
@@ -138,29 +140,6 @@ impl Engine {
         (self.state.views.len() - 1) as InstrumentIx
     }
 
-    /// An instrument's data has no book: the last trade's price stands in for it.
-    pub fn takes_trades_for_book(&mut self, instrument: InstrumentIx) {
-        self.state.views[usize::from(instrument)].book = Book::of_trades();
-    }
-
-    /// Whether somebody is woken by rows of an instrument.
-    pub(crate) fn hears_rows(&self, instrument: InstrumentIx) -> bool {
-        self.state.views[usize::from(instrument)].sought != 0
-    }
-
-    /// From now on our book of an instrument is the venue's as it was `lag` ago, for as long as it is
-    /// [lent](Engine::swap_book); or no longer.
-    pub(crate) fn share_book(&mut self, instrument: InstrumentIx, shared: bool) {
-        self.state.views[usize::from(instrument)].is_shared = shared;
-    }
-
-    /// Takes a book for ours and gives ours back; the clock of what comes is `lag` behind.
-    pub(crate) fn swap_book(&mut self, instrument: InstrumentIx, book: &mut Book, lag: Nanos) {
-        let ours = &mut self.state.views[usize::from(instrument)].book;
-        std::mem::swap(ours, book);
-        ours.delay(lag);
-    }
-
     /// Adds a strategy; returns its index. Panics if its instrument is not there.
     pub fn add_strategy(&mut self, seat: Seat, strategy: Box<dyn Strategy>) -> StrategyIx {
         assert!(usize::from(seat.instrument) < self.state.views.len(), "the strategy's instrument must be added first");
@@ -255,42 +234,6 @@ impl Engine {
                 self.wake(index, wake);
             }
         }
-    }
-
-    /// Stops all trading: nothing passes the gate any more and every open order is cancelled.
-    pub fn halt(&mut self, now: Nanos) {
-        self.state.now = now;
-        self.state.halted = true;
-        (0..self.strategies.len()).for_each(|index| self.state.cancel_all(index as StrategyIx));
-    }
-
-    /// Lets orders pass again after a halt.
-    pub fn resume(&mut self) {
-        self.state.halted = false;
-    }
-
-    /// Lets a strategy that was stopped be called again.
-    pub fn run_strategy(&mut self, strategy: StrategyIx) {
-        self.state.legs(strategy).for_each(|leg| self.state.slots[usize::from(leg)].running = true);
-        self.state.listen_anew();
-    }
-
-    /// Cancels one open order, whoever's it is; of one that has ended nothing comes.
-    pub fn cancel(&mut self, order: OrderId, now: Nanos) {
-        self.state.now = self.state.now.max(now);
-        if let Some(strategy) = self.state.orders.get(order).map(|order| order.request.strategy) {
-            self.state.cancel(strategy, order);
-        }
-    }
-
-    /// Stops one strategy: it is not called again and its orders are cancelled.
-    pub fn stop_strategy(&mut self, strategy: StrategyIx, now: Nanos) {
-        self.state.now = now;
-        let legs = self.state.legs(strategy);
-        legs.clone().for_each(|leg| self.state.slots[usize::from(leg)].running = false);
-        self.state.listen_anew();
-        self.state.log.add(&Decision::Stopped { ts: now, strategy: legs.start });
-        legs.for_each(|leg| self.state.cancel_all(leg));
     }
 
     pub(self) fn wake(&mut self, strategy: StrategyIx, wake: &Wake) {

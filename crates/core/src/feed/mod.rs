@@ -1,8 +1,8 @@
 //! A stream of market events as one side reads it: blocks of columns, a clock, and how far it has read.
 //!
-//! Nothing is copied where the rows can be read as they stand. Where the venue's order is another than the one received,
-//! or times have to be made, that is done for a window of rows at a time: between two places behind which nothing
-//! belongs before. So a recording of any length needs the memory of a window beside its columns.
+//! Nothing is copied where rows can be read as they stand. Where the venue's order is not the one received, or times
+//! have to be made, that is done for a window of rows at a time: between two places behind which nothing belongs
+//! before. So a recording of any length needs the memory of a window beside its columns.
 
 mod survey;
 

@@ -87,7 +87,8 @@ proptest! {
             .collect();
         let blocks: Vec<Columns<'_>> = held.iter().map(|block| block.view().later(shift)).collect();
         let [theirs, ours] = naive(&rows, delay.as_ref(), Stream::new(7, 7));
-        for (mut feed, expected) in [(Feed::venue(&blocks), theirs), (Feed::ours(&blocks, delay.as_ref(), Stream::new(7, 7)), ours)] {
+        let our_feed = Feed::ours(&blocks, delay.as_ref(), Stream::new(7, 7));
+        for (mut feed, expected) in [(Feed::venue(&blocks), theirs), (our_feed, ours)] {
             prop_assert_eq!(feed.len(), expected.len());
             let times = expected.iter().map(|row| row.0);
             prop_assert_eq!(feed.span(), times.clone().min().zip(times.max()));

@@ -3,12 +3,25 @@
 //! Binance's `GTD` with `goodTillDate` (USD-M futures), here on every instrument and to the nanosecond. At the moment
 //! itself what the market does comes first, then the end, then what we ask for.
 
-use super::{Lane, Reports};
+use super::{Lane, Reports, VenueModel};
 use crate::order::{Reason, ReportKind};
 use crate::types::{Nanos, OrderId};
 
 /// No order ends at a time.
 pub(super) const NEVER: Nanos = Nanos::MAX;
+
+impl VenueModel {
+    /// Ends what ends at the next such moment.
+    #[cold]
+    pub(super) fn expire(&mut self, out: &mut Reports) {
+        let now = self.expires;
+        for lane in self.lanes.iter_mut().filter(|lane| lane.expires <= now) {
+            lane.expire(now, out);
+        }
+        self.expires = self.lanes.iter().fold(NEVER, |at, lane| at.min(lane.expires));
+        self.look_anew();
+    }
+}
 
 impl Lane {
     /// When the first of the account's orders ends, [`NEVER`] without one.

@@ -3,7 +3,7 @@
 //!
 //! Binance's `LOT_SIZE`, `PRICE_FILTER`, `NOTIONAL`, `PERCENT_PRICE(_BY_SIDE)` and `ICEBERG_PARTS`
 //! (<https://developers.binance.com/docs/binance-spot-api-docs/filters>). The band of prices is around the mark price
-//! of a perpetual, where it is told, and else around the last price, which stands for Binance's average of five minutes.
+//! of a perpetual, where it is told, and else around the last price, in place of Binance's average of five minutes.
 
 use crate::decimal::Step;
 use crate::instrument::{Instrument, InstrumentKind};

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::{ColumnsBuf, flag};
-use crate::order::{OrderRequest, ReportKind};
+use crate::order::{OrderRequest, Report, ReportKind};
 use crate::types::{Liquidity, OrderKind, Side, TimeInForce};
 
 mod exact;
