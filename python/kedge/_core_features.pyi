@@ -9,7 +9,7 @@ _Size = float | Decimal
 
 # features.rs
 class Features:
-    """Prices, timers, bars and indicators of one strategy: what `Context` is made from. Valid within a callback only."""
+    """Prices, timers, bars and indicators of one strategy, the base of `Context`. Valid within a callback only."""
 
     @property
     def tick(self) -> float:
