@@ -22,6 +22,15 @@ pub fn steps(size: f64, instrument: &Instrument) -> Option<Qty> {
     snap(lots, lots.trunc())?.checked_mul(instrument.lot_steps())
 }
 
+/// A size of at least one lot, in quantity steps.
+///
+/// # Errors
+/// Names the value and the lot.
+pub fn positive_steps(size: f64, instrument: &Instrument) -> Result<Qty, String> {
+    let steps = steps(size, instrument).filter(|steps| *steps > 0);
+    steps.ok_or_else(|| format!("size must be at least one lot ({}), was {size}", instrument.lot_size.text(1)))
+}
+
 #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
 fn snap(steps: f64, otherwise: f64) -> Option<i64> {
     let nearest = steps.round();
@@ -51,5 +60,7 @@ mod tests {
         let sizes = [0.019_999_99, 0.019, -0.019, 0.0, 0.009].map(|size| steps(size, &x));
         assert_eq!(sizes, [Some(20), Some(10), Some(-10), Some(0), Some(0)]);
         assert_eq!(steps(f64::INFINITY, &x), None);
+        assert_eq!(positive_steps(0.01, &x), Ok(10));
+        assert_eq!(positive_steps(-1.0, &x), Err("size must be at least one lot (0.01), was -1".into()));
     }
 }

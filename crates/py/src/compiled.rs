@@ -313,7 +313,7 @@ fn wish(record: &Record, at: usize, ctx: &mut Context<'_>) -> Result<(), String>
     match record.wish_kinds[at] {
         kind @ (1 | 2) => {
             let side = if kind == 1 { Side::Buy } else { Side::Sell };
-            let qty = positive(size, ctx.instrument())?;
+            let qty = amounts::positive_steps(size, ctx.instrument())?;
             let (kind, ticks) = match price {
                 price if price.is_nan() => (OrderKind::Market, 0),
                 price => (OrderKind::Limit, ticks_of(price, ctx.instrument(), side)?),
@@ -327,11 +327,11 @@ fn wish(record: &Record, at: usize, ctx: &mut Context<'_>) -> Result<(), String>
             let Some(open) = ctx.order(record.wish_orders[at]).map(|order| order.request) else { return Ok(()) };
             let given = |value: f64| (!value.is_nan()).then_some(value);
             let ticks = given(price).map(|price| ticks_of(price, ctx.instrument(), open.side)).transpose()?;
-            let qty = given(size).map(|size| positive(size, ctx.instrument())).transpose()?;
+            let qty = given(size).map(|size| amounts::positive_steps(size, ctx.instrument())).transpose()?;
             ctx.amend(record.wish_orders[at], ticks.unwrap_or(open.price), qty.unwrap_or(open.qty));
         }
         6 => {
-            let qty = positive(size, ctx.instrument())?;
+            let qty = amounts::positive_steps(size, ctx.instrument())?;
             let side = |price: f64, side| {
                 (!price.is_nan()).then_some(price).map(|price| ticks_of(price, ctx.instrument(), side)).transpose()
             };
@@ -345,11 +345,6 @@ fn wish(record: &Record, at: usize, ctx: &mut Context<'_>) -> Result<(), String>
         other => return Err(format!("there is no wish {other}")),
     }
     Ok(())
-}
-
-fn positive(size: f64, instrument: &Instrument) -> Result<Qty, String> {
-    let steps = amounts::steps(size, instrument).filter(|steps| *steps > 0);
-    steps.ok_or_else(|| format!("size must be at least one lot ({}), was {size}", instrument.lot_size.text(1)))
 }
 
 fn ticks_of(price: f64, instrument: &Instrument, side: Side) -> Result<Ticks, String> {

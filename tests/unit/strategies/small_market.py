@@ -91,6 +91,7 @@ def run_source(
     market: SmallMarket | None = None,
     instrument: dict[str, object] | None = None,
     *,
+    file: str = "strategy_under_test.py",
     callback_seconds: float = 5.0,
     params: dict[str, float] | None = None,
     step: bool = False,
@@ -110,7 +111,7 @@ def run_source(
         "keep_records": False,
         **engine,
     }
-    source = StrategySource("strategy_under_test.py", text)
+    source = StrategySource(file, text)
     seat = Seat("under-test", source, 0, params or {}, {})
     spec = RunSpec(settings, [instrument or SPOT], [seat], {"seeded": None, "sources": []}, callback_seconds)
     return execute(spec, [[(market or quiet_market()).columns()]], step=step)

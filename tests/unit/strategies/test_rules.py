@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kedge.backtest.spec import Outcome, RunSpec, Seat, execute
+from kedge.backtest.spec import Outcome
 from kedge.model.errors import StrategyError, UsageError
 from kedge.strategies.source import StrategySource, make, param_values, strategy_class
-from tests.unit.strategies.small_market import MS, PERPETUAL, SELL, SmallMarket, run_source
+from tests.unit.strategies.small_market import PERPETUAL, SELL, SmallMarket, run_source
 
 LONG = """
 bars = "1s"
@@ -106,21 +106,7 @@ def run_rule(text: str, instrument: dict[str, object] | None = None, **params: f
 
 
 def run_as(file: str, text: str, instrument: dict[str, object] | None, params: dict[str, float]) -> Outcome:
-    settings = {
-        "seed": 1,
-        "sample_ns": 10**9,
-        "queue": "risk_averse",
-        "queue_power": 2.0,
-        "partial_fills": True,
-        "feed_ns": None,
-        "entry_ns": MS,
-        "response_ns": MS,
-        "balances": {"USDT": "10000"},
-        "keep_records": False,
-    }
-    seat = Seat("under-test", StrategySource(file, text), 0, params, {})
-    spec = RunSpec(settings, [instrument or FINE], [seat], {"seeded": None, "sources": []}, 30.0)
-    return execute(spec, [[moving().columns()]])
+    return run_source(text, moving(), instrument or FINE, file=file, callback_seconds=30.0, params=params)
 
 
 @pytest.mark.parametrize(

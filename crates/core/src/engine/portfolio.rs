@@ -44,11 +44,8 @@ impl Context<'_> {
     }
 
     /// What the position cost on average, in ticks; `None` without one.
-    #[allow(clippy::cast_precision_loss)]
     pub fn average_price(&self) -> Option<f64> {
-        let position = self.state.ledger.position(self.strategy);
-        let worth = self.instrument().step_value() as f64 * position.qty as f64;
-        (position.qty != 0).then(|| position.cost as f64 / worth)
+        self.state.ledger.position(self.strategy).average_price(self.instrument())
     }
 
     /// Cash of the account by currency, where there is any.

@@ -50,9 +50,7 @@ impl Quoting {
     }
 }
 
-/// A size of at least one lot, in steps.
+/// A size of at least one lot, in steps; less is a fault.
 pub(super) fn positive(size: f64, ctx: &Context<'_>) -> Result<Qty, Fault> {
-    amounts::steps(size, ctx.instrument()).filter(|steps| *steps > 0).ok_or_else(|| {
-        Fault(format!("size must be at least one lot ({}), was {size}", ctx.instrument().lot_size.text(1)))
-    })
+    amounts::positive_steps(size, ctx.instrument()).map_err(Fault)
 }

@@ -374,3 +374,29 @@ fn random_days_balance() {
     }
     assert!(fills > 3_000, "{fills}");
 }
+
+#[test]
+fn the_average_price_of_an_inverse_position_is_what_its_contracts_cost() {
+    let inverse = Instrument::from_json(
+        r#"{"id": "X/USDT:X@venue", "symbol": "X", "kind": "inverse_perpetual", "tick_size": "1", "lot_size": "1",
+        "quantity_step_in_data": "1", "min_notional": "0", "maker_fee": "0", "taker_fee": "0",
+        "contract_multiplier": "100"}"#,
+    );
+    let rows = [book(0), book(90)];
+    let day = desk(PERPETUAL, &rows)
+        .with(|desk| {
+            desk.places[0].0 = inverse.unwrap();
+            desk.deposits.push(("X", "100000"));
+        })
+        .play(|wake, ctx, said| {
+            beat(ctx, wake, 10);
+            match ctx.now() {
+                10 => drop(take(ctx, Side::Sell, 3)),
+                50 => said.push(format!("{} {:?}", ctx.position(), ctx.average_price().map(f64::round))),
+                _ => {}
+            }
+            Ok(())
+        })
+        .day();
+    assert_eq!(day.said, ["-3 Some(99.0)"]);
+}
