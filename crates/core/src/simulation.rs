@@ -249,8 +249,7 @@ impl<'a> Simulation<'a> {
     /// The bulk way with one book: the venue goes as far as we see of it, so that its book is our view.
     ///
     /// A report takes at least as long as the lag, so what the venue has not reached could not have told us anything
-    /// either. It waits for every report that wakes a strategy and for every fill, which is noted with our middle of
-    /// the book.
+    /// either. It waits for every report that wakes a strategy.
     fn run_shared(&mut self, until: Nanos, lag: Nanos) {
         while self.may_go_on() {
             if self.engine.hears_rows(0) {
@@ -259,9 +258,8 @@ impl<'a> Simulation<'a> {
             }
             let faults = self.engine.faults().len();
             let wake = self.engine.next_wake(&mut self.ours, &self.reports);
-            let fill = self.reports[0].next_fill();
-            let horizon = [wake, fill].into_iter().flatten().fold(until, Nanos::min);
-            let waits = Waits { reports: self.engine.hears_reports(0), fills: true, lag };
+            let horizon = wake.map_or(until, |wake| wake.min(until));
+            let waits = Waits { reports: self.engine.hears_reports(0), lag };
             let venue = &mut self.venues[0];
             self.engine.swap_book(0, venue.book_mut(), 0);
             venue.book_mut().delay(-lag);

@@ -138,7 +138,7 @@ fn fills_table<'py>(py: Python<'py>, fills: &[FillRow], instruments: &[Instrumen
     let left = |f: &FillRow| if f.fill.queue_ahead < 0 { -1 } else { quantity(f.fill.queue_ahead, of(f)) };
     table.set_item("queue_ahead_at_fill", decimals(py, fills.iter().map(left)))?;
     table.set_item("toxic", PyArray1::from_iter(py, fills.iter().map(attribution::is_toxic)))?;
-    let mid = |f: &FillRow| of(f).tick_size.times(attribution::mid_at(f) as f64 * 0.5);
+    let mid = |f: &FillRow| of(f).tick_size.times(f.twice_mid as f64 * 0.5);
     table.set_item("mid", PyArray1::from_iter(py, fills.iter().map(mid)))?;
     Ok(table)
 }

@@ -85,16 +85,11 @@ fn split_of(engine: &Engine, strategy: StrategyIx, later: &[[Option<Ticks>; HORI
         price: fill.fill.price,
         qty: fill.fill.qty,
         fee: fill.fill.fee,
-        twice_mid: mid_at(fill),
+        twice_mid: fill.twice_mid,
         twice_later: later[ADVERSE].unwrap_or(end),
     });
     let interest = engine.blotter().interest.iter().filter(|paid| paid.strategy == strategy);
     Split::of(instrument, trades, interest.map(|paid| (paid.price, paid.qty)), end, funding(engine, strategy))
-}
-
-/// Bid + ask at a fill: the venue's just before it where it tells, else ours when we heard of it.
-pub fn mid_at(fill: &FillRow) -> Ticks {
-    if fill.fill.twice_mid == 0 { fill.twice_mid } else { fill.fill.twice_mid }
 }
 
 /// Funding received, in the currency that profits are in.

@@ -118,7 +118,7 @@ impl State {
         let mut order = Order::new(id, request, self.now);
         (order.state, order.filled, order.last_trade) = (OrderState::Filled, fill.qty, fill.trade);
         let view = &self.views[usize::from(instrument)];
-        let twice_mid = view.twice_mid();
+        let twice_mid = if fill.twice_mid == 0 { view.twice_mid() } else { fill.twice_mid };
         // As the fill of an order that is not this session's: so it is booked again from the records.
         self.log.add(&Decision::EarlierFill { ts: self.now, order: id, request, fill: *fill });
         let transaction = self.ledger.fill(strategy, &view.instrument, view.currencies, side, fill);

@@ -301,7 +301,7 @@ impl Engine {
                 ts_venue: report.ts_venue,
                 ts_recv: report.ts_recv,
                 position: *state.ledger.position(strategy),
-                twice_mid: view.twice_mid(),
+                twice_mid: if fill.twice_mid == 0 { view.twice_mid() } else { fill.twice_mid },
             });
         }
         if order.state.is_final() && was_open {

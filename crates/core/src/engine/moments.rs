@@ -62,8 +62,7 @@ impl Engine {
                 Next::Report(ix) => {
                     let hears = self.hears_reports(ix as InstrumentIx);
                     let Some(report) = reports[ix].pop_front() else { continue };
-                    // A fill is noted with the middle of the book at its time.
-                    if hears || matches!(report.kind, ReportKind::Filled(_) | ReportKind::Account(_)) {
+                    if hears || matches!(report.kind, ReportKind::Account(_)) {
                         self.run_views(feeds, at);
                     }
                     self.report(&report);

@@ -123,7 +123,7 @@ pub struct FillRow {
     pub ts_recv: Nanos,
     /// The strategy's position after it.
     pub position: Position,
-    /// Bid + ask in ticks as we saw them when the report came.
+    /// Bid + ask in ticks: the venue's just before it where it tells, else ours when the report came.
     pub twice_mid: Ticks,
 }
 

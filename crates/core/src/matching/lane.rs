@@ -37,8 +37,8 @@ pub(super) struct Lane {
     pub(super) special: Option<Box<Special>>,
     /// When the first of its orders ends by its terms.
     pub(super) expires: Nanos,
-    /// Bid + ask before the row that fills now, where that row moved the book.
-    mid_before: Option<Ticks>,
+    /// Bid + ask before the row that fills now, where that row moved the book; `None` within where a side was empty.
+    mid_before: Option<Option<Ticks>>,
 }
 
 impl Lane {
@@ -211,7 +211,7 @@ impl Lane {
         self.position += fill.side.sign() * fill.qty;
         let (price, qty) = (fill.price, fill.qty);
         let fee = self.fees.charge(now, &listing.instrument, fill.side, price, qty, liquidity);
-        let twice_mid = self.mid_before.unwrap_or_else(|| twice_mid(&listing.book));
+        let twice_mid = self.mid_before.unwrap_or_else(|| twice_mid(&listing.book)).unwrap_or(2 * price);
         let (trade, queue_ahead) = (self.last_trade, fill.queue_ahead);
         let told = Fill { trade, price, qty, liquidity, fee, queue_ahead, twice_mid };
         self.report(now, fill.id, ReportKind::Filled(told), out);
@@ -227,7 +227,7 @@ impl Lane {
         self.position += side.sign() * qty;
         self.consumed.add(side.opposite(), price, qty);
         let fee = self.fees.of_liquidation(now, &listing.instrument, side, price, qty);
-        let (queue_ahead, twice_mid) = (-1, twice_mid(&listing.book));
+        let (queue_ahead, twice_mid) = (-1, twice_mid(&listing.book).unwrap_or(2 * price));
         Fill { trade: self.last_trade, price, qty, liquidity: Liquidity::Taker, fee, queue_ahead, twice_mid }
     }
 
@@ -342,15 +342,15 @@ impl Lane {
     }
 }
 
-/// Bid + ask in ticks; 0 where a side is empty.
-fn twice_mid(book: &Book) -> Ticks {
-    book.best(Side::Buy).zip(book.best(Side::Sell)).map_or(0, |(bid, ask)| bid + ask)
+/// Bid + ask in ticks; `None` where a side is empty.
+fn twice_mid(book: &Book) -> Option<Ticks> {
+    book.best(Side::Buy).zip(book.best(Side::Sell)).map(|(bid, ask)| bid + ask)
 }
 
 /// The same before a row that set a level with `previous` steps: a new best was not there.
-fn mid_before(book: &Book, event: &Event, previous: Qty) -> Ticks {
+fn mid_before(book: &Book, event: &Event, previous: Qty) -> Option<Ticks> {
     let side = event.side();
     let is_new = previous == 0 && book.best(side) == Some(event.price);
     let best = if is_new { book.levels(side).nth(1).map(|level| level.0) } else { book.best(side) };
-    best.zip(book.best(side.opposite())).map_or(0, |(own, other)| own + other)
+    best.zip(book.best(side.opposite())).map(|(own, other)| own + other)
 }

@@ -251,8 +251,11 @@ impl VenueModel {
             let row_left = feed.next_time().is_some_and(|time| time <= until);
             let due = self.next_due();
             if due <= until && due < expiry::NEVER && feed.next_time().is_none_or(|time| time > due) {
-                self.fall_due(feed, out);
-                until = until.min(out.bound(waits));
+                // What falls due in one moment has no rows between.
+                while self.next_due() == due && due <= until {
+                    self.fall_due(feed, out);
+                    until = until.min(out.bound(waits));
+                }
             } else if !row_left {
                 return until;
             }
@@ -262,12 +265,15 @@ impl VenueModel {
     /// Applies the rows up to `until`, or up to the first that made a report if that is where to stop.
     fn rows(&mut self, feed: &mut Feed<'_>, until: Nanos, waits: Waits, out: &mut Reports) {
         let before = out.bound(waits);
+        // Where in the window that is read `until` is, as long as rows are left before it.
+        let mut known = None;
         while let Some((block, at)) = feed.current() {
             let (columns, times) = (block.columns(), block.times());
-            let end = times.until(at.row..columns.len(), until);
+            let end = known.unwrap_or_else(|| times.until(at.row..columns.len(), until));
             let next = self.quiet_rows(&columns, times, at.row..end);
             let is_later = next == end && end < columns.len();
             let row = (next < end).then(|| (columns.get(next), times.at(next)));
+            known = Some(end).filter(|end| next + 1 < *end);
             feed.seek(next);
             if let Some((event, now)) = row {
                 self.look_at_trades(feed);

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::order::{Report, ReportKind};
+use crate::order::Report;
 use crate::types::Nanos;
 
 /// The reports of an instrument, in the order they reach us; at one time in the order they were made.
@@ -10,9 +10,7 @@ use crate::types::Nanos;
 pub struct Reports {
     pub(super) queue: VecDeque<Report>,
     /// When the first of those made since [`Reports::forget`] reaches us.
-    pub(super) earliest: Option<Nanos>,
-    /// When the first fill among them does.
-    pub(super) earliest_fill: Option<Nanos>,
+    earliest: Option<Nanos>,
     /// Those made since they were last taken, for the venue's own books; not kept where there are none.
     pub(super) fresh: Option<Vec<Report>>,
 }
@@ -38,11 +36,7 @@ impl Reports {
         if let Some(fresh) = &mut self.fresh {
             fresh.push(report);
         }
-        let sooner = |than: Option<Nanos>| Some(than.map_or(report.ts_recv, |than| than.min(report.ts_recv)));
-        self.earliest = sooner(self.earliest);
-        if matches!(report.kind, ReportKind::Filled(_)) {
-            self.earliest_fill = sooner(self.earliest_fill);
-        }
+        self.earliest = Some(self.earliest.map_or(report.ts_recv, |earliest| earliest.min(report.ts_recv)));
         let later = self.queue.iter().rev().take_while(|other| other.ts_recv > report.ts_recv).count();
         self.queue.insert(self.queue.len() - later, report);
     }
@@ -58,30 +52,20 @@ impl Reports {
     }
 
     pub(super) fn forget(&mut self) {
-        (self.earliest, self.earliest_fill) = (None, None);
-    }
-
-    /// When the next fill reaches us.
-    pub(crate) fn next_fill(&self) -> Option<Nanos> {
-        let fill = self.queue.iter().find(|report| matches!(report.kind, ReportKind::Filled(_)));
-        fill.map(|report| report.ts_recv)
+        self.earliest = None;
     }
 
     /// How far a venue that waits may go because of what was made.
     pub(super) fn bound(&self, waits: Waits) -> Nanos {
-        let report = self.earliest.filter(|_| waits.reports);
-        let fill = self.earliest_fill.filter(|_| waits.fills);
-        report.into_iter().chain(fill).min().map_or(Nanos::MAX, |at| at - waits.lag)
+        self.earliest.filter(|_| waits.reports).map_or(Nanos::MAX, |at| at - waits.lag)
     }
 }
 
 /// What a venue waits for: it goes no further than the arrival of the first one it makes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Waits {
-    /// Any report.
+    /// A report.
     pub reports: bool,
-    /// A fill.
-    pub fills: bool,
     /// It waits so much before the arrival: our view of it is as much behind.
     pub lag: Nanos,
 }

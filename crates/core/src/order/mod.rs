@@ -268,7 +268,8 @@ pub struct Fill {
     /// Quantity still ahead in the queue just before what filled it, in steps; −1 for a taker, or where the venue does
     /// not tell.
     pub queue_ahead: Qty,
-    /// Bid + ask in ticks of the venue's book just before; 0 where the venue does not tell.
+    /// Bid + ask in ticks of the venue's book just before, twice the price where a side of it was empty; 0 where the
+    /// venue does not tell.
     pub twice_mid: Ticks,
 }
 
