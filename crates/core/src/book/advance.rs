@@ -9,16 +9,19 @@ use crate::types::{Nanos, Qty, Side, Ticks};
 /// Which rows the caller wants to handle itself.
 ///
 /// A delta or a trade stops the advance if its mirrored price (`tick ^ side.mirror()`) is at or below the limit of its
-/// kind and side; [`Watch::NONE`] lets all of them pass. Rows of every other kind always stop it.
+/// kind and side, a delta also if it is within the levels of its side; [`Watch::NONE`] lets all of them pass. Rows of
+/// every other kind always stop it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Watch {
     /// Indexed by `kind * 2 + side`, with kind 0 for deltas and 1 for trades.
     limits: [i64; 4],
+    /// First and last mirrored price of each side, the first above the last where there is none.
+    levels: [(i64, i64); 2],
 }
 
 impl Watch {
     /// Nothing is of interest.
-    pub const NONE: Self = Self { limits: [i64::MIN; 4] };
+    pub const NONE: Self = Self { limits: [i64::MIN; 4], levels: [(i64::MAX, i64::MIN); 2] };
 
     /// Also every trade.
     #[must_use]
@@ -36,31 +39,29 @@ impl Watch {
         self
     }
 
-    /// Also deltas of a side at this price or nearer the touch.
+    /// Also deltas of a side at this price, and between it and those looked for already.
     #[must_use]
     pub fn with_level(mut self, side: Side, price: Ticks) -> Self {
-        let limit = &mut self.limits[side as usize];
-        *limit = (*limit).max(price ^ side.mirror());
+        let (levels, price) = (&mut self.levels[side as usize], price ^ side.mirror());
+        *levels = (levels.0.min(price), levels.1.max(price));
         self
     }
 
     /// What can touch resting orders: given the best and the worst own price of each side (if any rests there), the
-    /// deltas at or better than the worst own price of their side or through an own price of the other, and the trades
-    /// that reach an own price.
+    /// deltas between the own prices of their side or through an own price of the other, and the trades that reach an
+    /// own price.
     #[must_use]
     pub fn orders(bids: Option<(Ticks, Ticks)>, asks: Option<(Ticks, Ticks)>) -> Self {
-        let mut limits = [i64::MIN; 4];
+        let mut watch = Self::NONE;
         if let Some((best, worst)) = bids {
-            limits[0] = limits[0].max(!worst);
-            limits[1] = limits[1].max(best);
-            limits[3] = best;
+            watch.levels[0] = (!best, !worst);
+            (watch.limits[1], watch.limits[3]) = (best, best);
         }
         if let Some((best, worst)) = asks {
-            limits[1] = limits[1].max(worst);
-            limits[0] = limits[0].max(!best);
-            limits[2] = !best;
+            watch.levels[1] = (best, worst);
+            (watch.limits[0], watch.limits[2]) = (!best, !best);
         }
-        Self { limits }
+        watch
     }
 }
 
@@ -68,14 +69,42 @@ impl Watch {
     /// What is of interest to either.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        Self { limits: std::array::from_fn(|i| self.limits[i].max(other.limits[i])) }
+        let (ours, theirs) = (self.levels, other.levels);
+        Self {
+            limits: std::array::from_fn(|i| self.limits[i].max(other.limits[i])),
+            levels: std::array::from_fn(|i| (ours[i].0.min(theirs[i].0), ours[i].1.max(theirs[i].1))),
+        }
     }
 
     /// Whether a delta or a trade would stop the advance.
     #[inline]
     pub fn concerns(&self, event: &Event) -> bool {
-        let side = event.side();
-        event.price ^ side.mirror() <= self.limits[usize::from(event.kind() == Kind::Trade) * 2 + side as usize]
+        self.holds(event.kind() == Kind::Trade, event.side(), event.price)
+    }
+
+    #[inline]
+    fn holds(&self, is_trade: bool, side: Side, price: Ticks) -> bool {
+        let (price, levels) = (price ^ side.mirror(), self.levels[side as usize]);
+        price <= self.limits[usize::from(is_trade) * 2 + side as usize]
+            || !is_trade && levels.0 <= price && price <= levels.1
+    }
+
+    fn has_levels(&self) -> bool {
+        self.levels.iter().any(|levels| levels.0 <= levels.1)
+    }
+
+    /// Where a row of a code is by itself in levels that are looked for: their first, and how many follow it. Prices
+    /// are counted from `shift`.
+    #[inline]
+    fn ranges(&self, shift: i64) -> [(i64, u64); CODES] {
+        let mut ranges = [(i64::MAX, 0); CODES];
+        for (side, at) in [(Side::Buy, 0), (Side::Sell, usize::from(flag::SELL))] {
+            let (first, last) = self.levels[side as usize];
+            if first <= last {
+                ranges[at] = (first.wrapping_add(side.sign() * shift), first.abs_diff(last));
+            }
+        }
+        ranges
     }
 }
 
@@ -151,7 +180,12 @@ impl Book {
         }
         let mut next = rows.start;
         while next < rows.end {
-            let (at, to_map) = self.sweep_mapped(columns, next..rows.end, &watch.limits, &mut pass);
+            let rows = next..rows.end;
+            let (at, to_map) = if watch.has_levels() {
+                self.sweep_mapped::<true>(columns, rows, &watch, &mut pass)
+            } else {
+                self.sweep_mapped::<false>(columns, rows, &watch, &mut pass)
+            };
             next = at;
             let Some((side, price, qty)) = to_map else { break };
             self.set(side, price, qty);
@@ -171,17 +205,18 @@ impl Book {
     /// afterwards.
     // Apart, so that the loop has the registers for itself.
     #[inline(never)]
-    fn sweep_mapped(
+    fn sweep_mapped<const LEVELS: bool>(
         &mut self,
         columns: &Columns<'_>,
         rows: Range<usize>,
-        limits: &[i64; 4],
+        watch: &Watch,
         pass: &mut impl FnMut(&Touch) -> bool,
     ) -> (usize, Option<(usize, Ticks, Qty)>) {
         let scale = columns.qty_scale;
         let shift = self.pages.first_page << PAGE_BITS;
         let base = columns.price_base - shift;
         let (mirror, sides, pages) = &TABLES;
+        let (limits, ranges) = (&watch.limits, watch.ranges(shift));
         let mut news = news(limits, self.best, shift);
         let (cells, directory) = (self.pages.cells.as_mut_slice(), self.pages.directory.as_slice());
         let (flags, prices) = (&columns.flags[..rows.end], &columns.price[..rows.end]);
@@ -192,7 +227,9 @@ impl Book {
             let at = usize::from(code & CODE);
             let page = directory.get(price as usize >> PAGE_BITS).map_or(0, |&page| page as usize);
             let best = price ^ mirror[at];
-            if code & (flag::KIND | flag::WIDE) > Kind::Trade as u8 || best <= news[at] || page == 0 {
+            let (first, follow) = ranges[at];
+            let is_held = LEVELS && best.wrapping_sub(first) as u64 <= follow;
+            if code & (flag::KIND | flag::WIDE) > Kind::Trade as u8 || best <= news[at] || is_held || page == 0 {
                 if code & (flag::KIND | flag::WIDE) > Kind::Trade as u8 {
                     break;
                 }
@@ -200,7 +237,7 @@ impl Book {
                 let qty = scale * i64::from(qtys[row]);
                 let cell = page + sides[at] + (price & OFFSET) as usize;
                 let price = price + shift;
-                if price ^ side.mirror() <= limits[usize::from(code & 1) * 2 + side as usize] {
+                if watch.holds(is_trade, side, price) {
                     let previous = if is_trade || page == 0 { 0 } else { cells[cell] };
                     if !pass(&Touch { is_trade, side, price, previous, qty }) {
                         break;

@@ -129,8 +129,8 @@ proptest! {
         let watch = Watch::orders(Some((bid, bid - depth)), Some((ask, ask + depth)));
         let stop = Book::default().advance(&packed.view(), [0].as_slice().into(), 0..1, 0, watch);
         let touches = match (event.kind(), event.side()) {
-            (Kind::Delta, Side::Buy) => event.price >= bid - depth || event.price >= ask,
-            (Kind::Delta, Side::Sell) => event.price <= ask + depth || event.price <= bid,
+            (Kind::Delta, Side::Buy) => (bid - depth..=bid).contains(&event.price) || event.price >= ask,
+            (Kind::Delta, Side::Sell) => (ask..=ask + depth).contains(&event.price) || event.price <= bid,
             (Kind::Trade, Side::Buy) => event.price >= ask,
             (Kind::Trade, Side::Sell) => event.price <= bid,
             _ => true,
