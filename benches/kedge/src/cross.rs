@@ -83,7 +83,7 @@ impl Prepared<'_> {
         let position = *engine.ledger().position(self.strategy);
         Ok(Outcome {
             wakes: engine.wakes(self.strategy),
-            requests: engine.blotter().ended.len() as u64 + engine.orders().open(self.strategy).count() as u64,
+            requests: engine.orders().all().count() as u64,
             fills: engine.blotter().fills.len(),
             position: self.market.instrument.qty_to_f64(position.qty),
             fees: position.fees,

@@ -83,7 +83,10 @@ fn one_bid(rows: &[Vec<Event>]) -> Vec<FillRow> {
     let deeper = level(Side::Sell, 10_009, 70_000);
     let book = packet(5, &[(Kind::Clear, Side::Buy, 0, 0), bid, ask, deeper]);
     let rows = [vec![book], rows.to_vec()].concat().concat();
-    run(&instrument("X/USDT@venue", "0"), VENUE, &rows, SECOND, Box::new(OneBid), |_, _| {})
+    run(&instrument("X/USDT@venue", "0"), VENUE, &rows, SECOND, Box::new(OneBid), |simulation, _| {
+        let orders = simulation.engine().orders().all().map(|order| order.queue_ahead);
+        assert_eq!(orders.collect::<Vec<_>>(), [50_000]);
+    })
 }
 
 /// 0.5 stand ahead; 0.2 of them leave and 0.2 are traded, so that 0.1 are ahead of the trade that fills.
@@ -96,8 +99,8 @@ fn the_queue_at_the_fill_is_what_was_ahead_of_the_trade_that_filled() {
         packet(60, &[(Kind::Trade, Side::Sell, 10_000, 15_000)]),
         packet(90, &[(Kind::Delta, Side::Buy, 10_000, 0)]),
     ]);
-    let told: Vec<_> = fills.iter().map(|f| (f.fill.qty, f.order.queue_ahead, f.fill.queue_ahead)).collect();
-    assert_eq!(told, [(5_000, 50_000, 10_000), (5_000, 50_000, 0)]);
+    let told: Vec<_> = fills.iter().map(|f| (f.fill.qty, f.fill.queue_ahead)).collect();
+    assert_eq!(told, [(5_000, 10_000), (5_000, 0)]);
     assert!(fills.iter().all(|f| f.fill.twice_mid == 20_004));
 }
 

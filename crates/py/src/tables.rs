@@ -41,13 +41,9 @@ pub(crate) fn results<'py>(
     out.set_item("odd_reports", engine.blotter().odd_reports)?;
     out.set_item("clearing", crate::clearing::cleared(py, simulation)?)?;
     let engine = simulation.engine();
-    let mut orders = engine.blotter().ended.clone();
-    for strategy in 0..strategies {
-        orders.extend(engine.orders().open(strategy as StrategyIx).copied());
-    }
-    orders.sort_unstable_by_key(|order| order.id);
+    let orders: Vec<&Order> = engine.orders().all().collect();
     out.set_item("orders", orders_table(py, &orders, instruments)?)?;
-    let fills = fills_table(py, &engine.blotter().fills, instruments)?;
+    let fills = fills_table(py, engine, instruments)?;
     add_markouts(&fills, engine, hindsight)?;
     out.set_item("fills", fills)?;
     out.set_item("splits", splits_table(py, engine, hindsight)?)?;
@@ -84,22 +80,22 @@ fn quantity(steps: Qty, instrument: &Instrument) -> i128 {
     i128::from(steps) * i128::from(step.mantissa) * 10_i128.pow(PLACES - step.decimals)
 }
 
-fn names<'a, T>(rows: &'a [T], name: impl Fn(&'a T) -> &'static str) -> Vec<&'static str> {
+fn names<T>(rows: &[T], name: impl Fn(&T) -> &'static str) -> Vec<&'static str> {
     rows.iter().map(name).collect()
 }
 
-fn side_name(order: &Order) -> &'static str {
-    if order.request.side == Side::Buy { "buy" } else { "sell" }
+fn side_name(side: Side) -> &'static str {
+    if side == Side::Buy { "buy" } else { "sell" }
 }
 
-fn orders_table<'py>(py: Python<'py>, orders: &[Order], instruments: &[Instrument]) -> PyResult<Bound<'py, PyDict>> {
+fn orders_table<'py>(py: Python<'py>, orders: &[&Order], instruments: &[Instrument]) -> PyResult<Bound<'py, PyDict>> {
     let table = PyDict::new(py);
     let of = |order: &Order| &instruments[usize::from(order.request.instrument)];
     table.set_item("order_id", PyArray1::from_iter(py, orders.iter().map(|o| o.id)))?;
     table.set_item("strategy", PyArray1::from_iter(py, orders.iter().map(|o| o.request.strategy)))?;
     table.set_item("instrument", PyArray1::from_iter(py, orders.iter().map(|o| o.request.instrument)))?;
-    table.set_item("side", names(orders, side_name))?;
-    let kind = |o: &Order| if o.request.kind == OrderKind::Limit { "limit" } else { "market" };
+    table.set_item("side", names(orders, |o| side_name(o.request.side)))?;
+    let kind = |o: &&Order| if o.request.kind == OrderKind::Limit { "limit" } else { "market" };
     table.set_item("kind", names(orders, kind))?;
     table.set_item("time_in_force", names(orders, |o| time_in_force_name(o.request.time_in_force)))?;
     table.set_item("price", decimals(py, orders.iter().map(|o| price(o.request.price, of(o)))))?;
@@ -113,16 +109,16 @@ fn orders_table<'py>(py: Python<'py>, orders: &[Order], instruments: &[Instrumen
 }
 
 #[allow(clippy::cast_precision_loss)]
-fn fills_table<'py>(py: Python<'py>, fills: &[FillRow], instruments: &[Instrument]) -> PyResult<Bound<'py, PyDict>> {
-    let table = PyDict::new(py);
-    let of = |fill: &FillRow| &instruments[usize::from(fill.order.request.instrument)];
+fn fills_table<'py>(py: Python<'py>, engine: &Engine, instruments: &[Instrument]) -> PyResult<Bound<'py, PyDict>> {
+    let (table, fills) = (PyDict::new(py), &engine.blotter().fills);
+    let of = |fill: &FillRow| &instruments[usize::from(fill.instrument)];
     table.set_item("ts", PyArray1::from_iter(py, fills.iter().map(|f| f.ts_venue)))?;
     table.set_item("ts_recv", PyArray1::from_iter(py, fills.iter().map(|f| f.ts_recv)))?;
-    table.set_item("strategy", PyArray1::from_iter(py, fills.iter().map(|f| f.order.request.strategy)))?;
-    table.set_item("instrument", PyArray1::from_iter(py, fills.iter().map(|f| f.order.request.instrument)))?;
-    table.set_item("order_id", PyArray1::from_iter(py, fills.iter().map(|f| f.order.id)))?;
+    table.set_item("strategy", PyArray1::from_iter(py, fills.iter().map(|f| f.strategy)))?;
+    table.set_item("instrument", PyArray1::from_iter(py, fills.iter().map(|f| f.instrument)))?;
+    table.set_item("order_id", PyArray1::from_iter(py, fills.iter().map(|f| f.order)))?;
     table.set_item("trade_id", PyArray1::from_iter(py, fills.iter().map(|f| f.fill.trade)))?;
-    table.set_item("side", names(fills, |f| side_name(&f.order)))?;
+    table.set_item("side", names(fills, |f| side_name(f.side)))?;
     table.set_item("price", decimals(py, fills.iter().map(|f| price(f.fill.price, of(f)))))?;
     table.set_item("quantity", decimals(py, fills.iter().map(|f| quantity(f.fill.qty, of(f)))))?;
     let liquidity = |f: &FillRow| if f.fill.liquidity == Liquidity::Maker { "maker" } else { "taker" };
@@ -133,7 +129,8 @@ fn fills_table<'py>(py: Python<'py>, fills: &[FillRow], instruments: &[Instrumen
     table.set_item("realised", decimals(py, fills.iter().map(|f| f.position.realised)))?;
     table.set_item("fees", decimals(py, fills.iter().map(|f| f.position.fees)))?;
     table.set_item("unrealised", decimals(py, fills.iter().map(|f| f.position.unrealised(of(f), f.twice_mid))))?;
-    let ahead = |f: &FillRow| if f.order.queue_ahead < 0 { -1 } else { quantity(f.order.queue_ahead, of(f)) };
+    let placed = |f: &FillRow| engine.orders().find(f.order).map(|order| order.queue_ahead).filter(|ahead| *ahead >= 0);
+    let ahead = |f: &FillRow| placed(f).map_or(-1, |ahead| quantity(ahead, of(f)));
     table.set_item("queue_ahead", decimals(py, fills.iter().map(ahead)))?;
     let left = |f: &FillRow| if f.fill.queue_ahead < 0 { -1 } else { quantity(f.fill.queue_ahead, of(f)) };
     table.set_item("queue_ahead_at_fill", decimals(py, fills.iter().map(left)))?;
@@ -150,7 +147,7 @@ fn add_markouts(table: &Bound<'_, PyDict>, engine: &Engine, hindsight: &Attribut
     for (at, horizon) in HORIZONS.iter().enumerate() {
         let rows = || fills.iter().zip(hindsight.later.iter().map(|mids| mids[at]));
         let made = rows().map(|(fill, mid)| mid.map_or(0, |mid| attribution::markout(engine, fill, mid)));
-        let tick = |fill: &FillRow| engine.instrument(fill.order.request.instrument).tick_size;
+        let tick = |fill: &FillRow| engine.instrument(fill.instrument).tick_size;
         let mids = rows().map(|(fill, mid)| mid.map_or(f64::NAN, |mid| tick(fill).times(mid as f64 * 0.5)));
         let seconds = horizon / SECOND;
         table.set_item(format!("markout_{seconds}s"), decimals(py, made))?;

@@ -52,7 +52,7 @@ pub fn same(world: &World, one: &Outcome, other: &Outcome, what: &str) {
         alike(one, other, &format!("{what}: what strategy {strategy} of {} saw", world.members.len()));
     }
     alike(&one.blotter.fills, &other.blotter.fills, &format!("{what}: fills"));
-    alike(&one.blotter.ended, &other.blotter.ended, &format!("{what}: ended orders"));
+    alike(&one.ended, &other.ended, &format!("{what}: ended orders"));
     alike(&one.blotter.samples, &other.blotter.samples, &format!("{what}: samples"));
     assert_eq!(one.blotter.odd_reports, other.blotter.odd_reports, "{what}: odd reports");
     alike(&one.open, &other.open, &format!("{what}: open orders"));
@@ -163,7 +163,7 @@ fn lifecycle(world: &World, outcome: &Outcome, story: &Story) {
             found += 1;
         }
     }
-    for order in &outcome.blotter.ended {
+    for order in &outcome.ended {
         let life = &story.lives[&order.id];
         assert!(order.state.is_final() && life.ended, "order {} has not ended", order.id);
         assert_eq!(order.filled, life.filled, "order {}", order.id);
@@ -301,11 +301,11 @@ fn limits(world: &World, outcome: &Outcome, story: &Story) {
         for life in sent {
             assert!(limits.order_size.is_none_or(|most| life.request.qty <= most), "strategy {strategy}: {life:?}");
         }
-        let fills = outcome.blotter.fills.iter().filter(|row| usize::from(row.order.request.strategy) == strategy);
+        let fills = outcome.blotter.fills.iter().filter(|row| usize::from(row.strategy) == strategy);
         let (place, mut rebates) = (&world.places[usize::from(member.seat.instrument)], 0);
         for row in fills {
             // A rebate in base currency comes on top of what was bought.
-            let in_base = place.instrument.kind == InstrumentKind::Spot && row.order.request.side == Side::Buy;
+            let in_base = place.instrument.kind == InstrumentKind::Spot && row.side == Side::Buy;
             rebates += if in_base { (-row.fill.fee).max(0) / place.instrument.base_step_value() } else { 0 };
             let held = i128::from(row.position.qty.abs()) - rebates;
             let most = limits.position.map_or(i128::MAX, i128::from);
@@ -359,14 +359,13 @@ fn postings(world: &World, outcome: &Outcome, story: &Story) {
     world.members.iter().for_each(|_| _ = ledger.add_strategy(false));
     let mut fills: BTreeMap<StrategyIx, usize> = BTreeMap::new();
     for row in &outcome.blotter.fills {
-        let request = row.order.request;
-        let place = &world.places[usize::from(request.instrument)];
-        charged(place, request.side, &row.fill);
-        let pair = pairs[usize::from(request.instrument)];
-        let made = ledger.fill(request.strategy, &place.instrument, pair, request.side, &row.fill);
-        assert_eq!(told.next(), Some((row.order.id, made)));
-        assert_eq!(row.position, *ledger.position(request.strategy));
-        *fills.entry(request.strategy).or_default() += 1;
+        let place = &world.places[usize::from(row.instrument)];
+        charged(place, row.side, &row.fill);
+        let pair = pairs[usize::from(row.instrument)];
+        let made = ledger.fill(row.strategy, &place.instrument, pair, row.side, &row.fill);
+        assert_eq!(told.next(), Some((row.order, made)));
+        assert_eq!(row.position, *ledger.position(row.strategy));
+        *fills.entry(row.strategy).or_default() += 1;
     }
     assert_eq!(told.next(), None, "a posting without its fill");
     if outcome.faults == 0 {

@@ -54,7 +54,7 @@ impl Coverage {
         self.add("samples", outcome.blotter.samples.len() as u64);
         let open = outcome.open.iter().map(|open| open.0.len() as u64).sum();
         self.add("open at the end", open);
-        let late = outcome.blotter.ended.iter().filter(|order| order.state == OrderState::Canceled && order.filled > 0);
+        let late = outcome.ended.iter().filter(|order| order.state == OrderState::Canceled && order.filled > 0);
         self.add("canceled in part filled", late.count() as u64);
     }
 

@@ -70,8 +70,10 @@ pub struct Outcome {
     pub hash: String,
     /// The records.
     pub records: Vec<u8>,
-    /// Fills, samples, ended orders.
+    /// Fills, samples.
     pub blotter: Blotter,
+    /// Orders that ended, by id.
+    pub ended: Vec<Order>,
     /// Open orders, the running exposure and the recounted one, per strategy.
     pub open: Vec<(Vec<Order>, Exposure, Exposure)>,
     /// What each strategy saw.
@@ -184,6 +186,7 @@ impl World {
         Outcome {
             open: strategies.clone().map(open).collect(),
             blotter: engine.blotter().clone(),
+            ended: engine.orders().ended().copied().collect(),
             seen,
             counts: (0..self.places.len() as InstrumentIx).map(|ix| engine.counts(ix)).collect(),
             tallies: strategies.clone().map(|strategy| engine.tally(strategy)).collect(),

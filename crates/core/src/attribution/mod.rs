@@ -29,7 +29,7 @@ pub const TOXIC_ABOVE: Qty = 10;
 /// order of 0.01 behind 0.25 stands at position 25. An order that was far back and moved up is not toxic, and a taker
 /// has no position.
 pub fn is_toxic(fill: &FillRow) -> bool {
-    fill.fill.queue_ahead > fill.order.request.qty.saturating_mul(TOXIC_ABOVE)
+    fill.fill.queue_ahead > fill.asked.saturating_mul(TOXIC_ABOVE)
 }
 
 /// What became of every fill and of each strategy's PnL.
@@ -62,7 +62,7 @@ fn later_mids(
     end: Nanos,
     later: &mut [[Option<Ticks>; HORIZONS.len()]],
 ) {
-    let own = fills.iter().enumerate().filter(|(_, fill)| fill.order.request.instrument == instrument);
+    let own = fills.iter().enumerate().filter(|(_, fill)| fill.instrument == instrument);
     let mut due: Vec<(Nanos, u32, u8)> = own
         .flat_map(|(row, fill)| {
             HORIZONS.iter().enumerate().map(move |(at, horizon)| (fill.ts_recv + horizon, row as u32, at as u8))
@@ -79,9 +79,9 @@ fn later_mids(
 fn split_of(engine: &Engine, strategy: StrategyIx, later: &[[Option<Ticks>; HORIZONS.len()]]) -> Split {
     let instrument = engine.instrument(engine.instrument_of(strategy));
     let end = engine.twice_mid(engine.instrument_of(strategy));
-    let own = engine.blotter().fills.iter().zip(later).filter(|(fill, _)| fill.order.request.strategy == strategy);
+    let own = engine.blotter().fills.iter().zip(later).filter(|(fill, _)| fill.strategy == strategy);
     let trades = own.map(|(fill, later)| Trade {
-        side: fill.order.request.side,
+        side: fill.side,
         price: fill.fill.price,
         qty: fill.fill.qty,
         fee: fill.fill.fee,
@@ -101,8 +101,8 @@ fn funding(engine: &Engine, strategy: StrategyIx) -> Money {
 /// What a fill would have made had it been closed at a later mid, in the currency that profits are
 /// in: side · (mid − price) · quantity.
 pub fn markout(engine: &Engine, fill: &FillRow, twice_mid: Ticks) -> Money {
-    let instrument = engine.instrument(fill.order.request.instrument);
-    let signed = fill.fill.qty * fill.order.request.side.sign();
+    let instrument = engine.instrument(fill.instrument);
+    let signed = fill.fill.qty * fill.side.sign();
     let paid = instrument.settled(fill.fill.price, signed) * i128::from(instrument.direction());
     split::worth(instrument, twice_mid, signed) - paid
 }

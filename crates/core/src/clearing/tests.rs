@@ -158,7 +158,7 @@ impl Story {
             assert_eq!(split.pnl(), engine.pnl(strategy as StrategyIx), "the parts are the whole: {split:?}");
         }
         let records = engine.log().drain();
-        let expired = engine.blotter().ended.iter().filter(|order| order.state == OrderState::Expired).count();
+        let expired = engine.orders().ended().filter(|order| order.state == OrderState::Expired).count();
         Outcome {
             decisions: split(&records).unwrap().into_iter().map(|record| decode(record).unwrap()).collect(),
             ledger: engine.ledger().clone(),

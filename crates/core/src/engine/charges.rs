@@ -8,7 +8,7 @@ use crate::ledger::{SETTLEMENT, fee_in_base, payments, quantities, share};
 use crate::order::{AccountEvent, Fill, Order, OrderRequest, OrderState, Report, Terms};
 use crate::record::Decision;
 use crate::strategy::Wake;
-use crate::types::{AccountIx, InstrumentIx, Money, Nanos, OrderKind, Qty, Side, StrategyIx, TimeInForce};
+use crate::types::{AccountIx, InstrumentIx, Money, Nanos, OrderId, OrderKind, Qty, Side, StrategyIx, TimeInForce};
 
 impl Engine {
     /// Lets a spot instrument be sold short: its base currency is lent, behind the account's margin.
@@ -117,16 +117,23 @@ impl State {
         let id = self.orders.reserve_id();
         let mut order = Order::new(id, request, self.now);
         (order.state, order.filled, order.last_trade) = (OrderState::Filled, fill.qty, fill.trade);
-        let view = &self.views[usize::from(instrument)];
-        let twice_mid = if fill.twice_mid == 0 { view.twice_mid() } else { fill.twice_mid };
+        self.orders.insert(order);
         // As the fill of an order that is not this session's: so it is booked again from the records.
         self.log.add(&Decision::EarlierFill { ts: self.now, order: id, request, fill: *fill });
-        let transaction = self.ledger.fill(strategy, &view.instrument, view.currencies, side, fill);
-        self.log.add(&Decision::Posting { ts: self.now, order: id, transaction });
-        let position = *self.ledger.position(strategy);
-        let (ts_venue, ts_recv) = (report.ts_venue, report.ts_recv);
-        self.blotter.ended.push(order);
-        self.blotter.fills.push(FillRow { order, fill: *fill, ts_venue, ts_recv, position, twice_mid });
+        self.book(report, id, &request, fill);
         order
+    }
+    /// Posts a fill, and notes it for the report.
+    pub(super) fn book(&mut self, report: &Report, order: OrderId, request: &OrderRequest, fill: &Fill) {
+        let OrderRequest { strategy, instrument, side, qty: asked, .. } = *request;
+        let view = &self.views[usize::from(instrument)];
+        let transaction = self.ledger.fill(strategy, &view.instrument, view.currencies, side, fill);
+        self.log.add(&Decision::Posting { ts: self.now, order, transaction });
+        let Report { ts_venue, ts_recv, .. } = *report;
+        let position = *self.ledger.position(strategy);
+        let twice_mid = if fill.twice_mid == 0 { view.twice_mid() } else { fill.twice_mid };
+        let row =
+            FillRow { order, strategy, instrument, side, asked, fill: *fill, ts_venue, ts_recv, position, twice_mid };
+        self.blotter.fills.push(row);
     }
 }

@@ -280,7 +280,6 @@ impl Engine {
         if let ReportKind::Account(event) = &report.kind {
             return self.account_event(report, event);
         }
-        let was_open = state.orders.get(report.order).is_some();
         let order = match state.orders.apply(report) {
             Ok(order) => order,
             Err(
@@ -290,29 +289,17 @@ impl Engine {
                 return;
             }
         };
-        let strategy = order.request.strategy;
-        if let ReportKind::Filled(fill) = report.kind {
-            let view = &state.views[usize::from(order.request.instrument)];
-            let transaction = state.ledger.fill(strategy, &view.instrument, view.currencies, order.request.side, &fill);
-            state.log.add(&Decision::Posting { ts: state.now, order: order.id, transaction });
-            state.blotter.fills.push(FillRow {
-                order,
-                fill,
-                ts_venue: report.ts_venue,
-                ts_recv: report.ts_recv,
-                position: *state.ledger.position(strategy),
-                twice_mid: if fill.twice_mid == 0 { view.twice_mid() } else { fill.twice_mid },
-            });
+        let request = order.request;
+        let interest = state.slots[usize::from(request.strategy)].interest;
+        let wake = match report.kind {
+            ReportKind::Filled(fill) => interest.fill.then(|| Wake::Fill(*order, fill)),
+            _ => interest.order.then(|| Wake::Order(*order)),
+        };
+        if let ReportKind::Filled(fill) = &report.kind {
+            state.book(report, report.order, &request, fill);
         }
-        if order.state.is_final() && was_open {
-            state.blotter.ended.push(order);
-        }
-        let interest = state.slots[usize::from(strategy)].interest;
-        match report.kind {
-            ReportKind::Filled(fill) if interest.fill => self.wake(strategy, &Wake::Fill(order, fill)),
-            ReportKind::Filled(_) => {}
-            _ if interest.order => self.wake(strategy, &Wake::Order(order)),
-            _ => {}
+        if let Some(wake) = wake {
+            self.wake(request.strategy, &wake);
         }
     }
 

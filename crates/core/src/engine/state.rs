@@ -113,8 +113,16 @@ impl Timer {
 /// A fill as it is told to people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FillRow {
-    /// The order after it.
-    pub order: Order,
+    /// Of which order.
+    pub order: OrderId,
+    /// Whose.
+    pub strategy: StrategyIx,
+    /// In which instrument.
+    pub instrument: InstrumentIx,
+    /// Of the order.
+    pub side: Side,
+    /// What the order asked for then, in steps.
+    pub asked: Qty,
     /// What was executed.
     pub fill: Fill,
     /// The venue's time.
@@ -126,6 +134,9 @@ pub struct FillRow {
     /// Bid + ask in ticks: the venue's just before it where it tells, else ours when the report came.
     pub twice_mid: Ticks,
 }
+
+// A run may make millions of them.
+const _: () = assert!(size_of::<FillRow>() <= 192);
 
 /// A position of an account that the venue closed, or a part of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,8 +182,6 @@ pub struct InterestPaid {
 /// What a run leaves for its report.
 #[derive(Clone, Debug, Default)]
 pub struct Blotter {
-    /// Orders that ended, in the order they did.
-    pub ended: Vec<Order>,
     /// Executions.
     pub fills: Vec<FillRow>,
     /// Interest paid.

@@ -1,13 +1,7 @@
-//! The orders that live, in slots of an array: no hash map, no allocation once it has grown.
-
-use std::collections::VecDeque;
+//! The orders of a session in an array by id: no hash map, and an order is never moved.
 
 use super::{LifecycleError, Order, OrderState, Pending, Report};
 use crate::types::{OrderId, Qty, StrategyIx};
-
-const NO_SLOT: u32 = u32::MAX;
-/// Cancelled and expired orders that are remembered, for a fill that is told after the end.
-const REMEMBERED: usize = 1_024;
 
 /// What the open orders of a strategy could still do to its position, in steps, per [`Side`]. Of a group one counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,19 +10,15 @@ pub struct Exposure {
     pub open: [Qty; 2],
 }
 
-/// Every order that has not ended, and what they could still do.
+/// Every order of a session, and what those that have not ended could still do.
 #[derive(Clone, Debug, Default)]
 pub struct OrderTable {
-    slots: Vec<Order>,
-    free: Vec<u32>,
-    /// Slot of order `first_id + i`.
-    slot_of: VecDeque<u32>,
+    /// Order `first_id + i`; `None` for an id that no order took.
+    orders: Vec<Option<Order>>,
     first_id: OrderId,
     next_id: OrderId,
-    /// Slots of each strategy's open orders, oldest first.
+    /// Where each strategy's open orders are, oldest first.
     open: Vec<Vec<u32>>,
-    /// Cancelled and expired lately, oldest first.
-    ended: VecDeque<Order>,
     exposure: Vec<Exposure>,
     /// Open orders with further terms.
     special: usize,
@@ -53,55 +43,75 @@ impl OrderTable {
 
     /// Ids go on from here. Panics if orders are in the table.
     pub fn go_on_from(&mut self, id: OrderId) {
-        assert!(self.slot_of.is_empty(), "ids cannot change under orders");
+        assert!(self.orders.is_empty(), "ids cannot change under orders");
         (self.first_id, self.next_id) = (id, id);
     }
 
     /// Gives the next order id away. An id that no order takes stays unused.
     pub fn reserve_id(&mut self) -> OrderId {
-        self.slot_of.push_back(NO_SLOT);
         self.next_id += 1;
         self.next_id - 1
     }
 
     /// Takes back the ids from `id` on, none of which an order took.
     pub fn take_back(&mut self, id: OrderId) {
-        while self.next_id > id && self.slot_of.back() == Some(&NO_SLOT) {
-            self.slot_of.pop_back();
-            self.next_id -= 1;
+        self.next_id = id.max(self.first_id + self.orders.len() as OrderId);
+    }
+
+    /// Puts an order into the table. Panics if its id was not reserved or is taken.
+    pub fn insert(&mut self, order: Order) {
+        assert!((self.first_id..self.next_id).contains(&order.id), "order {} has no reserved id", order.id);
+        let at = (order.id - self.first_id) as usize;
+        if at >= self.orders.len() {
+            self.orders.resize(at, None);
+            self.orders.push(Some(order));
+        } else {
+            assert!(self.orders[at].is_none(), "order {} is in the table already", order.id);
+            self.orders[at] = Some(order);
+        }
+        if order.state.is_final() {
+            return;
+        }
+        let strategy = usize::from(order.request.strategy);
+        self.open[strategy].push(at as u32);
+        self.special += usize::from(!order.request.terms.is_plain());
+        if order.request.terms.group == 0 {
+            self.exposure[strategy].open[order.request.side as usize] += order.reserved();
+        } else {
+            self.exposure[strategy] = self.exposure_recounted(order.request.strategy);
         }
     }
 
-    /// Puts an order into the table. Panics if its id was not reserved, or is older than every order there.
-    pub fn insert(&mut self, order: Order) {
-        let at = (order.id - self.first_id) as usize;
-        assert!(self.slot_of[at] == NO_SLOT, "order {} is in the table already", order.id);
-        let strategy = usize::from(order.request.strategy);
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(order);
-            (self.slots.len() - 1) as u32
-        });
-        self.slots[slot as usize] = order;
-        self.slot_of[at] = slot;
-        self.open[strategy].push(slot);
-        self.special += usize::from(!order.request.terms.is_plain());
-        self.recount(&order, 0);
+    #[inline]
+    fn at(&self, id: OrderId) -> Option<usize> {
+        usize::try_from(id.checked_sub(self.first_id)?).ok()
     }
 
-    fn slot(&self, id: OrderId) -> Option<usize> {
-        let at = usize::try_from(id.checked_sub(self.first_id)?).ok()?;
-        self.slot_of.get(at).filter(|&&slot| slot != NO_SLOT).map(|&slot| slot as usize)
+    /// An order, ended or not.
+    #[inline]
+    pub fn find(&self, id: OrderId) -> Option<&Order> {
+        self.orders.get(self.at(id)?)?.as_ref()
     }
 
     /// An order that has not ended.
     #[inline]
     pub fn get(&self, id: OrderId) -> Option<&Order> {
-        self.slot(id).map(|slot| &self.slots[slot])
+        self.find(id).filter(|order| !order.state.is_final())
+    }
+
+    /// Every order, by id.
+    pub fn all(&self) -> impl Iterator<Item = &Order> + '_ {
+        self.orders.iter().flatten()
+    }
+
+    /// Those that have ended, by id.
+    pub fn ended(&self) -> impl Iterator<Item = &Order> + '_ {
+        self.all().filter(|order| order.state.is_final())
     }
 
     /// Open orders of a strategy, oldest first.
     pub fn open(&self, strategy: StrategyIx) -> impl Iterator<Item = &Order> + '_ {
-        self.open[usize::from(strategy)].iter().map(|&slot| &self.slots[slot as usize])
+        self.open[usize::from(strategy)].iter().filter_map(|&at| self.orders[at as usize].as_ref())
     }
 
     /// What a strategy's open orders could still do.
@@ -110,54 +120,48 @@ impl OrderTable {
         self.exposure[usize::from(strategy)]
     }
 
-    /// Marks an order sent, or a request about it as under way.
+    /// Marks an open order sent, or a request about it as under way.
     pub fn note(&mut self, id: OrderId, state: Option<OrderState>, pending: Option<Pending>) {
-        let Some(slot) = self.slot(id) else { return };
-        self.change(slot, |order| {
+        let Some(at) = self.at(id).filter(|_| self.get(id).is_some()) else { return };
+        let noted = self.change(at, |order| {
             order.state = state.unwrap_or(order.state);
             order.pending = pending.unwrap_or(order.pending);
-            Ok::<(), std::convert::Infallible>(())
-        })
-        .unwrap_or_else(|never| match never {});
+            Ok::<_, std::convert::Infallible>(())
+        });
+        noted.unwrap_or_else(|never| match never {});
     }
 
-    /// Takes a report into its order's life and returns the order as it is then; an order that ended has left the
-    /// table, but a fill may still be told of one that was cancelled or expired lately.
+    /// Takes a report into its order's life and returns the order as it is then. A fill may still be told of one that
+    /// was cancelled or expired.
     ///
     /// # Errors
     /// `None` where the table does not hold the order, else what does not fit its life.
-    pub fn apply(&mut self, report: &Report) -> Result<Order, Option<LifecycleError>> {
-        let Some(slot) = self.slot(report.order) else {
-            let order = self.ended.iter_mut().rev().find(|order| order.id == report.order).ok_or(None)?;
-            order.apply(report).map_err(Some)?;
-            return Ok(*order);
-        };
-        self.change(slot, |order| order.apply(report)).map_err(Some)?;
-        let order = self.slots[slot];
-        if order.state.is_final() {
-            self.remove(slot, &order);
+    pub fn apply(&mut self, report: &Report) -> Result<&Order, Option<LifecycleError>> {
+        let at = self.at(report.order).ok_or(None)?;
+        let order = self.orders.get(at).and_then(Option::as_ref).ok_or(None)?;
+        let was_open = !order.state.is_final();
+        self.change(at, |order| order.apply(report)).map_err(Some)?;
+        let order = self.orders[at].as_ref().ok_or(None)?;
+        if was_open && order.state.is_final() {
+            self.open[usize::from(order.request.strategy)].retain(|&open| open as usize != at);
+            self.special -= usize::from(!order.request.terms.is_plain());
         }
         Ok(order)
     }
 
-    fn change<E>(&mut self, slot: usize, f: impl FnOnce(&mut Order) -> Result<(), E>) -> Result<(), E> {
-        let order = &mut self.slots[slot];
-        let before = order.reserved();
-        f(order)?;
-        let order = *order;
-        self.recount(&order, before);
-        Ok(())
-    }
-
-    /// Keeps the exposure of a strategy, of whose orders one changed what it reserves.
+    /// Changes an order, and with it the exposure of its strategy.
     #[inline]
-    fn recount(&mut self, order: &Order, before: Qty) {
-        let strategy = order.request.strategy;
+    fn change<E>(&mut self, at: usize, change: impl FnOnce(&mut Order) -> Result<(), E>) -> Result<(), E> {
+        let Some(order) = &mut self.orders[at] else { return Ok(()) };
+        let before = order.reserved();
+        change(order)?;
+        let (strategy, side, after) = (order.request.strategy, order.request.side, order.reserved());
         if order.request.terms.group == 0 {
-            self.exposure[usize::from(strategy)].open[order.request.side as usize] += order.reserved() - before;
+            self.exposure[usize::from(strategy)].open[side as usize] += after - before;
         } else {
             self.exposure[usize::from(strategy)] = self.exposure_recounted(strategy);
         }
+        Ok(())
     }
 
     /// Whether every open order is a plain one.
@@ -184,24 +188,6 @@ impl OrderTable {
         let mut exposure = self.exposure(strategy);
         exposure.open[order.request.side as usize] -= order.reserved();
         exposure
-    }
-
-    fn remove(&mut self, slot: usize, order: &Order) {
-        self.open[usize::from(order.request.strategy)].retain(|&open| open as usize != slot);
-        self.special -= usize::from(!order.request.terms.is_plain());
-        let at = (order.id - self.first_id) as usize;
-        self.slot_of[at] = NO_SLOT;
-        if matches!(order.state, OrderState::Canceled | OrderState::Expired) {
-            if self.ended.len() == REMEMBERED {
-                self.ended.pop_front();
-            }
-            self.ended.push_back(*order);
-        }
-        self.free.push(slot as u32);
-        while self.slot_of.front() == Some(&NO_SLOT) {
-            self.slot_of.pop_front();
-            self.first_id += 1;
-        }
     }
 
     /// The exposure of every strategy summed again from its orders: for tests of the running sums.

@@ -119,7 +119,7 @@ proptest! {
                 let sent = table.get(*id).is_some_and(|order| order.state == OrderState::Intent);
                 table.note(*id, sent.then_some(OrderState::Submitted), Some(Pending::Amend(60, 15)));
             }
-            let outcome = table.apply(&Report { order: *id, ..report(*kind) });
+            let outcome = table.apply(&Report { order: *id, ..report(*kind) }).copied();
             if let Ok(order) = outcome {
                 prop_assert!(order.filled <= order.request.qty && order.filled >= 0);
                 prop_assert_eq!(table.get(*id).is_none(), order.state.is_final());

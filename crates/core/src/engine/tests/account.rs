@@ -322,7 +322,7 @@ fn a_report_told_twice_late_or_of_nothing_known_changes_nothing() {
     );
     assert_eq!(engine.orders().exposure(0).open, [3, 0], "what nobody knows stays reserved");
     engine.report(&report(1, 8, ReportKind::Canceled));
-    assert_eq!((engine.orders().exposure(0).open, engine.blotter().ended.len()), ([0, 0], 1));
+    assert_eq!((engine.orders().exposure(0).open, engine.orders().ended().count()), ([0, 0], 1));
     assert_eq!(day(&mut engine, Vec::new(), 1).open.len(), 1);
 }
 

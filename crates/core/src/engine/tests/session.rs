@@ -167,7 +167,7 @@ fn a_fill_that_is_told_after_the_end_is_booked_once() {
     let hear = |live: &mut Live, kind| {
         live.take(3, &Input::Report(Report { order: 1, ts_venue: 3, ts_recv: 3, kind }));
         let engine = live.engine();
-        (engine.ledger().position(0).qty, engine.blotter().ended.len(), engine.wakes(0))
+        (engine.ledger().position(0).qty, engine.orders().ended().count(), engine.wakes(0))
     };
     let filled = |trade| {
         ReportKind::Filled(Fill {

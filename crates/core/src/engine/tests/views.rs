@@ -5,7 +5,7 @@ use super::*;
 use crate::feed::Feed;
 use crate::matching::Delay;
 
-/// Everything a run leaves: its trace, fills, ended orders, values over time, and the book as we see it.
+/// Everything a run leaves: its trace, fills, orders, values over time, and the book as we see it.
 type Left = (String, Vec<FillRow>, Vec<Order>, Vec<Sample>, Counts, [Vec<(Ticks, Qty)>; 2], Nanos);
 
 struct Setup {
@@ -39,7 +39,8 @@ fn play(rows: &ColumnsBuf, setup: &Setup, pace: Pace, may_share: bool) -> (Left,
     let engine = simulation.engine();
     let (hash, blotter, book) = (Engine::log(engine).trace_hash(), engine.blotter().clone(), engine.book(instrument));
     let levels = [Side::Buy, Side::Sell].map(|side| book.levels(side).collect());
-    let left = (hash, blotter.fills, blotter.ended, blotter.samples, engine.counts(instrument), levels, book.updated());
+    let orders = engine.orders().all().copied().collect();
+    let left = (hash, blotter.fills, orders, blotter.samples, engine.counts(instrument), levels, book.updated());
     (left, shares)
 }
 
