@@ -174,13 +174,15 @@ impl Book {
 
     /// Levels of a side, best first.
     pub fn levels(&self, side: Side) -> impl Iterator<Item = (Ticks, Qty)> + '_ {
-        let mut best = self.best[side as usize];
+        // The level after one is looked for when it is asked for.
+        let (mut best, mut behind) = (self.best[side as usize], false);
         std::iter::from_fn(move || {
-            (best != NONE).then(|| {
-                let price = best ^ side.mirror();
+            if behind {
                 best = best.checked_add(1).map_or(NONE, |next| self.pages.find(side as usize, next));
-                (price, self.qty(side, price))
-            })
+            }
+            behind = best != NONE;
+            let price = best ^ side.mirror();
+            behind.then(|| (price, self.qty(side, price)))
         })
     }
 

@@ -136,7 +136,7 @@ impl Clearing {
     /// Takes note of what is sent.
     pub fn sent(&mut self, command: &Command) {
         if let Request::Submit(order) = command.request {
-            self.orders.insert(order.id, order);
+            self.orders.insert(order.id, Order::new(order.id, order.request, 0));
         }
     }
 

@@ -128,7 +128,7 @@ impl State {
         let OrderRequest { strategy, instrument, side, qty: asked, .. } = *request;
         let view = &self.views[usize::from(instrument)];
         let transaction = self.ledger.fill(strategy, &view.instrument, view.currencies, side, fill);
-        self.log.add(&Decision::Posting { ts: self.now, order, transaction });
+        self.log.posting(self.now, order, &transaction);
         let Report { ts_venue, ts_recv, .. } = *report;
         let position = *self.ledger.position(strategy);
         let twice_mid = if fill.twice_mid == 0 { view.twice_mid() } else { fill.twice_mid };

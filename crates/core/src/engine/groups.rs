@@ -3,7 +3,7 @@
 
 use super::context::{Context, Intent};
 use super::state::State;
-use crate::order::{Order, OrderRequest, Terms};
+use crate::order::{Order, OrderRequest, SentOrder, Terms};
 use crate::record::Decision;
 use crate::risk::{Approved, Refusal};
 use crate::types::{OrderId, OrderKind, Qty, Side, StrategyIx, Ticks, TimeInForce};
@@ -38,10 +38,7 @@ impl State {
         let members: Vec<(OrderId, OrderRequest)> = wishes.iter().map_while(of_it).collect();
         match self.approve_all(&members) {
             Ok(approved) => {
-                for ((id, request), approved) in members.iter().zip(&approved) {
-                    self.orders.insert(Order::new(*id, *request, self.now));
-                    self.send(approved);
-                }
+                approved.iter().for_each(|approved| self.send(approved));
             }
             Err((refused, why)) => {
                 for (id, request) in &members {
@@ -56,16 +53,10 @@ impl State {
     /// first that may not pass, and why.
     fn approve_all(&mut self, members: &[(OrderId, OrderRequest)]) -> Result<Vec<Approved>, (OrderId, Refusal)> {
         let Some((first, request)) = members.first() else { return Ok(Vec::new()) };
-        let (strategy, now, mut refused) = (request.strategy, self.now, *first);
-        let approved = self.approve(strategy, None, |gate, standing| {
-            gate.check_rate(now, members.len())?;
-            for (id, request) in members {
-                refused = *id;
-                gate.check(request, standing)?;
-            }
-            members.iter().map(|(id, request)| gate.submit(Order::new(*id, *request, now), standing)).collect()
-        });
-        approved.map_err(|why| (refused, why))
+        let (gate, standing) = (self.gate(request.strategy), self.standing(request.strategy, None));
+        gate.check_rate(self.now, members.len()).map_err(|why| (*first, why))?;
+        let submit = |&(id, request): &(OrderId, OrderRequest)| gate.submit(SentOrder { id, request }, &standing);
+        members.iter().map(|member| submit(member).map_err(|why| (member.0, why))).collect()
     }
 
     /// Notes that a request was refused.

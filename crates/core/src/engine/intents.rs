@@ -4,9 +4,9 @@ use super::context::Intent;
 use super::state::State;
 use crate::book::Book;
 use crate::matching::{Command, Request};
-use crate::order::{Order, OrderRequest, OrderState, Pending, Terms};
+use crate::order::{Order, OrderRequest, OrderState, Pending, SentOrder, Terms};
 use crate::record::Decision;
-use crate::risk::{Action, Approved, MOST, Refusal};
+use crate::risk::{Action, Approved, Gate, MOST, Refusal};
 use crate::types::{InstrumentIx, OrderId, OrderKind, Qty, Side, StrategyIx, Ticks, TimeInForce};
 
 impl State {
@@ -38,44 +38,35 @@ impl State {
     }
 
     fn try_submit(&mut self, id: OrderId, request: OrderRequest) -> Result<(), Refusal> {
-        let order = Order::new(id, request, self.now);
-        let approved = self.approve(request.strategy, None, |gate, standing| gate.submit(order, standing))?;
-        self.orders.insert(order);
+        let (gate, standing) = (self.gate(request.strategy), self.standing(request.strategy, None));
+        let approved = gate.submit(SentOrder { id, request }, &standing)?;
         self.send(&approved);
         Ok(())
     }
 
-    /// Asks the strategy's gate; the gate is taken out for the moment, because what it looks at is borrowed.
-    pub(super) fn approve<T>(
-        &mut self,
-        strategy: StrategyIx,
-        without: Option<&Order>,
-        ask: impl FnOnce(&mut crate::risk::Gate, &crate::risk::Standing<'_>) -> Result<T, Refusal>,
-    ) -> Result<T, Refusal> {
-        let mut gate = std::mem::take(&mut self.slots[usize::from(strategy)].gate);
-        // The standing reads whether there is a daily limit from the gate's own slot.
-        self.slots[usize::from(strategy)].gate.limits = gate.limits;
-        let answer = ask(&mut gate, &self.standing(strategy, without));
-        self.slots[usize::from(strategy)].gate = gate;
-        answer
+    pub(super) fn gate(&self, strategy: StrategyIx) -> &Gate {
+        &self.slots[usize::from(strategy)].gate
     }
 
     /// Sends what was approved. Nothing else can be sent: an [`Approved`] comes from the gate alone.
     pub(super) fn send(&mut self, approved: &Approved) {
-        match *approved.action() {
+        let (now, action) = (self.now, approved.action());
+        let (strategy, instrument, request) = match *action {
             Action::Submit(order) => {
-                let request = order.request;
-                self.orders.note(order.id, Some(OrderState::Submitted), None);
-                self.log.add(&Decision::Submit { ts: self.now, order: order.id, request });
-                self.command(request.strategy, request.instrument, Request::Submit(order));
+                let SentOrder { id, request } = order;
+                self.orders.insert(Order { state: OrderState::Submitted, ..Order::new(id, request, now) });
+                self.log.add(&Decision::Submit { ts: now, order: id, request });
+                (request.strategy, request.instrument, Request::Submit(order))
             }
             Action::Amend { order, price, qty } => {
                 let Some(request) = self.orders.get(order).map(|order| order.request) else { return };
-                self.orders.note(order, None, Some(Pending::Amend(price, qty)));
-                self.log.add(&Decision::Amend { ts: self.now, order, price, qty });
-                self.command(request.strategy, request.instrument, Request::Amend { order, price, qty });
+                self.orders.note(order, Pending::Amend(price, qty));
+                self.log.add(&Decision::Amend { ts: now, order, price, qty });
+                (request.strategy, request.instrument, Request::Amend { order, price, qty })
             }
-        }
+        };
+        self.slots[usize::from(strategy)].gate.count(now);
+        self.command(strategy, instrument, request);
     }
 
     fn command(&mut self, strategy: StrategyIx, instrument: InstrumentIx, request: Request) {
@@ -89,7 +80,7 @@ impl State {
             return;
         }
         let (instrument, pending) = (order.request.instrument, order.pending.with_cancel());
-        self.orders.note(id, None, Some(pending));
+        self.orders.note(id, pending);
         self.log.add(&Decision::Cancel { ts: self.now, order: id });
         self.command(strategy, instrument, Request::Cancel(id));
     }
@@ -105,7 +96,8 @@ impl State {
             return;
         }
         let strategy = order.request.strategy;
-        match self.approve(strategy, Some(&order), |gate, standing| gate.amend(&order, price, qty, standing)) {
+        let approved = self.gate(strategy).amend(&order, price, qty, &self.standing(strategy, Some(&order)));
+        match approved {
             Ok(approved) => self.send(&approved),
             Err(refusal) => {
                 self.refuse(OrderRequest { price, qty, ..order.request }, refusal);
@@ -143,7 +135,7 @@ impl State {
     fn try_quote(&mut self, strategy: StrategyIx, side: Side, price: Ticks, qty: Qty) -> Result<(), Refusal> {
         let standing = self.standing(strategy, None);
         // Buys of spot pay their fee in base, so what can be sold is seldom what was bought.
-        let sellable = standing.sellable(&self.slots[usize::from(strategy)].gate.limits);
+        let sellable = standing.sellable(&self.gate(strategy).limits);
         let free = sellable.filter(|_| side == Side::Sell).unwrap_or(Qty::MAX);
         if free == 0 {
             return Err(Refusal::NoShort);
@@ -165,7 +157,7 @@ impl State {
         let held = self.ledger.position(strategy).qty + open[Side::Buy as usize] - open[Side::Sell as usize];
         let standing = self.standing(strategy, None);
         let lot = standing.instrument.lot_steps();
-        let sellable = standing.sellable(&self.slots[usize::from(strategy)].gate.limits);
+        let sellable = standing.sellable(&self.gate(strategy).limits);
         // What is beyond every order is refused as such below.
         let target = target.clamp(-2 * MOST, 2 * MOST);
         let short = sellable.is_some() && target < 0;

@@ -276,7 +276,7 @@ impl Engine {
     pub fn report(&mut self, report: &Report) {
         let state = &mut self.state;
         state.now = state.now.max(report.ts_recv);
-        state.log.add(&Decision::Report(*report));
+        state.log.report(report);
         if let ReportKind::Account(event) = &report.kind {
             return self.account_event(report, event);
         }

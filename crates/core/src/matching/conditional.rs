@@ -10,7 +10,7 @@
 
 use super::special::Held;
 use super::{Lane, Listing, Reports};
-use crate::order::{BASIS_POINTS, Order, Reason, ReportKind, Terms, Trigger, TriggerBy};
+use crate::order::{BASIS_POINTS, Reason, ReportKind, SentOrder, Terms, Trigger, TriggerBy};
 use crate::types::{Nanos, OrderId, Side, Ticks};
 
 /// How far a price lies in the direction in which a trigger is pulled: above for a stop buy, below for a stop sell.
@@ -50,7 +50,7 @@ pub(super) fn pulls(held: &mut Held, price: Ticks) -> bool {
 
 impl Lane {
     /// A conditional order arrives: refused where its condition holds or its price is never told, else it waits.
-    pub(super) fn wait(&mut self, listing: &Listing, now: Nanos, order: &Order, out: &mut Reports) {
+    pub(super) fn wait(&mut self, listing: &Listing, now: Nanos, order: &SentOrder, out: &mut Reports) {
         let terms = &order.request.terms;
         let price = if terms.by == TriggerBy::Mark { listing.mark } else { listing.last };
         let refusal = match price {
@@ -92,7 +92,7 @@ mod tests {
         let terms = Terms { trigger, level, trail, ..Terms::PLAIN };
         let (kind, time_in_force) = (OrderKind::Market, TimeInForce::Ioc);
         let request = OrderRequest { strategy: 0, instrument: 0, side, kind, time_in_force, price: 0, qty: 1, terms };
-        Held { waits: true, ..Held::new(Order::new(1, request, 0)) }
+        Held { waits: true, ..Held::new(SentOrder { id: 1, request }) }
     }
 
     /// The first of the prices that pulls it, as the venue sees them one after the other.

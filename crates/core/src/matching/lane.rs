@@ -9,7 +9,7 @@ use super::taker::{self, Consumed};
 use super::{Listing, Reports, Request, expiry};
 use crate::book::{Book, OrderChange, Sync, Touch, Watch};
 use crate::event::Event;
-use crate::order::{Fill, Order, Reason, Report, ReportKind, TriggerBy};
+use crate::order::{Fill, Reason, Report, ReportKind, SentOrder, TriggerBy};
 use crate::random::Stream;
 use crate::types::{Liquidity, Nanos, OrderId, Qty, Side, Ticks, TimeInForce};
 
@@ -26,8 +26,9 @@ pub(super) struct Lane {
     response: Wire,
     fees: Fees,
     last_trade: u64,
-    /// What concerns it.
-    pub(super) watch: Watch,
+    /// What concerned it when it was last asked.
+    watch: Watch,
+    is_watch_old: bool,
     /// Whether nothing concerns it but what touches its resting orders.
     only_rests: bool,
     pub(super) fills: Vec<OwnFill>,
@@ -52,6 +53,7 @@ impl Lane {
             fees: Fees::new(&listing.instrument),
             last_trade: 0,
             watch: Watch::NONE,
+            is_watch_old: false,
             only_rests: true,
             fills: Vec::new(),
             position: 0,
@@ -66,15 +68,26 @@ impl Lane {
         self.resting.iter().next().is_none() && self.special.as_ref().is_none_or(|special| special.held.is_empty())
     }
 
+    /// It has changed: what concerns it is found again before the next rows.
+    #[inline]
     pub(super) fn look_anew(&mut self) {
-        let own = self.resting.watch();
-        self.watch = self.consumed.watch(own);
-        self.only_rests = self.consumed.is_empty() && self.watch == own;
-        if let Some(special) = &self.special {
-            self.watch = if special.waits_for_trades() { self.watch.with_trades() } else { self.watch };
-            self.only_rests = false;
+        self.is_watch_old = true;
+        if self.special.is_some() {
             self.expires = self.next_expiry();
         }
+    }
+
+    /// What concerns it.
+    pub(super) fn watch(&mut self) -> Watch {
+        if std::mem::take(&mut self.is_watch_old) {
+            self.watch = self.consumed.watch(self.resting.watch());
+            self.only_rests = self.consumed.is_empty();
+            if let Some(special) = &self.special {
+                self.watch = if special.waits_for_trades() { self.watch.with_trades() } else { self.watch };
+                self.only_rests = false;
+            }
+        }
+        self.watch
     }
 
     /// Whether a row does no more to it than to move orders in their queues. It may say no where that is not known.
@@ -232,9 +245,9 @@ impl Lane {
     }
 
     /// A request that has arrived.
-    pub(super) fn request(&mut self, listing: &Listing, now: Nanos, request: Request, out: &mut Reports) {
-        match request {
-            Request::Submit(order) => self.submit(listing, now, &order, out),
+    pub(super) fn request(&mut self, listing: &Listing, now: Nanos, request: &Request, out: &mut Reports) {
+        match *request {
+            Request::Submit(ref order) => self.submit(listing, now, order, out),
             Request::Cancel(order) if self.special.is_some() && self.cancel_special(now, order, out) => {}
             Request::Cancel(order) => {
                 let kind = match self.resting.remove(order) {
@@ -251,7 +264,7 @@ impl Lane {
         self.look_anew();
     }
 
-    fn submit(&mut self, listing: &Listing, now: Nanos, order: &Order, out: &mut Reports) {
+    fn submit(&mut self, listing: &Listing, now: Nanos, order: &SentOrder, out: &mut Reports) {
         let request = &order.request;
         if !request.terms.is_plain() {
             return self.submit_special(listing, now, order, out);
@@ -266,8 +279,9 @@ impl Lane {
             return self.report(now, order.id, ReportKind::Rejected(Reason::BookNotInSync), out);
         }
         let limit = taker::limit(request);
+        let takes = self.would_take(listing, request.side, limit);
         match request.time_in_force {
-            TimeInForce::PostOnly if self.would_take(listing, request.side, limit) => {
+            TimeInForce::PostOnly if takes => {
                 return self.report(now, order.id, ReportKind::Expired(Reason::WouldTake), out);
             }
             TimeInForce::Fok if self.available(listing, request.side, limit) < request.qty => {
@@ -276,13 +290,10 @@ impl Lane {
             _ => {}
         }
         let rests = taker::may_rest(request);
-        let queue_ahead = if rests && !self.would_take(listing, request.side, limit) {
-            listing.book.qty(request.side, request.price)
-        } else {
-            -1
-        };
+        let queue_ahead = if rests && !takes { listing.book.qty(request.side, request.price) } else { -1 };
         self.report(now, order.id, ReportKind::Accepted { queue_ahead }, out);
-        let leaves = self.take(listing, now, order.id, request.side, limit, request.qty, out);
+        let (side, all) = (request.side, request.qty);
+        let leaves = if takes { self.take(listing, now, order.id, side, limit, all, out) } else { all };
         if leaves == 0 {
             return;
         }

@@ -35,7 +35,7 @@ use crate::book::{Book, Sync, Watch};
 use crate::event::{Clock, Columns, Event, Kind, flag};
 use crate::feed::Feed;
 use crate::instrument::{Instrument, InstrumentKind};
-use crate::order::{Order, OrderRequest, Reason, TriggerBy};
+use crate::order::{OrderRequest, Reason, SentOrder, TriggerBy};
 use crate::random::Stream;
 use crate::types::{AccountIx, InstrumentIx, Nanos, OrderId, Qty, Ticks};
 use filters::Filters;
@@ -56,7 +56,7 @@ pub struct VenueSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
     /// A new order.
-    Submit(Order),
+    Submit(SentOrder),
     /// The end of one.
     Cancel(OrderId),
     /// A new price and whole quantity.
@@ -193,6 +193,9 @@ impl VenueModel {
         let lane = self.lane(account);
         let at = self.lanes[usize::from(lane)].entry.arrival(now);
         let later = self.requests.iter().rev().take_while(|other| other.0 > at).count();
+        if later == 0 {
+            return self.requests.push_back((at, lane, request));
+        }
         self.requests.insert(self.requests.len() - later, (at, lane, request));
     }
 
@@ -293,7 +296,7 @@ impl VenueModel {
             return rows.start;
         }
         if self.is_watch_old {
-            self.watch = self.lanes.iter().fold(Watch::NONE, |watch, lane| watch.or(lane.watch));
+            self.watch = self.lanes.iter_mut().fold(Watch::NONE, |watch, lane| watch.or(lane.watch()));
             self.is_watch_old = false;
         }
         let (lot, queue) = (self.lot, self.listing.settings.queue);
@@ -326,13 +329,11 @@ impl VenueModel {
 
     /// The end of orders whose time is over, or else the next request.
     fn fall_due(&mut self, feed: &Feed<'_>, out: &mut Reports) {
-        let request = self.requests.front().copied();
-        if self.expires < expiry::NEVER && request.is_none_or(|request| self.expires <= request.0) {
+        if self.expires < expiry::NEVER && self.next_request().is_none_or(|at| self.expires <= at) {
             self.expire(out);
-        } else if let Some((at, lane, request)) = request {
-            self.requests.pop_front();
+        } else if let Some((at, lane, request)) = self.requests.pop_front() {
             self.look_at_trades(feed);
-            self.request(at, lane, request, feed, out);
+            self.request(at, lane, &request, feed, out);
         }
     }
 
@@ -408,7 +409,7 @@ impl VenueModel {
     fn each_lane(&mut self, event: &Event, all: bool, mut work: impl FnMut(&mut Lane, &Listing) -> bool) {
         let mut changed = false;
         for lane in &mut self.lanes {
-            if all || lane.watch.concerns(event) {
+            if all || lane.watch().concerns(event) {
                 changed |= work(lane, &self.listing);
             }
         }
@@ -422,10 +423,10 @@ impl VenueModel {
         self.is_watch_old = true;
     }
 
-    fn request(&mut self, now: Nanos, lane: u16, request: Request, feed: &Feed<'_>, out: &mut Reports) {
+    fn request(&mut self, now: Nanos, lane: u16, request: &Request, feed: &Feed<'_>, out: &mut Reports) {
         let waits_for_trade =
-            |order: &Order| order.request.terms.is_conditional() && order.request.terms.by == TriggerBy::Last;
-        let needs = match &request {
+            |order: &SentOrder| order.request.terms.is_conditional() && order.request.terms.by == TriggerBy::Last;
+        let needs = match request {
             Request::Submit(order) => self.listing.filters.needs_price() || waits_for_trade(order),
             Request::Amend { .. } => self.listing.filters.needs_price(),
             Request::Cancel(_) => false,

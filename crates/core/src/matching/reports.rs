@@ -37,6 +37,9 @@ impl Reports {
             fresh.push(report);
         }
         self.earliest = Some(self.earliest.map_or(report.ts_recv, |earliest| earliest.min(report.ts_recv)));
+        if self.queue.back().is_none_or(|last| last.ts_recv <= report.ts_recv) {
+            return self.queue.push_back(report);
+        }
         let later = self.queue.iter().rev().take_while(|other| other.ts_recv > report.ts_recv).count();
         self.queue.insert(self.queue.len() - later, report);
     }

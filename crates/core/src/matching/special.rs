@@ -8,14 +8,14 @@ use super::self_trade::Taken;
 use super::{Lane, Listing, Reports, taker};
 use crate::book::Sync;
 use crate::event::Event;
-use crate::order::{Order, Reason, ReportKind, SelfTrade, TriggerBy};
+use crate::order::{Reason, ReportKind, SelfTrade, SentOrder, TriggerBy};
 use crate::types::{Liquidity, Nanos, OrderId, Qty, Side, Ticks, TimeInForce};
 
 /// A live order with further terms.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Held {
     /// As it was sent; price and quantity as amended.
-    pub(super) order: Order,
+    pub(super) order: SentOrder,
     pub(super) filled: Qty,
     /// Not shown in the queue, in steps.
     pub(super) hidden: Qty,
@@ -26,7 +26,7 @@ pub(super) struct Held {
 }
 
 impl Held {
-    pub(super) fn new(order: Order) -> Self {
+    pub(super) fn new(order: SentOrder) -> Self {
         Self { order, filled: 0, hidden: 0, waits: false, best: None }
     }
 
@@ -93,7 +93,7 @@ impl Lane {
     }
 
     /// Refuses an order that has just arrived, and with it its group.
-    pub(super) fn refuse(&mut self, now: Nanos, order: &Order, reason: Reason, out: &mut Reports) {
+    pub(super) fn refuse(&mut self, now: Nanos, order: &SentOrder, reason: Reason, out: &mut Reports) {
         self.report(now, order.id, ReportKind::Rejected(reason), out);
         self.close_group(now, &Held::new(*order), out);
     }
@@ -105,7 +105,7 @@ impl Lane {
 
     /// An order with further terms arrives.
     #[cold]
-    pub(super) fn submit_special(&mut self, listing: &Listing, now: Nanos, order: &Order, out: &mut Reports) {
+    pub(super) fn submit_special(&mut self, listing: &Listing, now: Nanos, order: &SentOrder, out: &mut Reports) {
         let (request, terms) = (&order.request, &order.request.terms);
         let group = (request.strategy, terms.group);
         let closed = &self.special.get_or_insert_default().closed;

@@ -36,33 +36,21 @@ fn instrument(lot: u32) -> Instrument {
     Instrument::from_json(&text).unwrap()
 }
 
-fn order(id: OrderId, side: Side, life: TimeInForce, price: Ticks, qty: Qty) -> Order {
+fn order(id: OrderId, side: Side, life: TimeInForce, price: Ticks, qty: Qty) -> SentOrder {
     let (kind, time_in_force) = (OrderKind::Limit, life);
-    Order::new(
-        id,
-        OrderRequest {
-            strategy: 0,
-            instrument: 0,
-            side,
-            kind,
-            time_in_force,
-            price,
-            qty,
-            terms: crate::order::Terms::PLAIN,
-        },
-        0,
-    )
+    let terms = crate::order::Terms::PLAIN;
+    SentOrder { id, request: OrderRequest { strategy: 0, instrument: 0, side, kind, time_in_force, price, qty, terms } }
 }
 
-fn buy(id: OrderId, price: Ticks, qty: Qty) -> Order {
+fn buy(id: OrderId, price: Ticks, qty: Qty) -> SentOrder {
     order(id, Side::Buy, GTC, price, qty)
 }
 
-fn sell(id: OrderId, price: Ticks, qty: Qty) -> Order {
+fn sell(id: OrderId, price: Ticks, qty: Qty) -> SentOrder {
     order(id, Side::Sell, GTC, price, qty)
 }
 
-fn market(id: OrderId, side: Side, life: TimeInForce, qty: Qty) -> Order {
+fn market(id: OrderId, side: Side, life: TimeInForce, qty: Qty) -> SentOrder {
     let mut order = order(id, side, life, 0, qty);
     order.request.kind = OrderKind::Market;
     order
@@ -121,7 +109,7 @@ impl Story {
         self
     }
 
-    fn submit(self, at: Nanos, order: Order) -> Self {
+    fn submit(self, at: Nanos, order: SentOrder) -> Self {
         self.ask(at, Request::Submit(order))
     }
 

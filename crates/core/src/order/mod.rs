@@ -34,6 +34,15 @@ pub struct OrderRequest {
     pub terms: Terms,
 }
 
+/// An order as a venue is told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SentOrder {
+    /// Ours, never reused.
+    pub id: OrderId,
+    /// What is asked for.
+    pub request: OrderRequest,
+}
+
 /// Where an order is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]

@@ -1,6 +1,6 @@
 //! The orders of a session in an array by id: no hash map, and an order is never moved.
 
-use super::{LifecycleError, Order, OrderState, Pending, Report};
+use super::{LifecycleError, Order, Pending, Report};
 use crate::types::{OrderId, Qty, StrategyIx};
 
 /// What the open orders of a strategy could still do to its position, in steps, per [`Side`]. Of a group one counts.
@@ -120,12 +120,11 @@ impl OrderTable {
         self.exposure[usize::from(strategy)]
     }
 
-    /// Marks an open order sent, or a request about it as under way.
-    pub fn note(&mut self, id: OrderId, state: Option<OrderState>, pending: Option<Pending>) {
+    /// Notes that a request about an open order is under way.
+    pub fn note(&mut self, id: OrderId, pending: Pending) {
         let Some(at) = self.at(id).filter(|_| self.get(id).is_some()) else { return };
         let noted = self.change(at, |order| {
-            order.state = state.unwrap_or(order.state);
-            order.pending = pending.unwrap_or(order.pending);
+            order.pending = pending;
             Ok::<_, std::convert::Infallible>(())
         });
         noted.unwrap_or_else(|never| match never {});

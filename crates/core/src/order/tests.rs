@@ -116,8 +116,7 @@ proptest! {
                 let side = if at % 2 == 0 { Side::Buy } else { Side::Sell };
                 let fresh = table.reserve_id();
                 table.insert(Order::new(fresh, OrderRequest { strategy: (at % 2) as u16, side, ..request() }, 0));
-                let sent = table.get(*id).is_some_and(|order| order.state == OrderState::Intent);
-                table.note(*id, sent.then_some(OrderState::Submitted), Some(Pending::Amend(60, 15)));
+                table.note(*id, Pending::Amend(60, 15));
             }
             let outcome = table.apply(&Report { order: *id, ..report(*kind) }).copied();
             if let Ok(order) = outcome {

@@ -6,7 +6,7 @@ use crate::order::{
     AccountEvent, Fill, OrderRequest, Reason, Report, ReportKind, SelfTrade, Terms, Trigger, TriggerBy,
 };
 use crate::risk::Refusal;
-use crate::types::{Liquidity, OrderKind, Side, TimeInForce};
+use crate::types::{Liquidity, Nanos, OrderId, OrderKind, Side, TimeInForce};
 
 /// In the byte of a request's kind: its terms follow. Requests without any have the bytes they always had.
 const HAS_TERMS: u8 = 128;
@@ -40,16 +40,8 @@ pub fn encode(decision: &Decision, out: &mut Vec<u8>) {
             out.push(Tag::Amend as u8);
             put(out, &[*ts, *order as i64, *price, *qty]);
         }
-        Decision::Report(report) => {
-            out.push(Tag::Report as u8);
-            put(out, &[report.ts_recv, report.order as i64, report.ts_venue]);
-            put_report(out, &report.kind);
-        }
-        Decision::Posting { ts, order, transaction } => {
-            out.push(Tag::Posting as u8);
-            put(out, &[*ts, *order as i64]);
-            transaction.lines().iter().for_each(|line| put_posting(out, line));
-        }
+        Decision::Report(report) => encode_report(report, out),
+        Decision::Posting { ts, order, transaction } => encode_posting(*ts, *order, transaction, out),
         Decision::Refused { ts, request, refusal } => {
             out.push(Tag::Refused as u8);
             put(out, &[*ts, 0]);
@@ -72,6 +64,22 @@ pub fn encode(decision: &Decision, out: &mut Vec<u8>) {
             out.extend_from_slice(&amount.to_le_bytes());
         }
     }
+}
+
+/// The bytes of [`Decision::Report`].
+#[inline]
+pub(super) fn encode_report(report: &Report, out: &mut Vec<u8>) {
+    out.push(Tag::Report as u8);
+    put(out, &[report.ts_recv, report.order as i64, report.ts_venue]);
+    put_report(out, &report.kind);
+}
+
+/// The bytes of [`Decision::Posting`].
+#[inline]
+pub(super) fn encode_posting(ts: Nanos, order: OrderId, transaction: &Transaction, out: &mut Vec<u8>) {
+    out.push(Tag::Posting as u8);
+    put(out, &[ts, order as i64]);
+    transaction.lines().iter().for_each(|line| put_posting(out, line));
 }
 
 #[inline]

@@ -145,9 +145,24 @@ impl Log {
 
     /// Adds one record.
     pub fn add(&mut self, decision: &Decision) {
+        self.write(|out| codec::encode(decision, out));
+    }
+
+    /// Adds [`Decision::Report`].
+    pub fn report(&mut self, report: &Report) {
+        self.write(|out| codec::encode_report(report, out));
+    }
+
+    /// Adds [`Decision::Posting`].
+    pub fn posting(&mut self, ts: Nanos, order: OrderId, transaction: &Transaction) {
+        self.write(|out| codec::encode_posting(ts, order, transaction, out));
+    }
+
+    #[inline]
+    fn write(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&[0, 0]);
-        codec::encode(decision, &mut self.bytes);
+        encode(&mut self.bytes);
         let length = (self.bytes.len() - start - 2) as u16;
         self.bytes[start..start + 2].copy_from_slice(&length.to_le_bytes());
         self.records += 1;

@@ -5,7 +5,7 @@ mod terms;
 use crate::book::{Book, Sync};
 use crate::instrument::{Instrument, RATE_SCALE};
 use crate::ledger::Position;
-use crate::order::{Exposure, Order, OrderRequest, Pending, Terms};
+use crate::order::{Exposure, Order, OrderRequest, Pending, SentOrder, Terms};
 use crate::types::{Money, NO_TIME, Nanos, OrderKind, Qty, SECOND, Side, Ticks};
 
 /// The largest price or quantity an order may have, in ticks or steps: sums and products of several stay countable.
@@ -216,7 +216,7 @@ pub struct Approved {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// A new order.
-    Submit(Order),
+    Submit(SentOrder),
     /// A new price and whole quantity of an order.
     Amend {
         /// Which.
@@ -254,27 +254,20 @@ impl Gate {
         Self { limits, plain_only: false, sent: vec![NO_TIME; ring], oldest: 0 }
     }
 
-    /// Approves a new order.
+    /// Approves a new order. What is sent of it is to be [counted](Gate::count).
     ///
     /// # Errors
     /// The first bound it breaks, in the order of [`Gate::check`].
-    pub fn submit(&mut self, order: Order, standing: &Standing<'_>) -> Result<Approved, Refusal> {
+    pub fn submit(&self, order: SentOrder, standing: &Standing<'_>) -> Result<Approved, Refusal> {
         self.check(&order.request, standing)?;
-        self.count(standing.now);
         Ok(Approved { action: Action::Submit(order) })
     }
 
-    /// Approves an amendment, checked as if it were a new order for what is left.
+    /// Approves an amendment, checked and to be counted as if it were a new order for what is left.
     ///
     /// # Errors
     /// The first bound it breaks, in the order of [`Gate::check`].
-    pub fn amend(
-        &mut self,
-        order: &Order,
-        price: Ticks,
-        qty: Qty,
-        standing: &Standing<'_>,
-    ) -> Result<Approved, Refusal> {
+    pub fn amend(&self, order: &Order, price: Ticks, qty: Qty, standing: &Standing<'_>) -> Result<Approved, Refusal> {
         let qty_left = qty.saturating_sub(order.filled);
         let terms = Terms { display: order.request.terms.display.min(qty_left), ..order.request.terms };
         let request = OrderRequest { price, qty: qty_left, terms, ..order.request };
@@ -284,7 +277,6 @@ impl Gate {
         if pays && amended.reserved_cost(standing.instrument, price) > standing.quote_available {
             return Err(Refusal::InsufficientBalance);
         }
-        self.count(standing.now);
         Ok(Approved { action: Action::Amend { order: order.id, price, qty } })
     }
 
@@ -422,7 +414,8 @@ impl Gate {
         notional + behind.1 <= behind.0.max(0) / RATE_SCALE * leverage
     }
 
-    fn count(&mut self, now: Nanos) {
+    /// Counts what was sent.
+    pub fn count(&mut self, now: Nanos) {
         if !self.sent.is_empty() {
             self.sent[self.oldest] = now;
             self.oldest = (self.oldest + 1) % self.sent.len();

@@ -1,7 +1,7 @@
 use super::*;
 use crate::event::{Event, Kind, flag};
 use crate::instrument::money;
-use crate::order::{Order, Terms, Trigger};
+use crate::order::{Order, SentOrder, Terms, Trigger};
 use crate::types::TimeInForce;
 
 const SPOT: &str = r#"{"id": "BTC/USDT@binance", "symbol": "BTCUSDT", "kind": "spot", "tick_size": "0.01",
@@ -77,19 +77,15 @@ fn every_refusal_has_its_cause() {
             lent: None,
             day_pnl: 0,
         };
-        let order = |request| Order::new(1, request, 0);
-        assert!(Gate::new(limits).submit(order(request), &standing).is_ok());
+        assert!(Gate::new(limits).submit(SentOrder { id: 1, request }, &standing).is_ok());
         change(&mut request, &mut standing, &mut limits);
         let mut gate = Gate::new(limits);
         if refusal == Refusal::OrderRate {
-            assert!(gate.submit(order(request), &standing).is_ok());
+            gate.count(standing.now);
         }
-        assert_eq!(gate.submit(order(request), &standing), Err(refusal));
-        assert_eq!(
-            gate.amend(&order(request), request.price, request.qty, &standing),
-            Err(refusal),
-            "an amendment too"
-        );
+        assert_eq!(gate.submit(SentOrder { id: 1, request }, &standing), Err(refusal));
+        let amended = gate.amend(&Order::new(1, request, 0), request.price, request.qty, &standing);
+        assert_eq!(amended, Err(refusal), "an amendment too");
     }
     let named: std::collections::BTreeSet<_> = rows.iter().map(|row| row.0.name()).collect();
     // That a group was refused, and that the client sends only plain orders, is told of in the engine's tests.
@@ -177,7 +173,11 @@ fn the_rate_is_counted_over_any_second() {
             lent: None,
             day_pnl: 0,
         };
-        gate.submit(Order::new(1, buy(6_000_000, 1_000_000), now), &standing).is_ok()
+        let passes = gate.submit(SentOrder { id: 1, request: buy(6_000_000, 1_000_000) }, &standing).is_ok();
+        if passes {
+            gate.count(now);
+        }
+        passes
     };
     let tenth = SECOND / 10;
     let mut three = gate(3);

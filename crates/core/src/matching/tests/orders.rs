@@ -7,13 +7,13 @@ const STOP: Terms = Terms { trigger: Trigger::Stop, ..Terms::PLAIN };
 const TAKE: Terms = Terms { trigger: Trigger::TakeProfit, ..Terms::PLAIN };
 const REDUCE: Terms = Terms { reduce_only: true, ..Terms::PLAIN };
 
-fn on(mut order: Order, terms: Terms) -> Order {
+fn on(mut order: SentOrder, terms: Terms) -> SentOrder {
     order.request.terms = terms;
     order
 }
 
 /// A market order that waits for `level`.
-fn stop(id: OrderId, side: Side, level: Ticks, qty: Qty) -> Order {
+fn stop(id: OrderId, side: Side, level: Ticks, qty: Qty) -> SentOrder {
     on(market(id, side, IOC, qty), Terms { level, ..STOP })
 }
 
