@@ -11,7 +11,7 @@ use kedge_core::risk::Limits;
 use kedge_core::simulation::{Pace, Simulation};
 use kedge_core::strategy::{Fault, Interest, Strategy, Wake};
 use kedge_core::types::{
-    InstrumentIx, MILLISECOND, Money, Nanos, OrderKind, Qty, SECOND, Side, StrategyIx, Ticks, TimeInForce,
+    InstrumentIx, MILLISECOND, Money, Nanos, OrderId, OrderKind, Qty, SECOND, Side, StrategyIx, Ticks, TimeInForce,
 };
 
 use crate::columns::Market;
@@ -162,8 +162,8 @@ pub(crate) struct Maker {
     /// From here on there is no data, and nothing to do.
     end: Nanos,
     seen: Rc<Cell<Seen>>,
-    /// Room for the orders of one wake-up.
-    open: Vec<Order>,
+    /// Room for the open orders of one wake-up: which, where, and whether they can be cancelled.
+    open: Vec<(OrderId, Side, Ticks, bool)>,
 }
 
 impl Strategy for Maker {
@@ -199,13 +199,14 @@ impl Maker {
         let mut wanted = quotes(best_bid, best_ask, ctx.position() / self.lot);
         let mut requests = 0;
         self.open.clear();
-        self.open.extend(ctx.orders().copied());
-        for order in &self.open {
-            let wanted = &mut wanted[order.request.side as usize];
-            if keep && *wanted == Some(order.request.price) {
+        let open = |order: &Order| (order.id, order.request.side, order.request.price, order.is_cancellable());
+        self.open.extend(ctx.orders().map(open));
+        for &(id, side, price, is_cancellable) in &self.open {
+            let wanted = &mut wanted[side as usize];
+            if keep && *wanted == Some(price) {
                 *wanted = None;
-            } else if order.is_cancellable() {
-                ctx.cancel(order.id);
+            } else if is_cancellable {
+                ctx.cancel(id);
                 requests += 1;
             }
         }

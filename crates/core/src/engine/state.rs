@@ -405,10 +405,11 @@ impl State {
         let exposure =
             without.map_or_else(|| self.orders.exposure(strategy), |order| self.orders.exposure_without(order));
         let day_pnl = if slot.gate.limits.daily_loss.is_some() { self.day_pnl(strategy) } else { 0 };
-        let (quote_available, notional_elsewhere) = if Position::may_be_short(&view.instrument) {
-            self.margin(strategy)
+        let (quote_available, notional_elsewhere, base_available) = if Position::may_be_short(&view.instrument) {
+            let (equity, elsewhere) = self.margin(strategy);
+            (equity, elsewhere, 0)
         } else {
-            (self.quote_free(strategy, without), 0)
+            (self.quote_free(strategy, without), 0, self.base_free(strategy, without))
         };
         let lent = view.lends.then(|| self.margin(strategy));
         Standing {
@@ -420,7 +421,7 @@ impl State {
             exposure,
             quote_available,
             notional_elsewhere,
-            base_available: self.base_free(strategy, without),
+            base_available,
             lent,
             day_pnl,
         }

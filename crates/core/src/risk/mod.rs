@@ -411,7 +411,9 @@ impl Gate {
         if !instrument.margin_tiers.is_empty() {
             leverage = leverage.min(i128::from(instrument.margin_tiers.of(notional).leverage) * RATE_SCALE);
         }
-        notional + behind.1 <= behind.0.max(0) / RATE_SCALE * leverage
+        let (needed, equity) = (notional + behind.1, behind.0.max(0));
+        // A division of 128 bits is dear, and mostly the equity is enough by itself.
+        leverage >= RATE_SCALE && needed <= equity - RATE_SCALE || needed <= equity / RATE_SCALE * leverage
     }
 
     /// Counts what was sent.

@@ -118,7 +118,8 @@ impl Place {
     #[inline]
     #[allow(clippy::cast_precision_loss)]
     pub fn waits(&self, qty: Qty, lot: Qty) -> bool {
-        (qty as f64 - self.front) / (lot as f64) < 0.5
+        let past = qty as f64 - self.front;
+        past <= 0.0 || past / (lot as f64) < 0.5
     }
 
     /// The level changed from `previous` to `now` steps.
