@@ -110,7 +110,7 @@ fn orders_table<'py>(py: Python<'py>, orders: &[&Order], instruments: &[Instrume
 
 #[allow(clippy::cast_precision_loss)]
 fn fills_table<'py>(py: Python<'py>, engine: &Engine, instruments: &[Instrument]) -> PyResult<Bound<'py, PyDict>> {
-    let (table, fills) = (PyDict::new(py), &engine.blotter().fills);
+    let (table, fills, held) = (PyDict::new(py), &engine.blotter().fills, engine.positions_after_fills());
     let of = |fill: &FillRow| &instruments[usize::from(fill.instrument)];
     table.set_item("ts", PyArray1::from_iter(py, fills.iter().map(|f| f.ts_venue)))?;
     table.set_item("ts_recv", PyArray1::from_iter(py, fills.iter().map(|f| f.ts_recv)))?;
@@ -124,11 +124,12 @@ fn fills_table<'py>(py: Python<'py>, engine: &Engine, instruments: &[Instrument]
     let liquidity = |f: &FillRow| if f.fill.liquidity == Liquidity::Maker { "maker" } else { "taker" };
     table.set_item("liquidity", names(fills, liquidity))?;
     table.set_item("fee", decimals(py, fills.iter().map(|f| f.fill.fee)))?;
-    table.set_item("position", decimals(py, fills.iter().map(|f| quantity(f.position.qty, of(f)))))?;
-    table.set_item("cost", decimals(py, fills.iter().map(|f| f.position.cost)))?;
-    table.set_item("realised", decimals(py, fills.iter().map(|f| f.position.realised)))?;
-    table.set_item("fees", decimals(py, fills.iter().map(|f| f.position.fees)))?;
-    table.set_item("unrealised", decimals(py, fills.iter().map(|f| f.position.unrealised(of(f), f.twice_mid))))?;
+    let after = || fills.iter().zip(&held);
+    table.set_item("position", decimals(py, after().map(|(f, held)| quantity(held.qty, of(f)))))?;
+    table.set_item("cost", decimals(py, held.iter().map(|held| held.cost)))?;
+    table.set_item("realised", decimals(py, held.iter().map(|held| held.realised)))?;
+    table.set_item("fees", decimals(py, held.iter().map(|held| held.fees)))?;
+    table.set_item("unrealised", decimals(py, after().map(|(f, held)| held.unrealised(of(f), f.twice_mid))))?;
     let placed = |f: &FillRow| engine.orders().find(f.order).map(|order| order.queue_ahead).filter(|ahead| *ahead >= 0);
     let ahead = |f: &FillRow| placed(f).map_or(-1, |ahead| quantity(ahead, of(f)));
     table.set_item("queue_ahead", decimals(py, fills.iter().map(ahead)))?;

@@ -301,16 +301,17 @@ fn limits(world: &World, outcome: &Outcome, story: &Story) {
         for life in sent {
             assert!(limits.order_size.is_none_or(|most| life.request.qty <= most), "strategy {strategy}: {life:?}");
         }
-        let fills = outcome.blotter.fills.iter().filter(|row| usize::from(row.strategy) == strategy);
+        let fills = outcome.blotter.fills.iter().zip(&outcome.held);
+        let fills = fills.filter(|(row, _)| usize::from(row.strategy) == strategy);
         let (place, mut rebates) = (&world.places[usize::from(member.seat.instrument)], 0);
-        for row in fills {
+        for (row, after) in fills {
             // A rebate in base currency comes on top of what was bought.
             let in_base = place.instrument.kind == InstrumentKind::Spot && row.side == Side::Buy;
             rebates += if in_base { (-row.fill.fee).max(0) / place.instrument.base_step_value() } else { 0 };
-            let held = i128::from(row.position.qty.abs()) - rebates;
+            let held = i128::from(after.qty.abs()) - rebates;
             let most = limits.position.map_or(i128::MAX, i128::from);
             assert!(held <= most, "strategy {strategy} held {held}: {limits:?}");
-            assert!(limits.short || row.position.qty >= 0, "strategy {strategy} sold what it did not hold: {row:?}");
+            assert!(limits.short || after.qty >= 0, "strategy {strategy} sold what it did not hold: {row:?}");
         }
     }
 }
@@ -358,13 +359,13 @@ fn postings(world: &World, outcome: &Outcome, story: &Story) {
     }
     world.members.iter().for_each(|_| _ = ledger.add_strategy(false));
     let mut fills: BTreeMap<StrategyIx, usize> = BTreeMap::new();
-    for row in &outcome.blotter.fills {
+    for (row, after) in outcome.blotter.fills.iter().zip(&outcome.held) {
         let place = &world.places[usize::from(row.instrument)];
         charged(place, row.side, &row.fill);
         let pair = pairs[usize::from(row.instrument)];
         let made = ledger.fill(row.strategy, &place.instrument, pair, row.side, &row.fill);
         assert_eq!(told.next(), Some((row.order, made)));
-        assert_eq!(row.position, *ledger.position(row.strategy));
+        assert_eq!(*after, *ledger.position(row.strategy));
         *fills.entry(row.strategy).or_default() += 1;
     }
     assert_eq!(told.next(), None, "a posting without its fill");

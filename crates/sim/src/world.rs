@@ -4,6 +4,7 @@ use kedge_core::engine::{Blotter, Counts, Engine, EngineSettings, Seat, Tally};
 use kedge_core::event::{Columns, ColumnsBuf};
 use kedge_core::feature::{Clock, Imbalance};
 use kedge_core::instrument::{Instrument, InstrumentKind, RATE_SCALE};
+use kedge_core::ledger::Position;
 use kedge_core::matching::{Delay, FillModel, Latency, Lognormal, QueueModel, VenueSettings};
 use kedge_core::order::{Exposure, Order};
 use kedge_core::random::Stream;
@@ -72,6 +73,8 @@ pub struct Outcome {
     pub records: Vec<u8>,
     /// Fills, samples.
     pub blotter: Blotter,
+    /// What each fill left of its strategy's position.
+    pub held: Vec<Position>,
     /// Orders that ended, by id.
     pub ended: Vec<Order>,
     /// Open orders, the running exposure and the recounted one, per strategy.
@@ -186,6 +189,7 @@ impl World {
         Outcome {
             open: strategies.clone().map(open).collect(),
             blotter: engine.blotter().clone(),
+            held: engine.positions_after_fills(),
             ended: engine.orders().ended().copied().collect(),
             seen,
             counts: (0..self.places.len() as InstrumentIx).map(|ix| engine.counts(ix)).collect(),

@@ -151,6 +151,14 @@ impl Story {
             assert_eq!(theirs.position(strategy), ours.position(strategy));
         }
         assert_eq!((engine.imbalance(), theirs.imbalance()), (0, 0));
+        let fills = engine.blotter().fills.iter().zip(engine.positions_after_fills()).enumerate();
+        let last: BTreeMap<_, _> = fills.map(|(at, (row, after))| (row.strategy, (at, after))).collect();
+        for (strategy, (at, after)) in last {
+            let later = engine.blotter().interest.iter().filter(|paid| paid.strategy == strategy && paid.fills > at);
+            let mut after = after;
+            later.for_each(|paid| after.pay(engine.instrument(engine.instrument_of(strategy)), paid.price, paid.qty));
+            assert_eq!(after, *engine.ledger().position(strategy), "what fills and interest left");
+        }
         let mut feeds: Vec<Feed<'_>> =
             columns.iter().map(|rows| Feed::ours(&[rows.view()], None, Stream::new(0, 0))).collect();
         let parts = attribute(engine, &mut feeds, self.seats.len(), self.until).splits;

@@ -35,7 +35,8 @@ impl Engine {
             AccountEvent::Interest { strategy, instrument, price, qty } => {
                 let view = &self.state.views[usize::from(instrument)];
                 let transaction = self.state.ledger.interest(strategy, &view.instrument, view.currencies, price, qty);
-                self.state.blotter.interest.push(InterestPaid { strategy, price, qty });
+                let fills = self.state.blotter.fills.len();
+                self.state.blotter.interest.push(InterestPaid { strategy, price, qty, fills });
                 self.state.log.add(&Decision::Posting { ts: self.state.now, order: 0, transaction });
             }
             AccountEvent::Liquidated { account, instrument, side, fill } => {
@@ -130,10 +131,8 @@ impl State {
         let transaction = self.ledger.fill(strategy, &view.instrument, view.currencies, side, fill);
         self.log.posting(self.now, order, &transaction);
         let Report { ts_venue, ts_recv, .. } = *report;
-        let position = *self.ledger.position(strategy);
         let twice_mid = if fill.twice_mid == 0 { view.twice_mid() } else { fill.twice_mid };
-        let row =
-            FillRow { order, strategy, instrument, side, asked, fill: *fill, ts_venue, ts_recv, position, twice_mid };
+        let row = FillRow { order, strategy, instrument, side, asked, fill: *fill, ts_venue, ts_recv, twice_mid };
         self.blotter.fills.push(row);
     }
 }

@@ -1,9 +1,9 @@
 //! What others may read of the engine.
 
-use super::{Blotter, Counts, Engine, Tally};
+use super::{Blotter, Counts, Engine, FillRow, Tally};
 use crate::book::Book;
 use crate::instrument::{Instrument, InstrumentKind};
-use crate::ledger::{Account, Currencies, Ledger};
+use crate::ledger::{Account, Currencies, Ledger, Position};
 use crate::order::OrderTable;
 use crate::types::{AccountIx, CurrencyIx, InstrumentIx, Money, StrategyIx, Ticks};
 
@@ -52,6 +52,23 @@ impl Engine {
     /// What a strategy trades.
     pub fn instrument_of(&self, strategy: StrategyIx) -> InstrumentIx {
         self.state.slots[usize::from(strategy)].instrument
+    }
+
+    /// What each fill of the blotter left of its strategy's position, for a session that began without positions.
+    pub fn positions_after_fills(&self) -> Vec<Position> {
+        let blotter = &self.state.blotter;
+        let (mut held, mut interest) =
+            (vec![Position::default(); self.strategies()], blotter.interest.iter().peekable());
+        let after = |(number, row): (usize, &FillRow)| {
+            while let Some(paid) = interest.next_if(|paid| paid.fills <= number) {
+                let instrument = self.instrument(self.instrument_of(paid.strategy));
+                held[usize::from(paid.strategy)].pay(instrument, paid.price, paid.qty);
+            }
+            let position = &mut held[usize::from(row.strategy)];
+            position.trade(self.instrument(row.instrument), row.side, &row.fill);
+            *position
+        };
+        blotter.fills.iter().enumerate().map(after).collect()
     }
 
     /// What the books fail to balance by: postings that do not cancel, and the difference between each strategy's PnL

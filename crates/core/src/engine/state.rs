@@ -129,14 +129,12 @@ pub struct FillRow {
     pub ts_venue: Nanos,
     /// Ours.
     pub ts_recv: Nanos,
-    /// The strategy's position after it.
-    pub position: Position,
     /// Bid + ask in ticks: the venue's just before it where it tells, else ours when the report came.
     pub twice_mid: Ticks,
 }
 
 // A run may make millions of them.
-const _: () = assert!(size_of::<FillRow>() <= 192);
+const _: () = assert!(size_of::<FillRow>() <= 112);
 
 /// A position of an account that the venue closed, or a part of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,6 +175,8 @@ pub struct InterestPaid {
     pub price: Ticks,
     /// In quantity steps.
     pub qty: Qty,
+    /// How many fills had been noted before it.
+    pub fills: usize,
 }
 
 /// What a run leaves for its report.

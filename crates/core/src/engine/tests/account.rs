@@ -38,7 +38,7 @@ fn what_is_amended_or_cancelled_keeps_its_exposure_until_the_venue_answers() {
         "55 position: buy 2 at 97",
     ];
     assert_eq!(day.asked(), expected);
-    assert_eq!(day.fills.last().map(|fill| fill.position.qty), Some(9));
+    assert_eq!(day.held, [9]);
     assert_eq!(day.open[0].0, Exposure::default());
 }
 

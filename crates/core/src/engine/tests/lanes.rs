@@ -86,10 +86,10 @@ fn fate(rows: &ColumnsBuf, seeds: &[u64], pace: Pace) -> Fate {
     let engine = simulation.engine();
     assert_eq!(engine.imbalance(), 0);
     let last = seeds.len() as AccountIx;
-    let fills = engine.blotter().fills.iter().filter(|row| row.strategy + 1 == last);
-    let told = fills.map(|row| {
+    let fills = engine.blotter().fills.iter().zip(engine.positions_after_fills());
+    let told = fills.filter(|(row, _)| row.strategy + 1 == last).map(|(row, after)| {
         let (side, fill) = (row.side, row.fill);
-        (row.ts_venue, row.ts_recv, side, fill.price, fill.qty, fill.trade, row.position.qty)
+        (row.ts_venue, row.ts_recv, side, fill.price, fill.qty, fill.trade, after.qty)
     });
     (told.collect(), engine.ledger().cash(last, 0) + engine.ledger().balance(last, Account::Rounding, 0))
 }
