@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,10 @@ def _w1_cases() -> list[Case]:
         queue, _, kept = variant.partition(", ")
         options = ("--mode", "mm_keep" if kept else "mm", "--queue", queue)
         cases.append(_l2("w1_mm", variant, "w1", options, {"wakes": W1_WAKES, **figures}, Goal(ratio=6)))
+        if variant == "power":
+            # The same run where one book serves the venue and us, as Kedge does by itself where that is the same.
+            one = Kedge((*cases[-1].kedge.arguments, "--views", "one"))
+            cases.append(replace(cases[-1], variant="power, one book", kedge=one, goal=Goal(ratio=9)))
     return cases
 
 
