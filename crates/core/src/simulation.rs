@@ -265,6 +265,7 @@ impl<'a> Simulation<'a> {
             venue.book_mut().delay(-lag);
             let reached = venue.advance_or_wait(&mut self.theirs[0], horizon - lag, waits, &mut self.reports[0]) + lag;
             self.engine.swap_book(0, venue.book_mut(), lag);
+            self.engine.follow(0, &mut self.ours[0], &self.theirs[0]);
             self.engine.advance(&mut self.ours, &mut self.reports, reached, false);
             let stopped = faults < self.engine.faults().len();
             let waiting = wake.is_some_and(|wake| wake <= until) || reached < until || stopped;

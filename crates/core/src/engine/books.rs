@@ -2,6 +2,7 @@
 
 use super::Engine;
 use crate::book::Book;
+use crate::feed::Feed;
 use crate::types::{InstrumentIx, Nanos};
 
 impl Engine {
@@ -19,6 +20,11 @@ impl Engine {
     /// [lent](Engine::swap_book); or no longer.
     pub(crate) fn share_book(&mut self, instrument: InstrumentIx, shared: bool) {
         self.state.views[usize::from(instrument)].is_shared = shared;
+    }
+
+    /// Goes on in our feed of an instrument, of which we have the venue's book, to where the venue is in its own.
+    pub(crate) fn follow(&mut self, instrument: InstrumentIx, ours: &mut Feed<'_>, venue: &Feed<'_>) {
+        self.state.views[usize::from(instrument)].follow(ours, venue.position());
     }
 
     /// Takes a book for ours and gives ours back; the clock of what comes is `lag` behind.

@@ -220,7 +220,8 @@ impl View {
     /// Applies rows up to a time, and no further than a row (inclusive) if one is given.
     pub(super) fn run(&mut self, feed: &mut Feed<'_>, until: Nanos, last: Option<Row>) {
         if self.is_shared {
-            return self.follow(feed, until);
+            // It has followed the venue.
+            return;
         }
         let watch = if self.series.is_empty() { Watch::NONE } else { Watch::NONE.with_trades() };
         while let Some((block, at)) = feed.current() {
@@ -272,11 +273,11 @@ impl View {
         }
     }
 
-    /// The same where the book is the venue's, which has taken the rows in: what is left of them is the trades.
-    fn follow(&mut self, feed: &mut Feed<'_>, until: Nanos) {
-        while let Some((block, at)) = feed.current() {
+    /// Goes on to a row where the book is the venue's, which has taken the rows in: what is left of them is the trades.
+    pub(super) fn follow(&mut self, feed: &mut Feed<'_>, to: Row) {
+        while let Some((block, at)) = feed.current().filter(|(_, at)| *at < to) {
             let (columns, times) = (block.columns(), block.times());
-            let next = times.until(at.row..columns.len(), until);
+            let next = if at.block == to.block { to.row } else { columns.len() };
             let is_trade = |code: &u8| Kind::of(*code) == Kind::Trade;
             let flags = &columns.flags[at.row..next];
             if let Some(passed) = flags.iter().rposition(is_trade) {
@@ -288,11 +289,7 @@ impl View {
                     self.print(&columns.get(row), times.at(row));
                 }
             }
-            let is_later = next < columns.len();
             feed.seek(next);
-            if is_later {
-                return;
-            }
         }
     }
 

@@ -294,6 +294,12 @@ impl<'a> Feed<'a> {
         self.at.row = row;
     }
 
+    /// Where the next row is. Comparable between feeds of the same blocks that [`Feed::lag`] is given for.
+    #[inline]
+    pub fn position(&self) -> Position {
+        self.at
+    }
+
     /// When the next row reaches the reader.
     #[inline]
     pub fn next_time(&mut self) -> Option<Nanos> {
