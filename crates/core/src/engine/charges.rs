@@ -1,8 +1,9 @@
 //! What a venue does to an account by itself: funding, interest, liquidation. Live, only funding is told so; in a
 //! simulation all of them come as reports.
 
-use super::state::{FillRow, InterestPaid, State};
-use super::{Engine, Liquidation};
+use super::Engine;
+use super::blotter::{FillRow, InterestPaid, Liquidation};
+use super::state::State;
 use crate::instrument::Instrument;
 use crate::ledger::{SETTLEMENT, fee_in_base, payments, quantities, share};
 use crate::order::{AccountEvent, Fill, Order, OrderRequest, OrderState, Report, Terms};

@@ -4,6 +4,7 @@
 //! then reports, then timers, so that a timer sees all that reached us by then. What a strategy asks for takes effect
 //! when its wake-up ends.
 
+mod blotter;
 mod books;
 mod charges;
 mod checkpoint;
@@ -20,10 +21,10 @@ mod streams;
 
 use std::collections::BinaryHeap;
 
+pub use blotter::{Blotter, FillRow, InterestPaid, Liquidation, Sample};
 pub(crate) use charges::split;
 pub use checkpoint::{Checkpoint, HeldPnl, HeldPosition};
 pub use context::Context;
-pub use state::{Blotter, Counts, FillRow, InterestPaid, Liquidation, Sample};
 
 use crate::book::Book;
 use crate::instrument::Instrument;
@@ -35,6 +36,7 @@ use crate::record::{Decision, Log};
 use crate::risk::{Gate, Limits, Refusal};
 use crate::strategy::{Fault, Interest, Quote, Strategy, Wake};
 use crate::types::{AccountIx, InstrumentIx, Money, Nanos, SECOND, StrategyIx};
+pub use state::Counts;
 use state::{Slot, State, Timer, TimerKind, View};
 
 /// A day in nanoseconds.
@@ -292,8 +294,10 @@ impl Engine {
         let request = order.request;
         let interest = state.slots[usize::from(request.strategy)].interest;
         let wake = match report.kind {
-            ReportKind::Filled(fill) => interest.fill.then(|| Wake::Fill(*order, fill)),
-            _ => interest.order.then(|| Wake::Order(*order)),
+            ReportKind::Filled(fill) if interest.fill => Some(Wake::Fill(*order, fill)),
+            ReportKind::Filled(_) => None,
+            _ if interest.order => Some(Wake::Order(*order)),
+            _ => None,
         };
         if let ReportKind::Filled(fill) = &report.kind {
             state.book(report, report.order, &request, fill);
