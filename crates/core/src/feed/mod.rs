@@ -314,13 +314,14 @@ impl<'a> Feed<'a> {
             let rows = run.rows(columns);
             at = at.max(Position { block, row: rows.start });
             let is_here = at.block == block && at.row < rows.end;
-            if is_here && run.kinds & kinds != 0 {
-                if let Some(hit) = first_end(&columns.flags[at.row..rows.end], kinds) {
-                    at.row += hit;
-                    self.searched = at;
-                    self.found = Some((self.time(at), at));
-                    return self.found;
-                }
+            if is_here
+                && run.kinds & kinds != 0
+                && let Some(hit) = first_end(&columns.flags[at.row..rows.end], kinds)
+            {
+                at.row += hit;
+                self.searched = at;
+                self.found = Some((self.time(at), at));
+                return self.found;
             }
             at = at.max(Position { block, row: rows.end });
             self.searching += 1;
