@@ -2,8 +2,8 @@
 //!
 //! Nothing is copied where rows can be read as they stand. Where the venue's order is not the one received, or times
 //! have to be made, that is done for a window of rows at a time: between two places behind which nothing belongs
-//! before. So a recording of any length needs the memory of a window beside its columns, and that of its survey: 40 bytes
-//! for each stretch in order, or for each 256 rows where they are not.
+//! before. So a recording of any length needs the memory of a window beside its columns, and that of its survey: 40
+//! bytes for each stretch in order, or for each 256 rows where they are not.
 
 mod survey;
 
@@ -416,8 +416,8 @@ fn ends(code: u8, kinds: u8) -> bool {
     kinds >> sought(code) & 1 != 0 && (code & flag::LAST != 0 || Kind::of(code) == Kind::Trade)
 }
 
-/// The first row that ends a message of one of these kinds. Mostly it is near; where it is not, chunks without the kinds
-/// are passed over with no branch a row.
+/// The first row that ends a message of one of these kinds. Mostly it is near; where it is not, chunks without them are
+/// passed over with no branch a row.
 fn first_end(flags: &[u8], kinds: u8) -> Option<usize> {
     flags.chunks(CHUNK).enumerate().find_map(|(number, chunk)| {
         if number > 0 && !has(chunk, kinds) {
