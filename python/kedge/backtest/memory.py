@@ -16,22 +16,26 @@ from kedge.model.errors import DataError, UsageError
 GB: Final = 10**9
 COLUMN_BYTES: Final = 25
 """Of one row in the columns: two times, price, quantity, flags."""
-ENGINE_BYTES: Final = 60
-"""Of one row besides: the venue's order of the rows, and our view's times where they are not the recorded ones."""
+RUN_BYTES: Final = 25
+"""Of one row in a run besides, at most: 24 were measured under stress, which has the times received twice again; 2 to 6
+without it, for candles, samples and what the engine keeps of the order of the rows (0.3, or 0.5 with a drawn latency,
+where none are in order)."""
+DECODING_BYTES: Final = 60
+"""Of one row besides, while the file that has it is decoded."""
 MOST_ROWS_A_BYTE: Final = 0.3
 """More rows than any recording has for a byte on disk, compressed."""
 MOST_ROWS_A_SECOND: Final = 10_000
 """More rows than the seeded market makes in a second."""
 
 
-def require(rows: int, held: int, bound_gb: float | None) -> None:
+def require(rows: int, held: int, bound_gb: float | None, decoded: int = 0) -> None:
     """Refuses a run over more rows than memory holds, before they are read.
 
-    `held` of the rows will have their columns in memory; those mapped from a catalog need not. The bound is `memory_gb`
-    of the settings, else what the machine has free. Raises `UsageError` with what is needed, what there is, and what to
-    do.
+    `held` of the rows will have their columns in memory; those mapped from a catalog need not. `decoded` are those of
+    the largest file to be decoded. The bound is `memory_gb` of the settings, else what the machine has free. Raises
+    `UsageError` with what is needed, what there is, and what to do.
     """
-    needed = rows * ENGINE_BYTES + held * COLUMN_BYTES
+    needed = _needed(rows, held, decoded)
     allowed = _allowed(bound_gb)
     if allowed is None or needed <= allowed:
         return
@@ -50,27 +54,32 @@ def require_for_recorded(
     files = [Path(name) for name in data if "#" not in name and Path(name).is_file()]
     mapped = sum(_rows_of_catalog(name, only) for name in data if "#" in name or Path(name).is_dir())
     most = round(MOST_ROWS_A_BYTE * sum(file.stat().st_size for file in files))
-    if allowed is None or most * COLUMN_BYTES + (most + mapped) * ENGINE_BYTES <= allowed:
+    if allowed is None or _needed(most + mapped, most, most) <= allowed:
         return
-    held = sum(map(_rows_of_file, recorded.probe(files, definitions))) if files else 0
-    require(held + mapped, held, bound_gb)
+    held = [_rows_of_file(file) for file in recorded.probe(files, definitions)] if files else []
+    require(sum(held) + mapped, sum(held), bound_gb, max(held, default=0))
 
 
 def require_for_seeded(instrument: str | None, duration: int, seed: int, bound_gb: float | None) -> None:
     """The same for the seeded market, as dense as its first minute. A short one is not looked into."""
-    allowed = _allowed(bound_gb)
-    if allowed is None or duration * MOST_ROWS_A_SECOND / 1e9 * (COLUMN_BYTES + ENGINE_BYTES) <= allowed:
+    allowed, most = _allowed(bound_gb), MOST_ROWS_A_SECOND * duration // 10**9
+    if allowed is None or _needed(most, most, 0) <= allowed:
         return
     minute = min(duration, 60 * 10**9)
     rows = len(markets.seeded_market(instrument, minute, seed, None).streams[0].blocks[0]) * duration // minute
     require(rows, rows, bound_gb)
 
 
+def _needed(rows: int, held: int, decoded: int) -> int:
+    # Files are decoded one by one, and before the run.
+    return held * COLUMN_BYTES + max(rows * RUN_BYTES, decoded * DECODING_BYTES)
+
+
 def _rows_of_catalog(name: str, only: str | None) -> int:
     folder, _, instrument = name.partition("#")
     catalog = Catalog(folder)
-    wanted = [instrument] if instrument else [only] if only else catalog.instruments()
-    return sum(segment.rows for each in wanted for segment in catalog.segments(str(each)))
+    wanted = [instrument] if instrument else [only] if only else [each.id for each in catalog.instruments()]
+    return sum(segment.rows for each in wanted for segment in catalog.segments(each))
 
 
 def _rows_of_file(recording: recorded.Recording) -> int:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from kedge.backtest import loading, memory
+from kedge.backtest import loading, markets, memory
 from kedge.backtest.run import BacktestRequest, backtest
+from kedge.catalog import Catalog
 from kedge.model.errors import DataError, UsageError
 from kedge.model.settings import Settings
 from tests.unit.feeds import conftest as recording
@@ -105,6 +106,29 @@ def test_what_is_needed_is_near_what_is_read() -> None:
         memory.require_for_seeded(None, 3_600 * 10**9, 7, 0.01)
     rows = int(caught.value.message.partition(" rows")[0].rpartition(" ")[2].replace(",", ""))
     assert 2_000_000 < rows < 4_500_000
+
+
+def test_what_a_catalog_maps_needs_no_columns(tmp_path: Path) -> None:
+    """Of the whole catalog, and of one instrument of it."""
+    stream = markets.seeded_market(None, 5 * 10**9, 7, None).streams[0]
+    Catalog(tmp_path).write(stream)
+    rows = sum(map(len, stream.blocks))
+    enough = rows * memory.RUN_BYTES
+    for name in (str(tmp_path), f"{tmp_path}#{stream.instrument['id']}"):
+        memory.require_for_recorded([name], None, None, enough / memory.GB)
+        with pytest.raises(UsageError, match=f"for {rows:,} rows"):
+            memory.require_for_recorded([name], None, None, (enough - 1) / memory.GB)
+    with pytest.raises(UsageError):
+        memory.require(rows, rows, enough / memory.GB)
+
+
+def test_the_largest_file_is_decoded_before_the_run() -> None:
+    """Two files of a row each need less at once than one of two."""
+    column, run, decoding = memory.COLUMN_BYTES, memory.RUN_BYTES, memory.DECODING_BYTES
+    for decoded, needed in ((2, 2 * column + 2 * decoding), (1, 2 * column + decoding), (0, 2 * column + 2 * run)):
+        memory.require(2, 2, needed / memory.GB, decoded)
+        with pytest.raises(UsageError):
+            memory.require(2, 2, (needed - 1) / memory.GB, decoded)
 
 
 def test_what_the_machine_has_free_is_known() -> None:

@@ -2,7 +2,8 @@
 //!
 //! Nothing is copied where rows can be read as they stand. Where the venue's order is not the one received, or times
 //! have to be made, that is done for a window of rows at a time: between two places behind which nothing belongs
-//! before. So a recording of any length needs the memory of a window beside its columns.
+//! before. So a recording of any length needs the memory of a window beside its columns, and that of its survey: 40
+//! bytes for each stretch in order, or for each 256 rows where they are not.
 
 mod survey;
 
@@ -12,7 +13,7 @@ use crate::event::{Clock, Columns, ColumnsBuf, Event, Kind, flag};
 use crate::matching::Delay;
 use crate::random::Stream;
 use crate::types::{NO_TIME, Nanos, Ticks};
-use survey::{CHUNK, Chunk, Drawing, Reader, sought};
+use survey::{CHUNK, Drawing, Reader, Run, has, sought};
 
 /// Rows with the time at which each reaches its reader; times do not fall within or across blocks.
 #[derive(Clone, Debug)]
@@ -59,21 +60,22 @@ impl<'a> Block<'a> {
 #[derive(Clone, Debug)]
 pub struct Feed<'a> {
     reader: Reader,
-    /// A latency that is drawn, and how far the drawing was where each chunk begins.
-    drawn: Option<(Delay, Vec<Vec<Drawing>>)>,
+    /// A latency that is drawn, and how far the drawing was where each run begins.
+    drawn: Option<(Delay, Vec<Drawing>)>,
     blocks: Vec<Columns<'a>>,
-    chunks: Vec<Vec<Chunk>>,
-    /// What is being read; its first row and the place behind its last among `blocks`.
+    runs: Vec<Run>,
+    /// What is being read, and its first row; the run that goes on behind it, and its first row that is left.
     window: Option<Block<'a>>,
     begin: usize,
-    next: Position,
+    next: (usize, usize),
     at: Position,
     /// The last trade before the window.
     traded: Option<(Nanos, Ticks)>,
     rows: usize,
     span: Option<(Nanos, Nanos)>,
-    /// Rows before this one are known not to match `sought`.
+    /// Rows before this one are known not to match `sought`; no run before that one has it.
     searched: Position,
+    searching: usize,
     sought: u8,
     found: Option<(Nanos, Position)>,
 }
@@ -120,15 +122,16 @@ impl<'a> Feed<'a> {
             drawn: None,
             reader,
             blocks: blocks.to_vec(),
-            chunks: Vec::with_capacity(blocks.len()),
+            runs: Vec::new(),
             window: None,
             begin: 0,
             traded: None,
-            next: Position::default(),
+            next: (0, 0),
             at: Position::default(),
             rows: 0,
             span: None,
             searched: Position::default(),
+            searching: 0,
             sought: 0,
             found: None,
         }
@@ -138,19 +141,15 @@ impl<'a> Feed<'a> {
     fn survey(&mut self, random: Stream) {
         let (mut last, mut book) = (NO_TIME, NO_TIME);
         let mut drawing = Drawing::new(random);
-        for columns in &self.blocks {
-            if let Some((_, drawings)) = &mut self.drawn {
-                drawings.push(Vec::new());
-            }
-            let mut chunks = Vec::with_capacity(columns.len().div_ceil(CHUNK));
+        for (block, columns) in self.blocks.iter().enumerate() {
             for start in (0..columns.len()).step_by(CHUNK) {
                 let rows = start..columns.len().min(start + CHUNK);
-                let (chunk, first) = match &mut self.drawn {
+                let chunk = match &mut self.drawn {
                     Some((delay, drawings)) => {
-                        drawings.last_mut().into_iter().for_each(|block| block.push(drawing.clone()));
-                        drawing.survey(delay, columns, rows.clone(), &mut last)
+                        drawings.push(drawing.clone());
+                        drawing.survey(delay, columns, block, rows.clone(), &mut last)
                     }
-                    None => self.reader.survey(columns, rows.clone(), &mut last, &mut book),
+                    None => self.reader.survey(columns, block, rows.clone(), &mut last, &mut book),
                 };
                 let quotes = if self.reader == Reader::Venue && chunk.kinds & 1 << Kind::Quote as u8 != 0 {
                     columns.flags[rows.clone()].iter().filter(|&&code| Kind::of(code) == Kind::Quote).count()
@@ -158,18 +157,18 @@ impl<'a> Feed<'a> {
                     0
                 };
                 self.rows += rows.len() - quotes;
-                if let Some(first) = first {
-                    self.span = Some((self.span.map_or(first, |span| span.0.min(first)), last));
+                if quotes < rows.len() {
+                    self.span = Some((self.span.map_or(chunk.after, |span| span.0.min(chunk.after)), last));
                 }
-                // For the moment its own earliest time.
-                chunks.push(Chunk { after: first.unwrap_or(Nanos::MAX), ..chunk });
+                if !self.runs.last_mut().is_some_and(|run| run.join(&chunk)) {
+                    self.runs.push(chunk);
+                }
             }
-            self.chunks.push(chunks);
         }
         let mut after = Nanos::MAX;
-        for chunk in self.chunks.iter_mut().flatten().rev() {
-            let own = chunk.after;
-            chunk.after = after;
+        for run in self.runs.iter_mut().rev() {
+            let own = run.after;
+            run.after = after;
             after = after.min(own);
         }
     }
@@ -187,17 +186,14 @@ impl<'a> Feed<'a> {
     /// Opens the next window; `false` behind the last.
     #[cold]
     fn open(&mut self) -> bool {
-        while self.chunks.get(self.next.block).is_some_and(|chunks| self.next.row >= chunks.len()) {
-            self.next = Position { block: self.next.block + 1, row: 0 };
-        }
-        if self.next.block >= self.blocks.len() {
+        let Some(&run) = self.runs.get(self.next.0) else {
             // Stays behind the last row.
             self.at =
                 self.window.as_ref().map_or(self.at, |window| Position { row: window.columns().len(), ..self.at });
             return false;
-        }
+        };
         self.traded = self.last_trade();
-        self.at = Position { block: self.next.block, row: self.next.row * CHUNK };
+        self.at = Position { block: run.block(), row: self.left(&run).start };
         let window = match self.as_it_stands() {
             Some(window) => window,
             None => self.sorted(),
@@ -208,25 +204,26 @@ impl<'a> Feed<'a> {
         !is_empty || self.open()
     }
 
+    /// The rows of the next run that no window had.
+    fn left(&self, run: &Run) -> Range<usize> {
+        let rows = run.rows(&self.blocks[run.block()]);
+        rows.start.max(self.next.1)..rows.end
+    }
+
     /// The longest window from `next` on that can be read as it stands.
     fn as_it_stands(&mut self) -> Option<Block<'a>> {
-        let columns = self.blocks[self.next.block];
-        let chunks = &self.chunks[self.next.block];
-        let first = chunks[self.next.row];
-        let fits = |chunk: &&Chunk| chunk.in_order && chunk.last <= chunk.after && chunk.told == first.told;
-        let mut count = chunks[self.next.row..].iter().take_while(fits).count();
-        if count > 0 && !first.told {
-            count = 1;
-        }
-        if count == 0 {
+        let run = self.runs[self.next.0];
+        let columns = self.blocks[run.block()];
+        let left = self.left(&run);
+        let rows = left.start..run.closed(self.reader, &columns, &left);
+        if !run.in_order || rows.is_empty() {
             return None;
         }
-        let rows = self.next.row * CHUNK..columns.len().min((self.next.row + count) * CHUNK);
         let times = match self.reader.column(&columns) {
-            Some((times, later)) if first.told => Times::Shared(&times[..rows.end], later),
-            _ => Times::Own(rows.start, self.times(self.next.block, rows.clone())),
+            Some((times, later)) if run.told => Times::Shared(&times[..rows.end], later),
+            _ => Times::Own(rows.start, self.times(self.next.0, rows.clone())),
         };
-        self.next.row += count;
+        self.next = if rows.end == left.end { (self.next.0 + 1, 0) } else { (self.next.0, rows.end) };
         Some(Block { columns: Rows::Shared(columns.first(rows.end)), times })
     }
 
@@ -234,20 +231,17 @@ impl<'a> Feed<'a> {
     fn sorted(&mut self) -> Block<'a> {
         let mut order: Vec<(Nanos, usize, usize)> = Vec::new();
         let mut scale = i64::MAX;
-        loop {
-            let (block, columns) = (self.next.block, self.blocks[self.next.block]);
-            let Some(chunk) = self.chunks[block].get(self.next.row) else {
-                self.next = Position { block: block + 1, row: 0 };
-                continue;
-            };
-            let rows = self.next.row * CHUNK..columns.len().min((self.next.row + 1) * CHUNK);
-            let times = self.reader.times(&columns, rows.clone(), NO_TIME, chunk.book_before);
+        while let Some(&run) = self.runs.get(self.next.0) {
+            let (block, columns) = (run.block(), self.blocks[run.block()]);
+            let rows = self.left(&run);
+            self.next = (self.next.0 + 1, 0);
+            let times = self.reader.times(&columns, rows.clone(), NO_TIME, run.book_before);
             let kept = rows.zip(times).filter(|(row, _)| Kind::of(columns.flags[*row]) != Kind::Quote);
             order.extend(kept.map(|(row, time)| (time, block, row)));
             // Scales are powers of ten, so the smallest divides the others.
             scale = scale.min(columns.qty_scale);
-            self.next.row += 1;
-            if chunk.last <= chunk.after {
+            // A run in order is taken whole: what belongs before the end of the run ahead belongs before all of it.
+            if run.last <= run.after {
                 break;
             }
         }
@@ -265,9 +259,8 @@ impl<'a> Feed<'a> {
     pub fn lag(venue: &Self, ours: &Self) -> Option<Nanos> {
         let kinds =
             [Kind::Delta, Kind::Trade, Kind::Clear, Kind::Level].iter().fold(0, |kinds, kind| kinds | 1 << *kind as u8);
-        let as_it_stands =
-            |chunk: &Chunk| chunk.in_order && chunk.told && chunk.last <= chunk.after && chunk.kinds & !kinds == 0;
-        if ![venue, ours].iter().all(|feed| feed.chunks.iter().flatten().all(as_it_stands)) {
+        let as_it_stands = |run: &Run| run.in_order && run.told && run.last <= run.after && run.kinds & !kinds == 0;
+        if ![venue, ours].iter().all(|feed| feed.runs.iter().all(as_it_stands)) {
             return None;
         }
         let mut lag = None;
@@ -315,50 +308,51 @@ impl<'a> Feed<'a> {
         }
         if kinds != self.sought {
             (self.sought, self.searched, self.found) = (kinds, self.at, None);
+            // Our windows are a run each.
+            self.searching = self.next.0.saturating_sub(1);
         }
         if let Some(found) = self.found.filter(|found| found.1 >= self.at) {
             return Some(found);
         }
         let mut at = self.searched.max(self.at);
-        while let Some(columns) = self.blocks.get(at.block) {
-            while at.row < columns.len() {
-                let end = columns.len().min((at.row / CHUNK + 1) * CHUNK);
-                let chunk = self.chunks[at.block][at.row / CHUNK];
-                let hit = if chunk.kinds & kinds == 0 {
-                    None
-                } else {
-                    columns.flags[at.row..end].iter().position(|&code| ends(code, kinds))
-                };
-                if let Some(hit) = hit {
-                    at.row += hit;
-                    self.searched = at;
-                    self.found = Some((self.time(at), at));
-                    return self.found;
-                }
-                at.row = end;
+        while let Some(run) = self.runs.get(self.searching) {
+            let (block, columns) = (run.block(), &self.blocks[run.block()]);
+            let rows = run.rows(columns);
+            at = at.max(Position { block, row: rows.start });
+            let is_here = at.block == block && at.row < rows.end;
+            if is_here
+                && run.kinds & kinds != 0
+                && let Some(hit) = first_end(&columns.flags[at.row..rows.end], kinds)
+            {
+                at.row += hit;
+                self.searched = at;
+                self.found = Some((self.time(at), at));
+                return self.found;
             }
-            at = Position { block: at.block + 1, row: 0 };
+            at = at.max(Position { block, row: rows.end });
+            self.searching += 1;
         }
         self.searched = at;
         None
     }
 
-    /// When a row of our view reaches us.
+    /// When a row of our view reaches us, in the run that is searched.
     fn time(&self, at: Position) -> Nanos {
-        let (columns, chunk) = (&self.blocks[at.block], self.chunks[at.block][at.row / CHUNK]);
+        let (columns, run) = (&self.blocks[at.block], self.runs[self.searching]);
         match self.reader.column(columns) {
-            Some((times, later)) if chunk.told => times[at.row] + later,
-            _ => self.times(at.block, at.row / CHUNK * CHUNK..at.row + 1).last().copied().unwrap_or(NO_TIME),
+            Some((times, later)) if run.told => times[at.row] + later,
+            _ => self.times(self.searching, run.rows(columns).start..at.row + 1).last().copied().unwrap_or(NO_TIME),
         }
     }
 
-    /// The times of rows from the beginning of a chunk on, and within it.
-    fn times(&self, block: usize, rows: Range<usize>) -> Vec<Nanos> {
-        let (columns, at) = (&self.blocks[block], rows.start / CHUNK);
-        let chunk = self.chunks[block][at];
+    /// The times of rows from the beginning of a run on that is one chunk.
+    fn times(&self, run: usize, rows: Range<usize>) -> Vec<Nanos> {
+        let before = run.checked_sub(1).map_or(NO_TIME, |before| self.runs[before].last);
+        let (number, run) = (run, self.runs[run]);
+        let columns = &self.blocks[run.block()];
         match &self.drawn {
-            Some((delay, drawings)) => drawings[block][at].clone().times(delay, columns, rows, chunk.before).collect(),
-            None => self.reader.times(columns, rows, chunk.before, chunk.book_before),
+            Some((delay, drawings)) => drawings[number].clone().times(delay, columns, rows, before).collect(),
+            None => self.reader.times(columns, rows, before, run.book_before),
         }
     }
 
@@ -398,7 +392,7 @@ impl<'a> Feed<'a> {
     /// Whether any row tells of the book.
     pub fn has_book(&self) -> bool {
         let book = 1 << Kind::Delta as u8 | 1 << Kind::Clear as u8 | 1 << Kind::Level as u8;
-        self.chunks.iter().flatten().any(|chunk| chunk.kinds & book != 0)
+        self.runs.iter().any(|run| run.kinds & book != 0)
     }
 
     /// A row that was found.
@@ -426,6 +420,18 @@ impl<'a> Feed<'a> {
 #[inline]
 fn ends(code: u8, kinds: u8) -> bool {
     kinds >> sought(code) & 1 != 0 && (code & flag::LAST != 0 || Kind::of(code) == Kind::Trade)
+}
+
+/// The first row that ends a message of one of these kinds. Mostly it is near; where it is not, chunks without them are
+/// passed over with no branch a row.
+fn first_end(flags: &[u8], kinds: u8) -> Option<usize> {
+    flags.chunks(CHUNK).enumerate().find_map(|(number, chunk)| {
+        if number > 0 && !has(chunk, kinds) {
+            return None;
+        }
+        let at = chunk.iter().position(|&code| ends(code, kinds))?;
+        Some(number * CHUNK + at)
+    })
 }
 
 #[cfg(test)]

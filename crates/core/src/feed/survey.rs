@@ -11,22 +11,78 @@ use crate::types::{NO_TIME, Nanos};
 /// recording has many.
 pub(super) const CHUNK: usize = if cfg!(test) { 4 } else { 1 << 8 };
 
-/// What a survey found of a chunk of rows.
+/// What a survey found of a run of chunks of one block: of one chunk, or of all in a row whose times are the side's
+/// column and do not fall. What holds for one of those can be read off the column, so nothing is kept of each.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Chunk {
-    /// Latest time before it, of all rows and of the book's.
-    pub(super) before: Nanos,
-    pub(super) book_before: Nanos,
-    /// Latest time up to its end.
-    pub(super) last: Nanos,
-    /// Earliest time from its end on, in this block and those behind it.
-    pub(super) after: Nanos,
+pub(super) struct Run {
+    /// Its block, its first chunk there, and the chunk behind its last. 32 bits, so that a recording with nothing in
+    /// order has 40 bytes a chunk; a block of more chunks has more rows than any memory.
+    block: u32,
+    first: u32,
+    end: u32,
     /// Whether it can be read as it stands.
     pub(super) in_order: bool,
     /// Whether its times are the side's column.
     pub(super) told: bool,
     /// Kinds of its rows, bit `1 << kind`.
     pub(super) kinds: u8,
+    /// Latest time before it of the book's rows.
+    pub(super) book_before: Nanos,
+    /// Latest time up to its end, of it and of all rows before.
+    pub(super) last: Nanos,
+    /// Earliest time from its end on, in this block and those behind it.
+    pub(super) after: Nanos,
+}
+
+impl Run {
+    /// One chunk of a block, read as it stands for all that is known of it.
+    fn new(block: usize, rows: &Range<usize>, kinds: u8) -> Self {
+        let first = (rows.start / CHUNK) as u32;
+        let (last, after, book_before) = (NO_TIME, Nanos::MAX, NO_TIME);
+        let (in_order, told) = (true, true);
+        Self { block: block as u32, first, end: first + 1, in_order, told, kinds, book_before, last, after }
+    }
+
+    /// Number of its block.
+    #[inline]
+    pub(super) fn block(&self) -> usize {
+        self.block as usize
+    }
+
+    /// Its rows in its block.
+    #[inline]
+    pub(super) fn rows(&self, columns: &Columns<'_>) -> Range<usize> {
+        self.first as usize * CHUNK..columns.len().min(self.end as usize * CHUNK)
+    }
+
+    /// Takes in the chunk behind it, if both are their column in order; says whether it did.
+    pub(super) fn join(&mut self, next: &Self) -> bool {
+        let joins = self.block == next.block && self.is_column() && next.is_column();
+        if joins {
+            (self.end, self.last) = (next.end, next.last);
+            self.kinds |= next.kinds;
+        }
+        joins
+    }
+
+    /// Whether its times are the side's column and do not fall.
+    fn is_column(&self) -> bool {
+        self.in_order && self.told
+    }
+
+    /// Where those of its chunks end behind which nothing belongs before, of the chunks from `rows` on.
+    pub(super) fn closed(&self, reader: Reader, columns: &Columns<'_>, rows: &Range<usize>) -> usize {
+        if self.last <= self.after {
+            return rows.end;
+        }
+        match reader.column(columns) {
+            Some((times, later)) if self.is_column() => {
+                let early = times[rows.clone()].partition_point(|time| time + later <= self.after);
+                rows.start + early / CHUNK * CHUNK
+            }
+            _ => rows.start,
+        }
+    }
 }
 
 /// Whose clock a feed goes by.
@@ -87,23 +143,21 @@ impl Reader {
         .collect()
     }
 
-    /// Surveys a chunk, whose earliest time it returns as well, if there is any.
+    /// Surveys a chunk. Its own earliest time stands for that from its end on.
     pub(super) fn survey(
         self,
         columns: &Columns<'_>,
+        block: usize,
         rows: Range<usize>,
         last: &mut Nanos,
         book: &mut Nanos,
-    ) -> (Chunk, Option<Nanos>) {
+    ) -> Run {
         let kinds = kinds(&columns.flags[rows.clone()]);
-        let (before, book_before) = (*last, *book);
-        let mut chunk = Chunk { before, book_before, last: before, after: 0, in_order: true, told: true, kinds };
+        let mut chunk = Run { book_before: *book, ..Run::new(block, &rows, kinds) };
         if let Some(first) = self.plain(columns, rows.clone(), kinds, last, book) {
-            chunk.last = *last;
-            return (chunk, Some(first));
+            return Run { last: *last, after: first, ..chunk };
         }
         let column = self.column(columns);
-        let mut first = None;
         for row in rows {
             if self == Self::Venue && Kind::of(columns.flags[row]) == Kind::Quote {
                 chunk.in_order = false;
@@ -120,10 +174,9 @@ impl Reader {
             chunk.told &= column
                 .is_some_and(|(times, later)| times[row] != NO_TIME && times[row].checked_add(later) == Some(time));
             *last = time.max(*last);
-            first = Some(first.map_or(time, |first: Nanos| first.min(time)));
+            chunk.after = time.min(chunk.after);
         }
-        chunk.last = *last;
-        (chunk, first)
+        Run { last: *last, ..chunk }
     }
 
     /// The same for most chunks, at once: those whose times are the column, in order. `None` for others.
@@ -197,23 +250,21 @@ impl Drawing {
         })
     }
 
-    /// Surveys a chunk, whose earliest time it returns as well.
+    /// Surveys a chunk. Its own earliest time stands for that from its end on.
     pub(super) fn survey(
         &mut self,
         delay: &Delay,
         columns: &Columns<'_>,
+        block: usize,
         rows: Range<usize>,
         last: &mut Nanos,
-    ) -> (Chunk, Option<Nanos>) {
-        let kinds = kinds(&columns.flags[rows.clone()]);
-        let before = *last;
-        let mut first = None;
-        for time in self.times(delay, columns, rows, before) {
-            first = first.or(Some(time));
+    ) -> Run {
+        let mut chunk = Run { told: false, ..Run::new(block, &rows, kinds(&columns.flags[rows.clone()])) };
+        for time in self.times(delay, columns, rows, *last) {
+            chunk.after = time.min(chunk.after);
             *last = time;
         }
-        let chunk = Chunk { before, book_before: NO_TIME, last: *last, after: 0, in_order: true, told: false, kinds };
-        (chunk, first)
+        Run { last: *last, ..chunk }
     }
 }
 
@@ -225,4 +276,10 @@ pub(super) fn sought(code: u8) -> u8 {
 
 fn kinds(flags: &[u8]) -> u8 {
     flags.iter().fold(0, |kinds, &code| kinds | 1 << sought(code))
+}
+
+/// Whether rows are of one of these kinds, found without a branch a row.
+pub(super) fn has(flags: &[u8], kinds: u8) -> bool {
+    let is_there = |kind: u8| flags.iter().fold(false, |is_there, &code| is_there | (sought(code) == kind));
+    (0..8).any(|kind| kinds >> kind & 1 != 0 && is_there(kind))
 }

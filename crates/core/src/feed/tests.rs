@@ -1,4 +1,4 @@
-use super::survey::is_book;
+use super::survey::{Run, is_book};
 use super::*;
 use crate::matching::Quantiles;
 use crate::types::Side;
@@ -63,6 +63,58 @@ fn delay() -> impl Strategy<Value = Option<Delay>> {
     prop::option::of(prop_oneof![(0_i64..5).prop_map(Delay::Constant), drawn])
 }
 
+/// The rows cut into blocks at these places, each told so much earlier that its memory says another time.
+fn cut(rows: &[Event], cuts: &[usize], shift: Nanos) -> Vec<ColumnsBuf> {
+    let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % rows.len()).chain([0, rows.len()]).collect();
+    cuts.sort_unstable();
+    let early = |row: &Event| Event {
+        ts_event: if row.ts_event == NO_TIME { NO_TIME } else { row.ts_event - shift },
+        ts_recv: row.ts_recv - shift,
+        ..*row
+    };
+    cuts.windows(2).map(|cut| ColumnsBuf::pack(&rows[cut[0]..cut[1]].iter().map(early).collect::<Vec<_>>())).collect()
+}
+
+/// The same feed with a run for each chunk, as it is surveyed.
+fn apart<'a>(feed: &Feed<'a>) -> Feed<'a> {
+    let (mut last, mut book, mut runs) = (NO_TIME, NO_TIME, Vec::new());
+    for (block, columns) in feed.blocks.iter().enumerate() {
+        let chunks = (0..columns.len()).step_by(CHUNK).map(|start| start..columns.len().min(start + CHUNK));
+        runs.extend(chunks.map(|rows| feed.reader.survey(columns, block, rows, &mut last, &mut book)));
+    }
+    let mut after = Nanos::MAX;
+    for run in runs.iter_mut().rev() {
+        (run.after, after) = (after, after.min(run.after));
+    }
+    Feed { runs, ..feed.clone() }
+}
+
+/// A window: whether it is shared, its block and rows there, and what it says.
+type Window = (bool, usize, Range<usize>, Vec<(Nanos, Event)>);
+
+/// All windows of a feed; those that are shared and follow each other in a block are one.
+fn windows(mut feed: Feed<'_>) -> (Vec<Window>, usize) {
+    let (mut windows, mut count) = (Vec::<Window>::new(), 0);
+    while let Some((window, at)) = feed.current() {
+        let (columns, rows) = (window.columns(), at.row..window.columns().len());
+        let is_shared = matches!(window.times, Times::Shared(..));
+        let said: Vec<_> = rows.clone().map(|row| (window.times().at(row), columns.get(row))).collect();
+        feed.seek(rows.end);
+        count += 1;
+        match windows
+            .last_mut()
+            .filter(|before| is_shared && before.0 && (before.1, before.2.end) == (at.block, at.row))
+        {
+            Some(before) => {
+                before.2.end = rows.end;
+                before.3.extend(said);
+            }
+            None => windows.push((is_shared, at.block, rows, said)),
+        }
+    }
+    (windows, count)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
@@ -74,17 +126,7 @@ proptest! {
         delay in delay(),
         shift in prop_oneof![Just(0), -500_i64..500]
     ) {
-        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut % rows.len()).chain([0, rows.len()]).collect();
-        cuts.sort_unstable();
-        let early = |row: &Event| Event {
-            ts_event: if row.ts_event == NO_TIME { NO_TIME } else { row.ts_event - shift },
-            ts_recv: row.ts_recv - shift,
-            ..*row
-        };
-        let held: Vec<ColumnsBuf> = cuts
-            .windows(2)
-            .map(|cut| ColumnsBuf::pack(&rows[cut[0]..cut[1]].iter().map(early).collect::<Vec<_>>()))
-            .collect();
+        let held = cut(&rows, &cuts, shift);
         let blocks: Vec<Columns<'_>> = held.iter().map(|block| block.view().later(shift)).collect();
         let [theirs, ours] = naive(&rows, delay.as_ref(), Stream::new(7, 7));
         let our_feed = Feed::ours(&blocks, delay.as_ref(), Stream::new(7, 7));
@@ -104,15 +146,45 @@ proptest! {
         }
     }
 
-    /// What is found ahead is what comes.
+    /// Chunks kept as one run give the windows that each by itself would give, and no more of them than they must.
     #[test]
-    fn what_is_found_ahead_comes(rows in recording(), delay in delay(), kinds in 1_u8..255) {
-        let held = ColumnsBuf::pack(&rows);
-        let mut feed = Feed::ours(&[held.view()], delay.as_ref(), Stream::new(7, 7));
+    fn runs_have_the_windows_of_their_chunks(
+        rows in recording(),
+        cuts in prop::collection::vec(0_usize..80, 0..4),
+        latency in prop::option::of(0_i64..5),
+        shift in prop_oneof![Just(0), -500_i64..500]
+    ) {
+        let held = cut(&rows, &cuts, shift);
+        let blocks: Vec<Columns<'_>> = held.iter().map(|block| block.view().later(shift)).collect();
+        let latency = latency.map(Delay::Constant);
+        let ours = Feed::ours(&blocks, latency.as_ref(), Stream::new(0, 0));
+        for feed in [Feed::venue(&blocks), ours.clone()] {
+            let chunks = apart(&feed);
+            prop_assert!(feed.runs.len() <= chunks.runs.len());
+            prop_assert_eq!(feed.has_book(), chunks.has_book());
+            let ((joined, count), (expected, _)) = (windows(feed), windows(chunks));
+            prop_assert_eq!(count, joined.len());
+            prop_assert_eq!(joined, expected);
+        }
+        let venue = Feed::venue(&blocks);
+        prop_assert_eq!(Feed::lag(&venue, &ours), Feed::lag(&apart(&venue), &apart(&ours)));
+    }
+
+    /// What is found ahead is what comes, also when something else is sought now.
+    #[test]
+    fn what_is_found_ahead_comes(
+        rows in recording(),
+        cuts in prop::collection::vec(0_usize..80, 0..4),
+        delay in delay(),
+        sought in prop::collection::vec(1_u8..255, 1..4)
+    ) {
+        let held = cut(&rows, &cuts, 0);
+        let blocks: Vec<Columns<'_>> = held.iter().map(ColumnsBuf::view).collect();
+        let mut feed = Feed::ours(&blocks, delay.as_ref(), Stream::new(7, 7));
         let [_, ours] = naive(&rows, delay.as_ref(), Stream::new(7, 7));
-        let sought = |row: &&(Nanos, Event)| ends(row.1.flags, kinds);
         for (at, _) in ours.iter().enumerate() {
-            let expected = ours[at..].iter().find(sought);
+            let kinds = sought[at / 5 % sought.len()];
+            let expected = ours[at..].iter().find(|row| ends(row.1.flags, kinds));
             let found = feed.find(kinds);
             prop_assert_eq!(found.map(|found| found.0), expected.map(|row| row.0));
             prop_assert_eq!(found.and_then(|found| feed.row(found.1)), expected.map(|row| row.1));
@@ -197,4 +269,24 @@ fn nothing_reaches_us_early_or_out_of_order() {
         read(Feed::ours(&[rows.view()], Some(&Delay::Constant(7)), Stream::new(0, 0))),
         [(107, 1), (107, 2), (112, 3)]
     );
+}
+
+/// What a survey keeps does not grow with what is in order, and a late row costs no more than its own chunk.
+#[test]
+fn a_survey_is_as_long_as_its_disorder() {
+    let rows: Vec<Event> = (0..4_000).map(|i| row(Kind::Delta, 10 * i, 10 * i + 1, i)).collect();
+    let held: Vec<ColumnsBuf> = rows.chunks(1_000).map(ColumnsBuf::pack).collect();
+    let blocks: Vec<Columns<'_>> = held.iter().map(ColumnsBuf::view).collect();
+    let ours = Feed::ours(&blocks, None, Stream::new(0, 0));
+    assert_eq!((Feed::venue(&blocks).runs.len(), ours.runs.len()), (4, 4));
+
+    let mut late = rows;
+    late[600] = row(Kind::Trade, 5_965, 6_001, 600);
+    let held = ColumnsBuf::pack(&late);
+    let feed = Feed::venue(&[held.view()]);
+    assert_eq!(feed.runs.len(), 3, "before it, its own chunk, behind it");
+    let rows: Vec<_> = windows(feed).0.into_iter().map(|window| (window.0, window.2)).collect();
+    assert_eq!(rows, [(true, 0..596), (false, 0..8), (true, 604..4_000)]);
+    // Nothing in order: not more than it says.
+    assert_eq!(size_of::<Run>(), 40);
 }
