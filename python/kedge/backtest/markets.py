@@ -58,8 +58,8 @@ def recorded_market(
             continue
         folder, _, instrument = name.partition("#")
         catalog = Catalog(folder)
-        wanted = [instrument] if instrument else [only] if only else catalog.instruments()
-        streams.extend(catalog.read(str(wanted_id)) for wanted_id in wanted)
+        wanted = [instrument] if instrument else [only] if only else [each.id for each in catalog.instruments()]
+        streams.extend(map(catalog.read, wanted))
     if only is not None:
         found = [str(stream.instrument["id"]) for stream in streams]
         streams = [stream for stream in streams if stream.instrument["id"] == only]
