@@ -240,6 +240,15 @@ fn orders_of_one_account_are_kept_apart() {
     ] {
         assert_eq!(meets(mode).told()[2..], *expected, "{mode:?}");
     }
+    // Four more come behind it: they are met after it.
+    let between = |life, mode| {
+        let taker = on(order(3, Side::Buy, life, 102, 8), apart(mode));
+        story(RISK_AVERSE).book(0).submit(1, sell(1, 101, 4)).level(2, Side::Sell, 101, 9).submit(3, taker).told()
+    };
+    assert_eq!(between(GTC, SelfTrade::ExpireTaker)[2..], ["3 #3 took 5 at 101", "3 #3 expired self_trade"]);
+    let after = ["3 #3 took 5 at 101", "3 #1 expired self_trade", "3 #3 took 3 at 101"];
+    assert_eq!(between(GTC, SelfTrade::ExpireMaker)[2..], after);
+    assert_eq!(between(FOK, SelfTrade::ExpireTaker)[1..], ["3 #3 expired not_whole"]);
     // Nothing else stands there.
     let inside = |life, mode| {
         let taker = on(order(2, Side::Buy, life, 100, 3), apart(mode));
