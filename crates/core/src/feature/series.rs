@@ -69,12 +69,11 @@ impl Reading {
 pub struct Series {
     clock: Clock,
     units: Units,
-    /// The bar that is open and the one that closed last, which change places.
-    bars: [Bar; 2],
-    open: usize,
-    /// Whether there was a trade yet, and a bar closed.
+    /// The bar that is open; after its close, until the next trade begins another, the closed one.
+    bar: Bar,
+    is_open: bool,
+    /// Whether there was a trade yet.
     traded: bool,
-    has_closed: bool,
     /// Where the last bar ended, or the series began.
     start: Nanos,
     expectation: Expectation,
@@ -92,9 +91,8 @@ impl Series {
             Clock::Imbalance(rule) => rule.low > 0 && rule.span > 0,
         };
         assert!(above_zero, "what closes a bar must be above 0");
-        let (bars, expectation) = ([Bar::default(); 2], Expectation::default());
-        let (open, traded, has_closed, indicators) = (0, false, false, Vec::new());
-        Self { clock, units, bars, open, traded, has_closed, start: now, expectation, indicators }
+        let (bar, expectation, indicators) = (Bar::default(), Expectation::default(), Vec::new());
+        Self { clock, units, bar, is_open: false, traded: false, start: now, expectation, indicators }
     }
 
     /// What closes its bars.
@@ -132,62 +130,78 @@ impl Series {
         &self.indicators[index as usize]
     }
 
-    /// The bar that closed last.
+    /// The bar that closed last; none once a trade began another.
     #[inline]
     pub fn closed(&self) -> Option<&Bar> {
-        self.has_closed.then(|| &self.bars[1 - self.open])
+        (self.traded && !self.is_open).then_some(&self.bar)
     }
 
     /// A trade reached us at `now`; whether it closed a bar.
     #[inline]
     pub fn trade(&mut self, now: Nanos, price: Ticks, qty: Qty, by_buyer: bool) -> bool {
-        let bar = &mut self.bars[self.open];
-        // A bar without trades, which may carry the last close, begins with this one.
-        if bar.trades == 0 {
+        if self.is_open {
+            self.bar.take(price, qty, by_buyer);
+        } else {
             let (start, end) = match self.clock {
-                Clock::Time(interval) => {
-                    let start = (now - 1).div_euclid(interval).saturating_mul(interval);
-                    (start, start.saturating_add(interval))
-                }
+                Clock::Time(interval) => self.span(now, interval),
                 _ => (self.start, now),
             };
-            bar.begin(start, end, price);
-            self.traded = true;
+            self.bar.begin(start, end, price);
+            self.bar.take(price, qty, by_buyer);
+            (self.is_open, self.traded) = (true, true);
         }
-        bar.take(price, qty, by_buyer);
+        !matches!(self.clock, Clock::Time(_)) && self.closes(now, by_buyer)
+    }
+
+    /// Closes the bar if its last trade does that; whether it did.
+    fn closes(&mut self, now: Nanos, by_buyer: bool) -> bool {
+        let bar = &self.bar;
         let closes = match self.clock {
-            Clock::Time(_) => return false,
+            Clock::Time(_) => false,
             Clock::Ticks(count) => bar.trades >= count,
             Clock::Volume(volume) => bar.volume >= volume,
             Clock::Dollar(value) => bar.value >= value,
             Clock::Imbalance(rule) => self.expectation.trade(&rule, by_buyer),
         };
         if closes {
-            bar.end = now;
-            self.start = now;
-            self.finish(now, now, price);
+            self.bar.end = now;
+            self.finish(now);
         }
         closes
+    }
+
+    /// Time: the bar that a moment is of. Where none was left out, it begins where the last one ended.
+    #[inline]
+    fn span(&self, now: Nanos, interval: Nanos) -> (Nanos, Nanos) {
+        let end = self.start.saturating_add(interval);
+        if self.traded && self.start < now && now <= end {
+            return (self.start, end);
+        }
+        let start = (now - 1).div_euclid(interval).saturating_mul(interval);
+        (start, start.saturating_add(interval))
     }
 
     /// Time: closes the bar that ends at `end`; whether there was one, which there is not before the first trade.
     #[inline]
     pub fn close(&mut self, end: Nanos) -> bool {
         let Clock::Time(interval) = self.clock else { return false };
-        if self.traded {
-            let price = self.bars[self.open].close;
-            self.finish(end, end + interval, price);
+        if !self.traded {
+            return false;
         }
-        self.traded
+        if !self.is_open {
+            // Nothing was traded: the bar repeats the last close.
+            self.bar.begin(self.start, self.start.saturating_add(interval), self.bar.close);
+        }
+        self.finish(end);
+        true
     }
 
-    /// Closes the open bar and begins another at a price.
+    /// Closes the bar.
     #[inline]
-    fn finish(&mut self, start: Nanos, end: Nanos, price: Ticks) {
-        let bar = &self.bars[self.open];
+    fn finish(&mut self, end: Nanos) {
+        (self.is_open, self.start) = (false, end);
+        let bar = &self.bar;
         self.indicators.iter_mut().for_each(|reading| reading.update(bar));
-        (self.open, self.has_closed) = (1 - self.open, true);
-        self.bars[self.open].begin(start, end, price);
     }
 }
 
