@@ -65,15 +65,20 @@ impl Reading {
     }
 }
 
+/// What a series has: no trade yet, an open bar, or the closed one until the next trade begins another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Untraded,
+    Open,
+    Closed,
+}
+
 /// Bars of one clock. Before the first trade there are none.
 pub struct Series {
     clock: Clock,
     units: Units,
-    /// The bar that is open; after its close, until the next trade begins another, the closed one.
     bar: Bar,
-    is_open: bool,
-    /// Whether there was a trade yet.
-    traded: bool,
+    stage: Stage,
     /// Where the last bar ended, or the series began.
     start: Nanos,
     expectation: Expectation,
@@ -92,7 +97,7 @@ impl Series {
         };
         assert!(above_zero, "what closes a bar must be above 0");
         let (bar, expectation, indicators) = (Bar::default(), Expectation::default(), Vec::new());
-        Self { clock, units, bar, is_open: false, traded: false, start: now, expectation, indicators }
+        Self { clock, units, bar, stage: Stage::Untraded, start: now, expectation, indicators }
     }
 
     /// What closes its bars.
@@ -133,13 +138,13 @@ impl Series {
     /// The bar that closed last; none once a trade began another.
     #[inline]
     pub fn closed(&self) -> Option<&Bar> {
-        (self.traded && !self.is_open).then_some(&self.bar)
+        (self.stage == Stage::Closed).then_some(&self.bar)
     }
 
     /// A trade reached us at `now`; whether it closed a bar.
     #[inline]
     pub fn trade(&mut self, now: Nanos, price: Ticks, qty: Qty, by_buyer: bool) -> bool {
-        if self.is_open {
+        if self.stage == Stage::Open {
             self.bar.take(price, qty, by_buyer);
         } else {
             let (start, end) = match self.clock {
@@ -148,7 +153,7 @@ impl Series {
             };
             self.bar.begin(start, end, price);
             self.bar.take(price, qty, by_buyer);
-            (self.is_open, self.traded) = (true, true);
+            self.stage = Stage::Open;
         }
         !matches!(self.clock, Clock::Time(_)) && self.closes(now, by_buyer)
     }
@@ -174,7 +179,7 @@ impl Series {
     #[inline]
     fn span(&self, now: Nanos, interval: Nanos) -> (Nanos, Nanos) {
         let end = self.start.saturating_add(interval);
-        if self.traded && self.start < now && now <= end {
+        if self.stage == Stage::Closed && self.start < now && now <= end {
             return (self.start, end);
         }
         let start = (now - 1).div_euclid(interval).saturating_mul(interval);
@@ -185,12 +190,11 @@ impl Series {
     #[inline]
     pub fn close(&mut self, end: Nanos) -> bool {
         let Clock::Time(interval) = self.clock else { return false };
-        if !self.traded {
-            return false;
-        }
-        if !self.is_open {
+        match self.stage {
+            Stage::Untraded => return false,
+            Stage::Open => {}
             // Nothing was traded: the bar repeats the last close.
-            self.bar.begin(self.start, self.start.saturating_add(interval), self.bar.close);
+            Stage::Closed => self.bar.begin(self.start, self.start.saturating_add(interval), self.bar.close),
         }
         self.finish(end);
         true
@@ -199,7 +203,7 @@ impl Series {
     /// Closes the bar.
     #[inline]
     fn finish(&mut self, end: Nanos) {
-        (self.is_open, self.start) = (false, end);
+        (self.stage, self.start) = (Stage::Closed, end);
         let bar = &self.bar;
         self.indicators.iter_mut().for_each(|reading| reading.update(bar));
     }
@@ -240,6 +244,15 @@ mod tests {
         let mut series = Series::new(Clock::Time(10), UNITS, 0);
         series.trade(20, 5, 1, true);
         assert_eq!(close(&mut series, 20).start, 10, "a bar ends with its last moment");
+        // Nobody closed the bars between, as where a live session was late.
+        series.trade(45, 8, 1, true);
+        close(&mut series, 60);
+        series.trade(95, 9, 1, true);
+        let bar = close(&mut series, 100);
+        assert_eq!((bar.start, bar.end, bar.open), (90, 100, 9));
+        series.trade(100, 9, 1, true);
+        let bar = close(&mut series, 110);
+        assert_eq!((bar.start, bar.end), (90, 100), "told late, in the moment that had ended");
         assert_eq!((series.next_close(40), series.next_close(39)), (Some(50), Some(40)));
     }
 
