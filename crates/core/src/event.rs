@@ -232,7 +232,7 @@ impl<'a> Columns<'a> {
     }
 
     /// Price and quantity of row `i`. Panics if `i` is out of bounds.
-    #[inline]
+    #[inline(always)]
     pub fn price_qty(&self, i: usize) -> (Ticks, Qty) {
         if self.flags[i] & flag::WIDE == 0 {
             (self.price_base + i64::from(self.price[i]), self.qty_scale * i64::from(self.qty[i]))

@@ -134,6 +134,11 @@ impl<'a> Simulation<'a> {
         self.span
     }
 
+    /// Our view of each instrument's rows from here on, for one more pass over them.
+    pub fn views(&self) -> Vec<Feed<'a>> {
+        self.ours.clone()
+    }
+
     /// The engine.
     pub fn engine(&mut self) -> &mut Engine {
         &mut self.engine

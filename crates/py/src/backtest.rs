@@ -7,7 +7,6 @@ use kedge_core::clearing::{ClearingSettings, MarginMode};
 use kedge_core::decimal::Step;
 use kedge_core::engine::{Engine, EngineSettings, Seat};
 use kedge_core::event::Columns;
-use kedge_core::feed::Feed;
 use kedge_core::instrument::{Instrument, RATE_SCALE, money};
 use kedge_core::risk::Limits;
 use kedge_core::simulation::{Pace, Simulation};
@@ -76,13 +75,9 @@ fn run_backtest<'py>(
     if alone {
         simulation.go_on_at_faults();
     }
+    let mut feeds = simulation.views();
     run.whole(&mut simulation, if step { Pace::Step } else { Pace::Bulk })?;
     let end = simulation.span().map_or(0, |span| span.1);
-    let mut feeds = Vec::with_capacity(blocks.len());
-    for (ix, (instrument, blocks)) in instruments.iter().zip(&blocks).enumerate() {
-        let latency = settings.venues.of(instrument).latency.feed;
-        feeds.push(Feed::ours(blocks, latency.as_ref(), simulation.engine().feed_stream(ix as InstrumentIx)));
-    }
     let hindsight = attribution::attribute(simulation.engine(), &mut feeds, strategies.len(), end);
     let tables = tables::results(py, &mut simulation, &instruments, &hindsight)?;
     tables.set_item("stopped", run.stopped)?;

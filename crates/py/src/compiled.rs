@@ -6,6 +6,8 @@ use std::ffi::c_void;
 
 use kedge_core::amounts;
 use kedge_core::engine::Context;
+use kedge_core::event::Event;
+use kedge_core::feature::Bar;
 use kedge_core::instrument::{Instrument, money_to_f64};
 use kedge_core::random::Stream;
 use kedge_core::strategy::{Fault, Interest, Strategy, Wake};
@@ -64,12 +66,26 @@ type Entry = unsafe extern "C" fn(*mut Record, *mut c_void, *mut c_void);
 #[derive(Clone, Copy, Debug)]
 struct Reads {
     instrument: bool,
+    /// Of a bar.
+    range: bool,
+    size: bool,
+    position: bool,
+    last: bool,
+    in_sync: bool,
     touch: bool,
     microprice: bool,
     levels: bool,
     orders: bool,
     money: bool,
     random: bool,
+}
+
+impl Reads {
+    /// Whether it looks at anything that [`standing`] writes down.
+    fn standing(&self) -> bool {
+        let often = self.position || self.last || self.in_sync || self.touch || self.money || self.orders;
+        often || self.instrument || self.microprice || self.levels || self.random
+    }
 }
 
 /// A compiled function with its record, state and parameters.
@@ -82,6 +98,7 @@ pub(crate) struct CompiledStrategy {
     params: *mut c_void,
     _arrays: [Py<PyArray1<u8>>; 2],
     reads: Reads,
+    looks: bool,
     wants: [bool; WAKES.len()],
     every: Vec<Nanos>,
     bars: Vec<Nanos>,
@@ -108,6 +125,30 @@ impl CompiledStrategy {
         let reads = |names: &[&str]| names.iter().any(|name| read.iter().any(|read| read == name));
         let (state, params): (Bound<'_, PyArray1<u8>>, Bound<'_, PyArray1<u8>>) =
             (parts.get_item("state")?.extract()?, parts.get_item("params")?.extract()?);
+        let reads = Reads {
+            instrument: reads(&["instrument"]),
+            range: reads(&["open", "high", "low"]),
+            size: reads(&["size", "buy_size"]),
+            position: reads(&["position"]),
+            last: reads(&["last"]),
+            in_sync: reads(&["in_sync"]),
+            touch: reads(&["bid", "ask", "bid_size", "ask_size"]),
+            microprice: reads(&["microprice"]),
+            levels: reads(&["bid_prices", "bid_sizes", "ask_prices", "ask_sizes"]),
+            orders: reads(&[
+                "open_orders",
+                "orders_left_out",
+                "order_ids",
+                "order_sides",
+                "order_prices",
+                "order_sizes",
+                "order_filled",
+                "order_states",
+                "order_pending",
+            ]),
+            money: reads(&["pnl", "cash"]),
+            random: reads(&["random", "normal", "integer", "random_index", "random_key"]),
+        };
         Ok(Self {
             name: parts.get_item("name")?.extract()?,
             entry,
@@ -115,25 +156,8 @@ impl CompiledStrategy {
             state: state.data().cast(),
             params: params.data().cast(),
             _arrays: [state.unbind(), params.unbind()],
-            reads: Reads {
-                instrument: reads(&["instrument"]),
-                touch: reads(&["bid", "ask", "bid_size", "ask_size"]),
-                microprice: reads(&["microprice"]),
-                levels: reads(&["bid_prices", "bid_sizes", "ask_prices", "ask_sizes"]),
-                orders: reads(&[
-                    "open_orders",
-                    "orders_left_out",
-                    "order_ids",
-                    "order_sides",
-                    "order_prices",
-                    "order_sizes",
-                    "order_filled",
-                    "order_states",
-                    "order_pending",
-                ]),
-                money: reads(&["pnl", "cash"]),
-                random: reads(&["random", "normal", "integer", "random_index", "random_key"]),
-            },
+            looks: reads.standing(),
+            reads,
             wants: WAKES.map(|name| subscribed.iter().any(|subscribed| subscribed == name)),
             every: parts.get_item("every")?.extract()?,
             bars: parts.get_item("bars")?.extract()?,
@@ -146,6 +170,14 @@ impl CompiledStrategy {
     pub(crate) fn interest(&self) -> Interest {
         let [_, book, trade, quote, _, funding, _, fill, order, _] = self.wants;
         Interest { book, trade, quote, funding, fill, order }
+    }
+
+    fn begin(&mut self, ctx: &mut Context<'_>) {
+        self.every.iter().for_each(|&interval| _ = ctx.every(interval));
+        self.bars.iter().for_each(|&interval| _ = ctx.bars(interval));
+        let (tick, lot) = (ctx.instrument().tick_size, ctx.instrument().lot_size);
+        (self.record.tick, self.record.lot) = (tick.times(1.0), lot.times(1.0));
+        (self.record.event, self.record.random_key) = (0, ctx.random().key());
     }
 
     /// Calls the function; whether it came to its end.
@@ -173,18 +205,19 @@ impl CompiledStrategy {
 
 impl Strategy for CompiledStrategy {
     fn wake(&mut self, wake: &Wake, ctx: &mut Context<'_>) -> Result<(), Fault> {
-        let record = &mut *self.record;
-        if *wake == Wake::Start {
-            self.every.iter().for_each(|&interval| _ = ctx.every(interval));
-            self.bars.iter().for_each(|&interval| _ = ctx.bars(interval));
-            (record.tick, record.lot) = (ctx.instrument().tick_size.times(1.0), ctx.instrument().lot_size.times(1.0));
-            record.random_key = ctx.random().key();
+        match wake {
+            Wake::Trade(trade) => traded(&mut self.record, trade, self.reads, ctx.instrument()),
+            Wake::Bar(series, bar) => closed(&mut self.record, *series, bar, self.reads, ctx.instrument()),
+            Wake::Start => self.begin(ctx),
+            wake => happened(&mut self.record, wake, ctx.instrument()),
         }
-        happened(record, wake, ctx.instrument());
-        if !self.wants[record.event as usize] {
+        if !self.wants[self.record.event as usize] {
             return Ok(());
         }
-        standing(record, self.reads, ctx);
+        (self.record.now, self.record.next_order) = (ctx.now(), ctx.next_order());
+        if self.looks {
+            standing(&mut self.record, self.reads, ctx);
+        }
         if !self.call() {
             return Err(keep(&self.raised, self.what_it_raised(), ctx.now()));
         }
@@ -204,28 +237,46 @@ fn sign(side: Side) -> i64 {
     side.sign()
 }
 
-/// Writes down what happened.
+/// Writes down a trade, as far as the function looks.
+#[inline]
+#[allow(clippy::cast_precision_loss)]
+fn traded(record: &mut Record, trade: &Event, reads: Reads, instrument: &Instrument) {
+    (record.event, record.time, record.side) = (2, trade.ts_event, sign(trade.side()));
+    record.price = instrument.tick_size.times(trade.price as f64);
+    if reads.size {
+        record.size = instrument.qty_to_f64(trade.qty);
+    }
+}
+
+/// Writes down a bar, as far as the function looks.
+#[inline]
+#[allow(clippy::cast_precision_loss)]
+fn closed(record: &mut Record, series: u16, bar: &Bar, reads: Reads, instrument: &Instrument) {
+    let price = |ticks: Ticks| instrument.tick_size.times(ticks as f64);
+    (record.event, record.number) = (4, i64::from(series));
+    (record.price, record.trades, record.time) = (price(bar.close), i64::from(bar.trades), bar.end);
+    if reads.range {
+        (record.open, record.high, record.low) = (price(bar.open), price(bar.high), price(bar.low));
+    }
+    if reads.size {
+        record.size = instrument.qty_to_f64(bar.volume);
+        record.buy_size = instrument.qty_to_f64(bar.buy_volume);
+    }
+}
+
+/// Writes down what else happened, which does not come as often.
+#[inline(never)]
 #[allow(clippy::cast_precision_loss)]
 fn happened(record: &mut Record, wake: &Wake, instrument: &Instrument) {
     let price = |ticks: Ticks| instrument.tick_size.times(ticks as f64);
     let size = |qty: Qty| instrument.qty_to_f64(qty);
     match wake {
-        Wake::Start => record.event = 0,
+        Wake::Start | Wake::Trade(_) | Wake::Bar(..) => {}
         Wake::Book => record.event = 1,
-        Wake::Trade(trade) => {
-            (record.event, record.time) = (2, trade.ts_event);
-            (record.price, record.size, record.side) = (price(trade.price), size(trade.qty), sign(trade.side()));
-        }
         Wake::Quote(quote) => {
             record.event = 3;
             (record.quoted_bid, record.quoted_bid_size) = (price(quote.bid), size(quote.bid_qty));
             (record.quoted_ask, record.quoted_ask_size) = (price(quote.ask), size(quote.ask_qty));
-        }
-        Wake::Bar(series, bar) => {
-            (record.event, record.number) = (4, i64::from(*series));
-            (record.open, record.high, record.low) = (price(bar.open), price(bar.high), price(bar.low));
-            (record.price, record.size, record.buy_size) = (price(bar.close), size(bar.volume), size(bar.buy_volume));
-            (record.trades, record.time) = (i64::from(bar.trades), bar.end);
         }
         Wake::Funding(rate) => (record.event, record.rate) = (5, *rate as f64 / 1e9),
         Wake::Timer(timer) => (record.event, record.number) = (6, i64::from(*timer)),
@@ -245,10 +296,9 @@ fn happened(record: &mut Record, wake: &Wake, instrument: &Instrument) {
 }
 
 /// Writes down how things stand, as far as the function looks.
+#[inline(never)]
 #[allow(clippy::cast_precision_loss)]
 fn standing(record: &mut Record, reads: Reads, ctx: &mut Context<'_>) {
-    record.now = ctx.now();
-    record.next_order = ctx.next_order();
     if reads.instrument {
         record.instrument = ctx.which() as i64;
     }
@@ -258,9 +308,15 @@ fn standing(record: &mut Record, reads: Reads, ctx: &mut Context<'_>) {
     let (instrument, book) = (ctx.instrument(), ctx.book());
     let price = |ticks: Ticks| instrument.tick_size.times(ticks as f64);
     let size = |qty: Qty| instrument.qty_to_f64(qty);
-    record.position = size(ctx.position());
-    record.last = ctx.last_trade().map_or(f64::NAN, price);
-    record.in_sync = i64::from(book.state() == kedge_core::book::Sync::InSync);
+    if reads.position {
+        record.position = size(ctx.position());
+    }
+    if reads.last {
+        record.last = ctx.last_trade().map_or(f64::NAN, price);
+    }
+    if reads.in_sync {
+        record.in_sync = i64::from(book.state() == kedge_core::book::Sync::InSync);
+    }
     if reads.touch {
         let best = |side| book.best(side).map_or((f64::NAN, f64::NAN), |at| (price(at), size(book.qty(side, at))));
         (record.bid, record.bid_size) = best(Side::Buy);

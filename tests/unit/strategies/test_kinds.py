@@ -264,6 +264,32 @@ def compiled(line: str, **params: float) -> Outcome:
     return run_source(COMPILED.format(line), params=params)
 
 
+LOOKING = """
+from kedge import compiled
+
+@compiled.strategy(subscribe="trade", bars="500ms", state={{"orders": int, {}}})
+def looking(ctx, state, params):
+    if state.orders == 0:
+        state.orders += 1
+        ctx.buy(0.01)
+    if ctx.event == compiled.BAR:
+        {}
+"""
+
+
+def test_a_field_that_is_read_alone_is_the_same_as_among_others(seeded):
+    def sums(*names: str) -> dict[str, float]:
+        memory = ", ".join(f'"of_{name}": float' for name in names)
+        body = "; ".join(f"state.of_{name} += ctx.{name}" for name in names)
+        strategy = run([seat("looking", LOOKING.format(memory, body))], seeded).strategies[0]
+        return {name: float(strategy.state[f"of_{name}"]) for name in names}
+
+    together = sums("open", "high", "low", "size", "buy_size", "position", "last", "in_sync")
+    assert min(together.values()) > 0
+    for name, value in together.items():
+        assert sums(name) == {name: value}
+
+
 def test_memory_and_parameters_are_records():
     line = "state.window[state.seen % 4] = ctx.price * params.size; state.seen += params.many"
     outcome = compiled(line, size=0.02, many=5)

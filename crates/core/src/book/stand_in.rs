@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Book, Sync, Touch, Watch};
-use crate::event::{Columns, Kind};
+use crate::event::{Columns, Kind, flag};
 use crate::types::{Nanos, Side, Ticks};
 
 impl Book {
@@ -36,14 +36,14 @@ impl Book {
         watch: Watch,
         mut pass: impl FnMut(&Touch) -> bool,
     ) -> usize {
+        if watch == Watch::NONE {
+            return rows.start + trades(&columns.flags[rows]);
+        }
         let end = rows.end;
         let mut rows = rows;
         let mut is_callers = |row: &usize| {
             if Kind::of(columns.flags[*row]) != Kind::Trade {
                 return true;
-            }
-            if watch == Watch::NONE {
-                return false;
             }
             let event = columns.get(*row);
             let touch = Touch { is_trade: true, side: event.side(), price: event.price, previous: 0, qty: event.qty };
@@ -51,6 +51,16 @@ impl Book {
         };
         rows.find(|row| is_callers(row)).unwrap_or(end)
     }
+}
+
+/// With how many trades these rows begin. Most often with all: whole lines of them are looked at together.
+fn trades(codes: &[u8]) -> usize {
+    const LINE: usize = 32;
+    let is_trade = |code: &u8| code & flag::KIND == Kind::Trade as u8;
+    let (lines, _) = codes.as_chunks::<LINE>();
+    let is_whole = |line: &&[u8; LINE]| line.iter().fold(true, |whole, code| whole & is_trade(code));
+    let passed = LINE * lines.iter().take_while(is_whole).count();
+    passed + codes[passed..].iter().take_while(|code| is_trade(code)).count()
 }
 
 #[cfg(test)]
@@ -70,6 +80,18 @@ mod tests {
             assert_eq!((book.state(), book.updated(), book.qty(Side::Buy, price)), (Sync::InSync, now, 0));
         }
         assert_eq!((real.state(), real.best(Side::Buy)), (Sync::Syncing, None));
+    }
+
+    #[test]
+    fn what_is_no_trade_is_found_wherever_it_is() {
+        let sold = Kind::Trade as u8 | flag::SELL | flag::LAST;
+        for rows in [0, 1, 31, 32, 33, 64, 100] {
+            for at in 0..=rows {
+                let mut codes = vec![sold; rows];
+                codes.iter_mut().skip(at).step_by(3).for_each(|code| *code = Kind::Mark as u8 | flag::LAST);
+                assert_eq!(trades(&codes), at, "of {rows}");
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a strategy sees and may ask for while it is awake.
 
-use super::state::{State, Timer, TimerKind};
+use super::state::State;
+use super::timers::{Timer, TimerKind};
 use crate::book::Book;
 use crate::instrument::Instrument;
 use crate::order::{Order, OrderRequest, Terms};
@@ -93,7 +94,7 @@ impl Context<'_> {
         let id = slot.timers.len() as u16;
         slot.timers.push(interval);
         let at = self.state.now.saturating_add(interval);
-        self.state.timers.push(Timer::at(at, TimerKind::Strategy, lead, id));
+        self.state.timers.add(Timer::at(at, TimerKind::Strategy, lead, id));
         id
     }
 

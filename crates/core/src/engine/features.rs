@@ -1,7 +1,7 @@
 //! Bars and indicators as a strategy asks for them.
 
 use super::context::Context;
-use super::state::{Timer, TimerKind};
+use super::timers::{Timer, TimerKind};
 use crate::event::Kind;
 use crate::feature::{Clock, IndicatorId, Reading, Series, Spec, Units};
 
@@ -30,7 +30,7 @@ impl Context<'_> {
         }
         let (series, id) = (Series::new(clock, Units::of(&view.instrument), now), view.series.len() as u16);
         if let Some(at) = series.next_close(now) {
-            self.state.timers.push(Timer::at(at, TimerKind::Bar, instrument, id));
+            self.state.timers.add(Timer::at(at, TimerKind::Bar, instrument, id));
         }
         view.series.push(series);
         id

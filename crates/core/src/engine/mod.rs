@@ -18,8 +18,7 @@ mod portfolio;
 mod readout;
 mod state;
 mod streams;
-
-use std::collections::BinaryHeap;
+mod timers;
 
 pub use blotter::{Blotter, FillRow, InterestPaid, Liquidation, Sample};
 pub(crate) use charges::split;
@@ -37,7 +36,8 @@ use crate::risk::{Gate, Limits, Refusal};
 use crate::strategy::{Fault, Interest, Quote, Strategy, Wake};
 use crate::types::{AccountIx, InstrumentIx, Money, Nanos, SECOND, StrategyIx};
 pub use state::Counts;
-use state::{Slot, State, Timer, TimerKind, View};
+use state::{Slot, State, View};
+use timers::{Timer, TimerKind, Timers};
 
 /// A day in nanoseconds.
 const DAY: Nanos = 86_400 * SECOND;
@@ -105,7 +105,7 @@ impl Engine {
             ledger: Ledger::default(),
             slots: Vec::new(),
             sharing: Vec::new(),
-            timers: BinaryHeap::new(),
+            timers: Timers::default(),
             intents: Vec::new(),
             commands: Vec::new(),
             log: Log::new(settings.keep_records),
@@ -215,9 +215,9 @@ impl Engine {
         if std::mem::replace(&mut self.state.day, now.div_euclid(DAY)) != now.div_euclid(DAY) {
             self.state.slots.iter_mut().for_each(|slot| slot.day_start = slot.pnl_before);
         }
-        self.state.timers.push(Timer::at((now.div_euclid(DAY) + 1) * DAY, TimerKind::Midnight, 0, 0));
+        self.state.timers.add(Timer::at((now.div_euclid(DAY) + 1) * DAY, TimerKind::Midnight, 0, 0));
         if let Some(every) = self.settings.sample_every {
-            self.state.timers.push(Timer::at(now.saturating_add(every), TimerKind::Sample, 0, 0));
+            self.state.timers.add(Timer::at(now.saturating_add(every), TimerKind::Sample, 0, 0));
         }
         self.wake_all(&Wake::Start);
         self.sample();
@@ -248,6 +248,7 @@ impl Engine {
         let must_fail = slot.fails_at == Some(slot.wakes);
         let mut context = Context { state: &mut self.state, strategy };
         match self.strategies[usize::from(lead)].wake(wake, &mut context) {
+            Ok(()) if !must_fail && self.state.intents.is_empty() => {}
             Ok(()) if !must_fail => self.state.carry_out(),
             outcome => {
                 self.state.intents.clear();

@@ -1,13 +1,17 @@
 //! The engine in time: many rows at once up to the next moment that concerns somebody, or one input at a time.
 
 use super::Engine;
-use super::state::{State, TimerKind};
-use crate::event::{Event, Kind};
+use super::state::State;
+use super::timers::{Timer, TimerKind};
+use crate::event::{Event, Kind, side_of};
 use crate::feed::{Feed, Position as Row};
 use crate::matching::Reports;
 use crate::order::ReportKind;
 use crate::strategy::Wake;
 use crate::types::{InstrumentIx, Nanos, StrategyIx};
+
+/// Trades alone, as bits of kinds.
+const TRADES: u8 = 1 << Kind::Trade as u8;
 
 /// What comes next; at equal times in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,8 +34,7 @@ impl Engine {
             .filter_map(|(ix, feed)| feed.find(self.state.views[ix].sought).map(|found| found.0));
         let heard = reports.iter().enumerate().filter(|(ix, _)| self.hears_reports(*ix as InstrumentIx));
         let reports = heard.filter_map(|(_, queue)| queue.front().map(|report| report.ts_recv));
-        let timer = self.state.timers.peek().map(|timer| timer.0.at);
-        rows.chain(reports).chain(timer).min()
+        rows.chain(reports).chain(self.next_timer()).min()
     }
 
     /// Takes in everything up to `until`, waking strategies on the way. `feeds` and `reports` are per instrument.
@@ -41,11 +44,16 @@ impl Engine {
     pub fn advance(&mut self, feeds: &mut [Feed<'_>], reports: &mut [Reports], until: Nanos, prompt: bool) {
         let faults = self.faults.len();
         loop {
-            if self.tell_next(feeds, reports, until) {
-                if self.faults.len() > faults || prompt && !self.state.commands.is_empty() {
+            if let ([feed], [reports]) = (&mut *feeds, &*reports) {
+                if self.run_trades(feed, reports, until, prompt) {
                     return;
                 }
-                continue;
+                if self.tell_next(feed, reports, until) {
+                    if self.ends(faults, prompt) {
+                        return;
+                    }
+                    continue;
+                }
             }
             let Some((at, next, row)) = self.next(feeds, reports, until) else { break };
             match next {
@@ -72,7 +80,7 @@ impl Engine {
                     self.fire();
                 }
             }
-            if self.faults.len() > faults || prompt && !self.state.commands.is_empty() {
+            if self.ends(faults, prompt) {
                 return;
             }
         }
@@ -80,27 +88,77 @@ impl Engine {
         self.state.now = self.state.now.max(until);
     }
 
-    /// With one instrument, takes its next row if somebody subscribed to it and nothing comes before it, or the next
-    /// timer if nobody subscribed to rows: the way of a strategy that is told of every row or bar, where looking for
-    /// what comes next would cost more than telling it.
+    /// Whether [`Engine::advance`] ends before its time, where there were so many faults when it began.
     #[inline]
-    fn tell_next(&mut self, feeds: &mut [Feed<'_>], reports: &[Reports], until: Nanos) -> bool {
-        let ([feed], [reports]) = (feeds, reports) else { return false };
-        if self.state.views[0].sought == 0 {
+    fn ends(&self, faults: usize, prompt: bool) -> bool {
+        self.faults.len() > faults || prompt && !self.state.commands.is_empty()
+    }
+
+    /// With one instrument of which nobody hears more than trades and bars: takes in its trades, tells of them, and
+    /// fires the timers between them, as long as nothing else comes; whether [`Engine::advance`] ends here.
+    ///
+    /// It is all of [`Engine::advance`] that a strategy on trades or bars needs, without a search for what comes next.
+    fn run_trades(&mut self, feed: &mut Feed<'_>, reports: &Reports, until: Nanos, prompt: bool) -> bool {
+        let view = &self.state.views[0];
+        if view.is_shared || view.sought & !TRADES != 0 || view.sought == 0 && view.series.is_empty() {
+            return false;
+        }
+        let faults = self.faults.len();
+        let report = reports.front().map_or(Nanos::MAX, |report| report.ts_recv);
+        let (last_row, last_timer) = (until.min(report), until.min(report.saturating_sub(1)));
+        while let Some((block, at)) = feed.current() {
+            let (columns, times) = (block.columns(), block.times());
+            let (mut row, mut at) = (at.row, times.at(at.row));
+            let is_other = loop {
+                let due = self.state.timers.due();
+                if at <= last_row.min(due) {
+                    let code = columns.flags[row];
+                    if Kind::of(code) != Kind::Trade {
+                        break true;
+                    }
+                    let view = &mut self.state.views[0];
+                    let (price, qty) = columns.price_qty(row);
+                    view.trade(at, price, qty, side_of(code));
+                    if view.sought != 0 {
+                        self.state.now = self.state.now.max(at);
+                        self.tell(0, &columns.get(row));
+                    }
+                    row += 1;
+                    if row < columns.len() {
+                        at = times.at(row);
+                    }
+                } else if due <= last_timer {
+                    self.fire();
+                } else {
+                    break true;
+                }
+                if self.ends(faults, prompt) {
+                    feed.seek(row);
+                    return true;
+                }
+                if row == columns.len() {
+                    break false;
+                }
+            };
+            feed.seek(row);
+            if is_other {
+                return false;
+            }
+        }
+        false
+    }
+
+    /// With one instrument, takes its next row if somebody subscribed to it and nothing comes before it: the way of a
+    /// strategy that is told of every row, where looking for what comes next would cost more than telling it.
+    #[inline]
+    fn tell_next(&mut self, feed: &mut Feed<'_>, reports: &Reports, until: Nanos) -> bool {
+        let view = &mut self.state.views[0];
+        if view.sought == 0 {
             return false;
         }
         let report = reports.front().map_or(Nanos::MAX, |report| report.ts_recv);
-        let timer = self.state.timers.peek().map_or(Nanos::MAX, |timer| timer.0.at);
-        let view = &mut self.state.views[0];
-        if view.sought == 0 {
-            let is_timer = timer <= until && timer < report;
-            if is_timer {
-                view.run(feed, timer, None);
-                self.fire();
-            }
-            return is_timer;
-        }
-        let Some((at, event)) = feed.pop_if(view.sought, until.min(report).min(timer)) else { return false };
+        let bound = until.min(report).min(self.state.timers.due());
+        let Some((at, event)) = feed.pop_if(view.sought, bound) else { return false };
         view.row(&event, at);
         self.state.now = self.state.now.max(at);
         self.tell(0, &event);
@@ -117,7 +175,7 @@ impl Engine {
         if let ([_], [reports], 0) = (&*feeds, reports, self.state.views[0].sought) {
             // One instrument, and nobody is told of its rows.
             let report = reports.front().map_or(Nanos::MAX, |report| report.ts_recv);
-            let timer = self.state.timers.peek().map_or(Nanos::MAX, |timer| timer.0.at);
+            let timer = self.state.timers.due();
             let next = if report <= timer { (report, Next::Report(0), None) } else { (timer, Next::Timer, None) };
             return (next.0 <= until && next.0 < Nanos::MAX).then_some(next);
         }
@@ -127,7 +185,7 @@ impl Engine {
         });
         let reports = reports.iter().enumerate();
         let reports = reports.filter_map(|(ix, queue)| Some((queue.front()?.ts_recv, Next::Report(ix), None)));
-        let timer = self.state.timers.peek().map(|timer| (timer.0.at, Next::Timer, None));
+        let timer = self.next_timer().map(|at| (at, Next::Timer, None));
         let next = rows.chain(reports).chain(timer).min_by_key(|next| (next.0, next.1))?;
         (next.0 <= until).then_some(next)
     }
@@ -144,7 +202,7 @@ impl Engine {
 
     /// When the next timer is due.
     pub fn next_timer(&self) -> Option<Nanos> {
-        self.state.timers.peek().map(|timer| timer.0.at)
+        Some(self.state.timers.due()).filter(|&at| at < Nanos::MAX)
     }
 
     /// Live: time has come this far, so that late periodic timers fire once.
@@ -185,36 +243,46 @@ impl Engine {
     }
 
     /// Fires the next timer, set to the time after that.
+    #[inline]
     fn fire(&mut self) {
-        let State { timers, views, slots, reached, .. } = &mut self.state;
-        let Some(mut next) = timers.peek_mut() else { return };
-        let timer = next.0;
-        let (owner, id) = (usize::from(timer.owner), usize::from(timer.id));
-        let after = match timer.kind {
-            TimerKind::Midnight => super::DAY,
-            TimerKind::Bar => views[owner].series[id].interval(),
-            TimerKind::Strategy => slots[owner].timers[id],
-            TimerKind::Sample => self.settings.sample_every.unwrap_or(Nanos::MAX),
-        };
-        let missed = if *reached > timer.at { (*reached - timer.at) / after } else { 0 };
-        next.0.at = timer.at.saturating_add((missed + 1).saturating_mul(after));
-        drop(next);
+        let timer = self.state.timers.first();
         self.state.now = timer.at;
+        if timer.kind == TimerKind::Bar { self.close_bar(timer) } else { self.fire_other(timer) }
+    }
+
+    fn fire_other(&mut self, timer: Timer) {
+        let every = match timer.kind {
+            TimerKind::Midnight => super::DAY,
+            TimerKind::Strategy => self.state.slots[usize::from(timer.owner)].timers[usize::from(timer.id)],
+            TimerKind::Bar | TimerKind::Sample => self.settings.sample_every.unwrap_or(Nanos::MAX),
+        };
+        self.set_anew(timer.at, every);
         match timer.kind {
             TimerKind::Midnight => {
                 self.state.day = timer.at.max(self.state.reached).div_euclid(super::DAY);
                 self.state.turn_day();
             }
-            TimerKind::Bar => self.close_bar(timer.owner, timer.id, timer.at),
             TimerKind::Strategy => self.wake(timer.owner, &Wake::Timer(timer.id)),
-            TimerKind::Sample => self.sample(),
+            TimerKind::Bar | TimerKind::Sample => self.sample(),
         }
     }
 
-    fn close_bar(&mut self, instrument: InstrumentIx, series: u16, end: Nanos) {
-        let instrument = usize::from(instrument);
-        if self.state.views[instrument].series[usize::from(series)].close(end) {
-            self.tell_bar(instrument, series);
+    /// Sets the timer that is due to the first time after it that time has not passed.
+    #[inline(always)]
+    fn set_anew(&mut self, at: Nanos, every: Nanos) {
+        let State { timers, reached, .. } = &mut self.state;
+        let missed = if *reached > at { (*reached - at) / every } else { 0 };
+        timers.set_anew(at.saturating_add((missed + 1).saturating_mul(every)));
+    }
+
+    #[inline(always)]
+    fn close_bar(&mut self, timer: Timer) {
+        let (instrument, at) = (usize::from(timer.owner), usize::from(timer.id));
+        let series = &mut self.state.views[instrument].series[at];
+        let (every, has_closed) = (series.interval(), series.close(timer.at));
+        self.set_anew(timer.at, every);
+        if has_closed {
+            self.tell_bar(instrument, timer.id);
         }
     }
 
@@ -227,6 +295,7 @@ impl Engine {
         view.closed.clear();
     }
 
+    #[inline(always)]
     fn tell_bar(&mut self, instrument: usize, series: u16) {
         let Some(bar) = self.state.views[instrument].series[usize::from(series)].closed() else { return };
         let wake = Wake::Bar(series, *bar);

@@ -1,12 +1,10 @@
 //! What the engine knows: views of the market, orders, ledger, strategies' standing, timers.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
 use super::blotter::Blotter;
 use super::context::Intent;
+use super::timers::Timers;
 use crate::book::{Book, Stop, Watch};
-use crate::event::{Event, Kind};
+use crate::event::{Event, Kind, side_of};
 use crate::feature::Series;
 use crate::feed::{Feed, Position as Row};
 use crate::instrument::Instrument;
@@ -87,30 +85,6 @@ pub(super) struct Slot {
     pub(super) pnl_before: Money,
 }
 
-/// What a timer is for; at equal times in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum TimerKind {
-    Midnight,
-    Bar,
-    Strategy,
-    Sample,
-}
-
-/// A moment to act at: (when, what for, whose, which).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Timer {
-    pub(super) at: Nanos,
-    pub(super) kind: TimerKind,
-    pub(super) owner: u16,
-    pub(super) id: u16,
-}
-
-impl Timer {
-    pub(super) fn at(at: Nanos, kind: TimerKind, owner: u16, id: u16) -> Reverse<Self> {
-        Reverse(Self { at, kind, owner, id })
-    }
-}
-
 /// Everything but the strategies themselves.
 pub(super) struct State {
     pub(super) now: Nanos,
@@ -120,7 +94,7 @@ pub(super) struct State {
     pub(super) slots: Vec<Slot>,
     /// The strategies of the account they share.
     pub(super) sharing: Vec<StrategyIx>,
-    pub(super) timers: BinaryHeap<Reverse<Timer>>,
+    pub(super) timers: Timers,
     /// What was asked for in the wake-up that is running, and for which slot.
     pub(super) intents: Vec<(StrategyIx, Intent)>,
     pub(super) commands: Vec<Command>,
@@ -203,7 +177,8 @@ impl View {
             self.counts.events += flags.len() as u64;
             if !self.series.is_empty() {
                 for row in (at.row..next).filter(|row| is_trade(&columns.flags[*row])) {
-                    self.print(&columns.get(row), times.at(row));
+                    let (price, qty) = columns.price_qty(row);
+                    self.print(times.at(row), price, qty, side_of(columns.flags[row]));
                 }
             }
             feed.seek(next);
@@ -213,13 +188,11 @@ impl View {
     /// Takes in one row.
     #[inline]
     pub(super) fn row(&mut self, event: &Event, now: Nanos) {
+        if event.kind() == Kind::Trade {
+            return self.trade(now, event.price, event.qty, event.side());
+        }
         self.counts.events += 1;
         match event.kind() {
-            Kind::Trade => {
-                self.last_trade = Some(event.price);
-                self.book.trade(event.price, now);
-                return self.print(event, now);
-            }
             Kind::Quote if event.side() == Side::Buy => (self.quote.bid, self.quote.bid_qty) = (event.price, event.qty),
             Kind::Quote => (self.quote.ask, self.quote.ask_qty) = (event.price, event.qty),
             Kind::Gap => self.counts.gaps += 1,
@@ -229,12 +202,20 @@ impl View {
         self.book.apply(event, now);
     }
 
-    /// Takes a trade into the bars.
+    /// Takes in a trade.
     #[inline]
-    fn print(&mut self, event: &Event, now: Nanos) {
-        let by_buyer = event.side() == Side::Buy;
+    pub(super) fn trade(&mut self, now: Nanos, price: Ticks, qty: Qty, by: Side) {
+        self.counts.events += 1;
+        self.last_trade = Some(price);
+        self.book.trade(price, now);
+        self.print(now, price, qty, by);
+    }
+
+    /// Takes a trade into the bars.
+    #[inline(always)]
+    fn print(&mut self, now: Nanos, price: Ticks, qty: Qty, by: Side) {
         for (ix, series) in self.series.iter_mut().enumerate() {
-            if series.trade(now, event.price, event.qty, by_buyer) && self.trade_bars_heard {
+            if series.trade(now, price, qty, by == Side::Buy) && self.trade_bars_heard {
                 self.closed.push(ix as u16);
             }
         }

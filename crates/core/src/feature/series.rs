@@ -65,16 +65,20 @@ impl Reading {
     }
 }
 
+/// What a series has: no trade yet, an open bar, or the closed one until the next trade begins another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Untraded,
+    Open,
+    Closed,
+}
+
 /// Bars of one clock. Before the first trade there are none.
 pub struct Series {
     clock: Clock,
     units: Units,
-    /// The bar that is open and the one that closed last, which change places.
-    bars: [Bar; 2],
-    open: usize,
-    /// Whether there was a trade yet, and a bar closed.
-    traded: bool,
-    has_closed: bool,
+    bar: Bar,
+    stage: Stage,
     /// Where the last bar ended, or the series began.
     start: Nanos,
     expectation: Expectation,
@@ -92,9 +96,8 @@ impl Series {
             Clock::Imbalance(rule) => rule.low > 0 && rule.span > 0,
         };
         assert!(above_zero, "what closes a bar must be above 0");
-        let (bars, expectation) = ([Bar::default(); 2], Expectation::default());
-        let (open, traded, has_closed, indicators) = (0, false, false, Vec::new());
-        Self { clock, units, bars, open, traded, has_closed, start: now, expectation, indicators }
+        let (bar, expectation, indicators) = (Bar::default(), Expectation::default(), Vec::new());
+        Self { clock, units, bar, stage: Stage::Untraded, start: now, expectation, indicators }
     }
 
     /// What closes its bars.
@@ -132,62 +135,77 @@ impl Series {
         &self.indicators[index as usize]
     }
 
-    /// The bar that closed last.
+    /// The bar that closed last; none once a trade began another.
     #[inline]
     pub fn closed(&self) -> Option<&Bar> {
-        self.has_closed.then(|| &self.bars[1 - self.open])
+        (self.stage == Stage::Closed).then_some(&self.bar)
     }
 
     /// A trade reached us at `now`; whether it closed a bar.
     #[inline]
     pub fn trade(&mut self, now: Nanos, price: Ticks, qty: Qty, by_buyer: bool) -> bool {
-        let bar = &mut self.bars[self.open];
-        // A bar without trades, which may carry the last close, begins with this one.
-        if bar.trades == 0 {
+        if self.stage == Stage::Open {
+            self.bar.take(price, qty, by_buyer);
+        } else {
             let (start, end) = match self.clock {
-                Clock::Time(interval) => {
-                    let start = (now - 1).div_euclid(interval).saturating_mul(interval);
-                    (start, start.saturating_add(interval))
-                }
+                Clock::Time(interval) => self.span(now, interval),
                 _ => (self.start, now),
             };
-            bar.begin(start, end, price);
-            self.traded = true;
+            self.bar.begin(start, end, price);
+            self.bar.take(price, qty, by_buyer);
+            self.stage = Stage::Open;
         }
-        bar.take(price, qty, by_buyer);
+        !matches!(self.clock, Clock::Time(_)) && self.closes(now, by_buyer)
+    }
+
+    /// Closes the bar if its last trade does that; whether it did.
+    fn closes(&mut self, now: Nanos, by_buyer: bool) -> bool {
+        let bar = &self.bar;
         let closes = match self.clock {
-            Clock::Time(_) => return false,
+            Clock::Time(_) => false,
             Clock::Ticks(count) => bar.trades >= count,
             Clock::Volume(volume) => bar.volume >= volume,
             Clock::Dollar(value) => bar.value >= value,
             Clock::Imbalance(rule) => self.expectation.trade(&rule, by_buyer),
         };
         if closes {
-            bar.end = now;
-            self.start = now;
-            self.finish(now, now, price);
+            self.bar.end = now;
+            self.finish(now);
         }
         closes
+    }
+
+    /// Time: the bar that a moment is of. Where none was left out, it begins where the last one ended.
+    #[inline]
+    fn span(&self, now: Nanos, interval: Nanos) -> (Nanos, Nanos) {
+        let end = self.start.saturating_add(interval);
+        if self.stage == Stage::Closed && self.start < now && now <= end {
+            return (self.start, end);
+        }
+        let start = (now - 1).div_euclid(interval).saturating_mul(interval);
+        (start, start.saturating_add(interval))
     }
 
     /// Time: closes the bar that ends at `end`; whether there was one, which there is not before the first trade.
     #[inline]
     pub fn close(&mut self, end: Nanos) -> bool {
         let Clock::Time(interval) = self.clock else { return false };
-        if self.traded {
-            let price = self.bars[self.open].close;
-            self.finish(end, end + interval, price);
+        match self.stage {
+            Stage::Untraded => return false,
+            Stage::Open => {}
+            // Nothing was traded: the bar repeats the last close.
+            Stage::Closed => self.bar.begin(self.start, self.start.saturating_add(interval), self.bar.close),
         }
-        self.traded
+        self.finish(end);
+        true
     }
 
-    /// Closes the open bar and begins another at a price.
+    /// Closes the bar.
     #[inline]
-    fn finish(&mut self, start: Nanos, end: Nanos, price: Ticks) {
-        let bar = &self.bars[self.open];
+    fn finish(&mut self, end: Nanos) {
+        (self.stage, self.start) = (Stage::Closed, end);
+        let bar = &self.bar;
         self.indicators.iter_mut().for_each(|reading| reading.update(bar));
-        (self.open, self.has_closed) = (1 - self.open, true);
-        self.bars[self.open].begin(start, end, price);
     }
 }
 
@@ -226,6 +244,15 @@ mod tests {
         let mut series = Series::new(Clock::Time(10), UNITS, 0);
         series.trade(20, 5, 1, true);
         assert_eq!(close(&mut series, 20).start, 10, "a bar ends with its last moment");
+        // Nobody closed the bars between, as where a live session was late.
+        series.trade(45, 8, 1, true);
+        close(&mut series, 60);
+        series.trade(95, 9, 1, true);
+        let bar = close(&mut series, 100);
+        assert_eq!((bar.start, bar.end, bar.open), (90, 100, 9));
+        series.trade(100, 9, 1, true);
+        let bar = close(&mut series, 110);
+        assert_eq!((bar.start, bar.end), (90, 100), "told late, in the moment that had ended");
         assert_eq!((series.next_close(40), series.next_close(39)), (Some(50), Some(40)));
     }
 

@@ -147,6 +147,28 @@ fn the_first_time_begins_and_no_input_is_taken_before_the_last() {
 }
 
 #[test]
+fn bars_and_timers_that_are_late_come_once() {
+    let play: Play = |wake, ctx, said| {
+        match wake {
+            Wake::Start => assert_eq!((ctx.bars(10), ctx.every(10)), (0, 0)),
+            Wake::Bar(_, bar) => said.push(format!("{} bar from {}", ctx.now(), bar.start)),
+            wake => said.push(format!("{} {}", ctx.now(), name(wake))),
+        }
+        Ok(())
+    };
+    let mut engine = Engine::new(EngineSettings { seed: 1, sample_every: None, keep_records: false });
+    let (instrument, said) = (engine.add_instrument(instrument(PERPETUAL, 0, "0")), Rc::default());
+    let seat = Seat { instrument, interest: DEAF, ..Seat::default() };
+    engine.add_strategy(seat, Box::new(Puppet { play, said: Rc::clone(&said) }));
+    let mut live = Live::new(engine, Vec::new());
+    live.take(1, &Input::Time);
+    live.take(5, &Input::Rows(0, &trade(5, Side::Buy, 101, 1)));
+    [45, 52, 60].into_iter().for_each(|now| live.take(now, &Input::Time));
+    let expected = ["10 bar from 0", "11 timer", "50 bar from 10", "51 timer", "60 bar from 50"];
+    assert_eq!(*said.borrow(), expected);
+}
+
+#[test]
 fn a_fill_that_is_told_after_the_end_is_booked_once() {
     let mut engine = Engine::new(EngineSettings { seed: 1, sample_every: None, keep_records: false });
     engine.add_instrument(instrument(PERPETUAL, 0, "0"));
