@@ -1,5 +1,6 @@
 //! W2 and W3: two averages that cross, over trades or over bars of one minute: risk gate, ledger and trace hash on.
 
+use kedge_core::decimal::Step;
 use kedge_core::engine::{Context, Engine, EngineSettings, Seat};
 use kedge_core::instrument::{RATE_SCALE, money};
 use kedge_core::matching::{FillModel, Latency, QueueModel, VenueSettings};
@@ -97,6 +98,7 @@ impl Prepared<'_> {
 /// Long while the quick average is above the calm one, else short. Both begin at the first price.
 struct Cross {
     over: Over,
+    tick: Step,
     size: Qty,
     quick: f64,
     calm: f64,
@@ -116,12 +118,13 @@ impl Cross {
         };
         let share = |period: u32| 2.0 / (f64::from(period) + 1.0);
         let (of_quick, of_calm) = (share(fast), share(slow));
-        Self { over, size, quick: 0.0, calm: 0.0, of_quick, of_calm, seen: 0, warm: slow, side: 0 }
+        let tick = Step { mantissa: 1, decimals: 0 };
+        Self { over, tick, size, quick: 0.0, calm: 0.0, of_quick, of_calm, seen: 0, warm: slow, side: 0 }
     }
 
     #[allow(clippy::cast_precision_loss)]
     fn take(&mut self, price: Ticks, ctx: &mut Context<'_>) {
-        let price = ctx.instrument().tick_size.times(price as f64);
+        let price = self.tick.times(price as f64);
         if self.seen == 0 {
             (self.quick, self.calm) = (price, price);
         }
@@ -150,7 +153,12 @@ impl Cross {
 impl Strategy for Cross {
     fn wake(&mut self, wake: &Wake, ctx: &mut Context<'_>) -> Result<(), Fault> {
         match wake {
-            Wake::Start if self.over == Over::Bars => _ = ctx.bars(MINUTE),
+            Wake::Start => {
+                self.tick = ctx.instrument().tick_size;
+                if self.over == Over::Bars {
+                    ctx.bars(MINUTE);
+                }
+            }
             Wake::Trade(trade) => self.take(trade.price, ctx),
             Wake::Bar(_, bar) => self.take(bar.close, ctx),
             _ => {}
