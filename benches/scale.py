@@ -17,6 +17,8 @@ STEP_P99_MS = 5.0
 BLOCKS = 100
 # How far the time of a block may grow and be called linear, and memory and be called flat.
 GROWTH = 1.1
+# How much a process may hold, of the columns it reads.
+MOST_MEMORY = 1.2
 # The same of a strategy's cost from the last but one number of them to the last. From 100 to 500 it grows more, because
 # the caches no longer hold what all of them know.
 COST_GROWTH = 1.25
@@ -87,12 +89,17 @@ def stream_summary(runs: Sequence[Run]) -> Line:
         found.append(f"a block took {late:.3f} s at the end and {early:.3f} s at the beginning: not linear")
     if memory[-1] > GROWTH * memory[0]:
         found.append(f"memory was {memory[-1]:.0f} MB at the end and {memory[0]:.0f} MB at the beginning: not flat")
+    columns = runs[0]["columns_mb"]
+    if memory[-1] > MOST_MEMORY * columns:
+        held = f"memory was {memory[-1]:.0f} MB for columns of {columns:.0f} MB"
+        found.append(f"{held}, at most {MOST_MEMORY:g} × is asked")
     return _line("stream", median(run["events"] / run["cpu_s"] for run in runs), runs, found) | {
         "blocks": len(blocks),
         "block_s_early": round(early, 4),
         "block_s_late": round(late, 4),
         "rss_mb_first": round(memory[0]),
         "rss_mb_last": round(memory[-1]),
+        "columns_mb": round(columns),
     }
 
 
@@ -119,8 +126,9 @@ def _figures(line: Line) -> list[tuple[str, str, str]]:
     if line["workload"] == "stream":
         block = f"{line['block_s_early']:.3f} s early, {line['block_s_late']:.3f} s late"
         memory = f"{line['rss_mb_first']:,} MB first, {line['rss_mb_last']:,} MB last"
+        bound = f"flat, ≤ {MOST_MEMORY:g} × {line['columns_mb']:,} MB"
         events = f"{line['events'] / 1e6:,.0f} M events in {line['blocks']} blocks"
-        return [(events, rate, ""), ("a block", block, "within 10 %"), ("memory", memory, "flat")]
+        return [(events, rate, ""), ("a block", block, "within 10 %"), ("memory", memory, bound)]
     cost = ", ".join(f"{figure:.2f} of {int(count):,}" for count, figure in line["us_per_strategy_and_step"].items())
     p99 = f"{line['step_ms_p50']:.2f} ms, p99 {line['step_ms_p99']:.2f} ms"
     return [

@@ -107,13 +107,14 @@ def test_a_thousand_strategies_cost_and_do_a_thousand_times_as_much() -> None:
 
 
 def test_a_stream_is_as_quick_and_as_small_at_its_end() -> None:
-    run = a_run(10, block_s=[3.0, *[1.0] * 18, 1.05], rss_mb=[100.0] * 20)
+    run = a_run(10, block_s=[3.0, *[1.0] * 18, 1.05], rss_mb=[100.0] * 20, columns_mb=84.0)
     line = scale.stream_summary([run, run, run])
     assert (line["check"], line["block_s_early"], line["block_s_late"]) == ("PASS", 1.0, 1.025)
     growing = run | {"block_s": [1.0] * 10 + [1.2] * 10, "rss_mb": [*range(100, 120)]}
     assert scale.stream_summary([growing])["differences"] == [
         "a block took 1.200 s at the end and 1.000 s at the beginning: not linear",
         "memory was 119 MB at the end and 100 MB at the beginning: not flat",
+        "memory was 119 MB for columns of 84 MB, at most 1.2 × is asked",
     ]
 
 

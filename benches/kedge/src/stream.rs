@@ -55,10 +55,18 @@ pub(crate) fn run(market: &Market, setup: Setup, blocks: u16) -> Result<serde_js
         "cpu_s": times.iter().sum::<Duration>().as_secs_f64(),
         "block_s": times.iter().map(Duration::as_secs_f64).collect::<Vec<_>>(),
         "rss_mb": memory,
+        "columns_mb": columns_mb(&rows),
         "wakes": seen.get().wakes,
         "requests": 0,
         "fills": 0,
         "position": 0,
         "pnl": 0,
     }))
+}
+
+/// What the columns of these rows take.
+#[allow(clippy::cast_precision_loss)]
+fn columns_mb(rows: &Columns<'_>) -> f64 {
+    let bytes = size_of_val(rows.ts_event) + size_of_val(rows.ts_recv) + size_of_val(rows.price);
+    (bytes + size_of_val(rows.qty) + size_of_val(rows.flags)) as f64 / 1e6
 }
