@@ -38,8 +38,8 @@ pub(super) struct Lane {
     pub(super) special: Option<Box<Special>>,
     /// When the first of its orders ends by its terms.
     pub(super) expires: Nanos,
-    /// Bid + ask before the row that fills now, where that row moved the book; `None` within where a side was empty.
-    mid_before: Option<Option<Ticks>>,
+    /// Bid + ask before the row that fills now, where that row moved the book.
+    mid_before: Option<Ticks>,
 }
 
 impl Lane {
@@ -123,8 +123,8 @@ impl Lane {
         }
         // Taking the last of the consumed levels off the watch is worth as much as taking an order off.
         self.look_anew();
-        if !self.fills.is_empty() {
-            self.mid_before = Some(mid_before(&listing.book, event, previous));
+        if let Some(first) = self.fills.first() {
+            self.mid_before = mid_before(&listing.book, event, previous).or(Some(2 * first.price));
             self.report_fills(listing, now, out);
             self.mid_before = None;
         }
@@ -224,7 +224,7 @@ impl Lane {
         self.position += fill.side.sign() * fill.qty;
         let (price, qty) = (fill.price, fill.qty);
         let fee = self.fees.charge(now, &listing.instrument, fill.side, price, qty, liquidity);
-        let twice_mid = self.mid_before.unwrap_or_else(|| twice_mid(&listing.book)).unwrap_or(2 * price);
+        let twice_mid = self.mid_before.or_else(|| twice_mid(&listing.book)).unwrap_or(2 * price);
         let (trade, queue_ahead) = (self.last_trade, fill.queue_ahead);
         let told = Fill { trade, price, qty, liquidity, fee, queue_ahead, twice_mid };
         self.report(now, fill.id, ReportKind::Filled(told), out);

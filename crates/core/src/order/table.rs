@@ -1,4 +1,4 @@
-//! The orders of a session in an array by id: no hash map, and an order is never moved.
+//! The orders of a session in one array: no hash map, and an order is never moved.
 
 use super::{LifecycleError, Order, Pending, Report};
 use crate::types::{OrderId, Qty, StrategyIx};
@@ -10,11 +10,14 @@ pub struct Exposure {
     pub open: [Qty; 2],
 }
 
+const NO_ORDER: u32 = u32::MAX;
+
 /// Every order of a session, and what those that have not ended could still do.
 #[derive(Clone, Debug, Default)]
 pub struct OrderTable {
-    /// Order `first_id + i`; `None` for an id that no order took.
-    orders: Vec<Option<Order>>,
+    orders: Vec<Order>,
+    /// Where order `first_id + i` is among them; [`NO_ORDER`] for an id that no order took.
+    places: Vec<u32>,
     first_id: OrderId,
     next_id: OrderId,
     /// Where each strategy's open orders are, oldest first.
@@ -55,20 +58,19 @@ impl OrderTable {
 
     /// Takes back the ids from `id` on, none of which an order took.
     pub fn take_back(&mut self, id: OrderId) {
-        self.next_id = id.max(self.first_id + self.orders.len() as OrderId);
+        self.next_id = id.max(self.first_id + self.places.len() as OrderId);
     }
 
     /// Puts an order into the table. Panics if its id was not reserved or is taken.
     pub fn insert(&mut self, order: Order) {
         assert!((self.first_id..self.next_id).contains(&order.id), "order {} has no reserved id", order.id);
-        let at = (order.id - self.first_id) as usize;
-        if at >= self.orders.len() {
-            self.orders.resize(at, None);
-            self.orders.push(Some(order));
-        } else {
-            assert!(self.orders[at].is_none(), "order {} is in the table already", order.id);
-            self.orders[at] = Some(order);
+        let (number, at) = ((order.id - self.first_id) as usize, self.orders.len());
+        if number >= self.places.len() {
+            self.places.resize(number + 1, NO_ORDER);
         }
+        assert!(self.places[number] == NO_ORDER, "order {} is in the table already", order.id);
+        self.places[number] = at as u32;
+        self.orders.push(order);
         if order.state.is_final() {
             return;
         }
@@ -84,13 +86,14 @@ impl OrderTable {
 
     #[inline]
     fn at(&self, id: OrderId) -> Option<usize> {
-        usize::try_from(id.checked_sub(self.first_id)?).ok()
+        let number = usize::try_from(id.checked_sub(self.first_id)?).ok()?;
+        self.places.get(number).filter(|&&at| at != NO_ORDER).map(|&at| at as usize)
     }
 
     /// An order, ended or not.
     #[inline]
     pub fn find(&self, id: OrderId) -> Option<&Order> {
-        self.orders.get(self.at(id)?)?.as_ref()
+        self.at(id).map(|at| &self.orders[at])
     }
 
     /// An order that has not ended.
@@ -101,7 +104,7 @@ impl OrderTable {
 
     /// Every order, by id.
     pub fn all(&self) -> impl Iterator<Item = &Order> + '_ {
-        self.orders.iter().flatten()
+        self.places.iter().filter(|&&at| at != NO_ORDER).map(|&at| &self.orders[at as usize])
     }
 
     /// Those that have ended, by id.
@@ -111,7 +114,7 @@ impl OrderTable {
 
     /// Open orders of a strategy, oldest first.
     pub fn open(&self, strategy: StrategyIx) -> impl Iterator<Item = &Order> + '_ {
-        self.open[usize::from(strategy)].iter().filter_map(|&at| self.orders[at as usize].as_ref())
+        self.open[usize::from(strategy)].iter().map(|&at| &self.orders[at as usize])
     }
 
     /// What a strategy's open orders could still do.
@@ -137,10 +140,9 @@ impl OrderTable {
     /// `None` where the table does not hold the order, else what does not fit its life.
     pub fn apply(&mut self, report: &Report) -> Result<&Order, Option<LifecycleError>> {
         let at = self.at(report.order).ok_or(None)?;
-        let order = self.orders.get(at).and_then(Option::as_ref).ok_or(None)?;
-        let was_open = !order.state.is_final();
+        let was_open = !self.orders[at].state.is_final();
         self.change(at, |order| order.apply(report)).map_err(Some)?;
-        let order = self.orders[at].as_ref().ok_or(None)?;
+        let order = &self.orders[at];
         if was_open && order.state.is_final() {
             self.open[usize::from(order.request.strategy)].retain(|&open| open as usize != at);
             self.special -= usize::from(!order.request.terms.is_plain());
@@ -151,7 +153,7 @@ impl OrderTable {
     /// Changes an order, and with it the exposure of its strategy.
     #[inline]
     fn change<E>(&mut self, at: usize, change: impl FnOnce(&mut Order) -> Result<(), E>) -> Result<(), E> {
-        let Some(order) = &mut self.orders[at] else { return Ok(()) };
+        let order = &mut self.orders[at];
         let before = order.reserved();
         change(order)?;
         let (strategy, side, after) = (order.request.strategy, order.request.side, order.reserved());

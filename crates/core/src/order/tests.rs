@@ -105,6 +105,32 @@ fn any_report() -> impl Strategy<Value = (u64, ReportKind)> {
     (1_u64..20, kind)
 }
 
+#[test]
+fn an_order_is_found_by_its_id_before_and_after_its_end() {
+    let mut table = OrderTable::new(5);
+    table.add_strategy();
+    let ids: Vec<OrderId> = (0..4).map(|_| table.reserve_id()).collect();
+    assert_eq!(ids, [5, 6, 7, 8]);
+    // Approved in another order than asked for; the gate refused 6.
+    table.insert(Order::new(7, request(), 0));
+    let terms = Terms { display: 1, ..Terms::PLAIN };
+    table.insert(Order::new(5, OrderRequest { terms, ..request() }, 0));
+    assert!(!table.all_plain());
+    let told = |table: &mut OrderTable, order, kind| {
+        table.apply(&Report { order, ..report(kind) }).map(|order| (order.state, order.filled))
+    };
+    assert_eq!(told(&mut table, 5, ReportKind::Canceled), Ok((OrderState::Canceled, 0)));
+    assert_eq!(told(&mut table, 5, fill(1, 4)), Ok((OrderState::Canceled, 4)), "told late");
+    assert!(table.all_plain());
+    assert_eq!(told(&mut table, 5, ACCEPTED), Err(Some(LifecycleError::AlreadyFinal)));
+    assert_eq!([4, 6, 8, 99].map(|id| told(&mut table, id, fill(1, 4))), [Err(None); 4]);
+    let of = |orders: &mut dyn Iterator<Item = &Order>| orders.map(|order| order.id).collect::<Vec<_>>();
+    assert_eq!((of(&mut table.all()), of(&mut table.ended()), of(&mut table.open(0))), (vec![5, 7], vec![5], vec![7]));
+    assert_eq!((table.get(5), table.find(5).map(|order| order.filled)), (None, Some(4)));
+    table.take_back(6);
+    assert_eq!(table.reserve_id(), 8, "7 is taken");
+}
+
 proptest! {
     #[test]
     fn whatever_is_reported_the_sums_hold(reports in prop::collection::vec(any_report(), 0..200), every in 1_usize..6) {
