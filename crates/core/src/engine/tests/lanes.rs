@@ -54,15 +54,18 @@ pub(super) fn market(seed: u64) -> Vec<Event> {
     let mut random = Stream::new(seed, 1);
     let mut any = |bound: u64| random.below(bound) as i64;
     let mut rows = vec![book(0)];
-    for at in 1..600 {
-        let (side, price) = (if any(2) == 0 { Side::Buy } else { Side::Sell }, any(6));
-        rows.push(match any(3) {
-            0 => trade(at, side, 97 + price, 1 + any(20)),
-            _ if side == Side::Buy => level(at, side, 99 - price, any(20)),
-            _ => level(at, side, 101 + price, any(20)),
-        });
-    }
+    rows.extend((1..600).map(|at| any_row(at, &mut any)));
     rows.concat()
+}
+
+/// A trade or a level near the touch.
+pub(super) fn any_row(at: Nanos, any: &mut impl FnMut(u64) -> i64) -> Vec<Event> {
+    let (side, price) = (if any(2) == 0 { Side::Buy } else { Side::Sell }, any(6));
+    match any(3) {
+        0 => trade(at, side, 97 + price, 1 + any(20)),
+        _ if side == Side::Buy => level(at, side, 99 - price, any(20)),
+        _ => level(at, side, 101 + price, any(20)),
+    }
 }
 
 /// (Venue's time, ours, side, price, quantity, trade, position after it) of each fill, and the cash at the end.

@@ -1,5 +1,6 @@
 //! A strategy of several instruments: one mind, and a position, orders and limits on each.
 
+use super::lanes::any_row;
 use super::*;
 use crate::random::Stream;
 
@@ -43,12 +44,7 @@ fn market(seed: u64) -> Vec<Event> {
     let (mut rows, mut at) = (vec![book(0)], 0);
     for _ in 0..150 {
         at += any(4);
-        let (side, price) = (if any(2) == 0 { Side::Buy } else { Side::Sell }, any(6));
-        rows.push(match any(3) {
-            0 => trade(at, side, 97 + price, 1 + any(20)),
-            _ if side == Side::Buy => level(at, side, 99 - price, any(20)),
-            _ => level(at, side, 101 + price, any(20)),
-        });
+        rows.push(any_row(at, &mut any));
     }
     rows.concat()
 }
